@@ -1,0 +1,116 @@
+# Everything from a fresh clone: `make lab` to try it, `make test` to check it, `make help` for more.
+# What the build makes lies in build/, .venv/, pyautomerge/target/ and labextension/node_modules/.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+REPORTS := build/reports
+# Jupyter will not start as root unless told to, and containers are root.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+ENGINE_SOURCES := $(shell find pyautomerge -type f \
+  \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.pyi' -o -name '*.py' -o -name 'py.typed' \) \
+  -not -path '*/target/*' -not -path '*/tests/*')
+LAB_SOURCES := $(shell find labextension -type f \
+  -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/tests/*' -not -path '*/coverage/*')
+
+.PHONY: help setup lab test test-engine test-lab test-python lint format docs \
+  bench simulate soak chromium clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# ---- set-up: each stamp is as new as the sources that it stands for
+
+setup: build/install.stamp  ## everything that the other targets need, and nothing opened
+
+build/tools.stamp:
+	scripts/need $(PYTHON) cargo node npm
+	mkdir -p build && touch $@
+
+$(BIN)/python: | build/tools.stamp
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+build/engine.stamp: $(ENGINE_SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet 'maturin>=1.7,<2'
+	rm -rf build/wheels
+	cd pyautomerge && $(BIN)/maturin build --release --locked --out ../build/wheels
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps build/wheels/*.whl
+	touch $@
+
+build/node.stamp: labextension/package.json labextension/package-lock.json | build/tools.stamp
+	cd labextension && npm ci --no-audit --no-fund
+	touch $@
+
+# Editable: Python sources are live. The bundle is copied, so a change in it installs again.
+build/install.stamp: pyproject.toml scripts/hatch_build.py build/engine.stamp build/node.stamp \
+    $(LAB_SOURCES) $(wildcard jupyter-config/*/*)
+	$(BIN)/python -m pip install --quiet --editable '.[test,dev]'
+	touch $@
+
+chromium:  ## a browser for the tests: found, or installed where that is possible
+	@scripts/chromium
+
+# ---- use
+
+lab: setup  ## JupyterLab on the example notebook (make lab ARGS="--port 9000")
+	$(BIN)/jupyter lab $(AS_ROOT) --ServerApp.root_dir=examples $(ARGS) examples/tour.ipynb
+
+# ---- checks
+
+test: test-engine test-lab test-python  ## every test: Rust, TypeScript, Python, browser
+
+test-engine: setup
+	mkdir -p $(REPORTS)
+	cd pyautomerge && cargo fmt --check
+	cd pyautomerge && cargo test --locked 2>&1 | tee ../$(REPORTS)/cargo.txt
+
+test-lab: setup
+	mkdir -p $(REPORTS)
+	cd labextension && npm test -- --reporter=default --reporter=junit \
+	  --outputFile.junit=../$(REPORTS)/vitest.xml
+
+test-python: setup
+	mkdir -p $(REPORTS)
+	chromium=$$(scripts/chromium) && PATH="$(BIN):$$PATH" CHROMIUM="$$chromium" \
+	  $(BIN)/python -m pytest --junitxml=$(REPORTS)/pytest.xml $(ARGS)
+
+lint: setup  ## ruff, mypy, import-linter, clippy, eslint, prettier
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd pyautomerge && cargo clippy --locked --all-targets -- -D warnings
+	cd labextension && npm run lint && npm run format:check
+
+format: setup  ## rewrite sources as the formatters want them
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	cd pyautomerge && cargo fmt
+	cd labextension && npm run format
+
+docs: setup  ## print the reference tables from the code into docs/reference/
+	$(BIN)/python scripts/reference.py --write
+
+# ---- measurements and long runs
+
+bench: setup  ## the numbers of docs/reference/numbers.md, as tables
+	$(BIN)/python bench/spine.py $(ARGS)
+
+simulate: setup  ## the simulated network, SEEDS=200 histories from FIRST_SEED=0
+	RUNTIMED_SEEDS=$${SEEDS:-200} RUNTIMED_FIRST_SEED=$${FIRST_SEED:-0} \
+	  $(BIN)/python -m pytest -m simulation --timeout=0 $(ARGS)
+
+soak: setup  ## the tests that take long
+	$(BIN)/python -m pytest -m long --timeout=0 $(ARGS)
+
+clean:  ## remove everything that the build made
+	rm -rf build $(VENV) pyautomerge/target labextension/node_modules labextension/lib \
+	  jupyter_runtimed/labextension
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
