@@ -1,0 +1,87 @@
+"""The one door to Automerge.
+
+Everything else in the package takes documents, changes and patches from here. What this module adds
+to the engine: its errors become the package's own, and the few shapes that are used everywhere have
+one name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from pyautomerge import (
+    ROOT,
+    AutomergeError,
+    Change,
+    ChangeHash,
+    Document,
+    InvalidHeadsError,
+    Obj,
+    ObjId,
+    Op,
+    Patch,
+    Text,
+)
+
+from .errors import DocumentError
+
+Heads: TypeAlias = tuple[ChangeHash, ...]
+
+__all__ = [
+    "ROOT",
+    "Change",
+    "ChangeHash",
+    "Document",
+    "Heads",
+    "Obj",
+    "ObjId",
+    "Op",
+    "Patch",
+    "Text",
+    "changes_between",
+    "heads_of",
+    "holds",
+    "join",
+    "load",
+    "own_errors",
+]
+
+
+@contextmanager
+def own_errors(what: str) -> Iterator[None]:
+    """Raise the engine's errors as `DocumentError`, saying what was being done."""
+    try:
+        yield
+    except AutomergeError as error:
+        raise DocumentError(f"{what}: {error}") from error
+
+
+def load(data: bytes, *, actor: bytes) -> Document:
+    """A document from its bytes (document and change chunks, concatenated)."""
+    with own_errors("the document cannot be read"):
+        return Document.load(data, actor=actor)
+
+
+def heads_of(document: Document) -> Heads:
+    return tuple(document.heads())
+
+
+def holds(document: Document, heads: Iterable[ChangeHash]) -> bool:
+    """Does the document have all these changes? A malformed hash is one that it does not have."""
+    try:
+        return all(document.has(head) for head in heads)
+    except InvalidHeadsError:
+        return False
+
+
+def join(changes: Iterable[Change]) -> bytes:
+    """Change chunks in a row, as they travel and are stored."""
+    return b"".join(change.bytes for change in changes)
+
+
+def changes_between(document: Document, heads: Heads) -> bytes:
+    """What a replica at `heads` lacks, as chunks in a row."""
+    with own_errors("these heads are not part of the document"):
+        return document.save_after(heads)
