@@ -1,0 +1,344 @@
+"""Frames: what crosses the wire, as values, and their MessagePack form.
+
+`docs/design/protocol.md` has the same in CDDL. Decoding trusts nothing: every field is checked and
+anything else is a `BadFrame` that says which field of which frame is wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+
+import msgpack
+
+from ..document.schema import DocName
+from ..errors import BadFrame
+from ..ids import Epoch
+
+PROTOCOL: Final = 1
+Heads: TypeAlias = tuple[str, ...]
+Held: TypeAlias = Mapping[DocName, tuple[Epoch, Heads]]
+Role: TypeAlias = Literal["viewer", "editor", "runner"]
+PeerKind: TypeAlias = Literal["browser", "agent"]
+T = TypeVar("T")
+
+SMALL_BYTES: Final = 1 << 20
+"""Cap of `hello`, `call` and `presence`."""
+CHANGE_BYTES: Final = 64 << 20
+"""Default cap of `change`, and so of any frame."""
+PREFIX_BYTES: Final = 16
+"""Length of the actor prefix that the server gives to a connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    client: str
+    kind: PeerKind
+    docs: Held = field(default_factory=dict)
+    tickets: tuple[tuple[bytes, bytes], ...] = ()
+    protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    room: str
+    path: str
+    server: str
+    session: str
+    user: Mapping[str, str | None]
+    role: Role
+    actor: bytes
+    proof: bytes
+    docs: Held
+    limits: Mapping[str, int]
+    saved: bool
+    protocol: int = PROTOCOL
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    doc: DocName
+    epoch: Epoch
+    full: bool
+    data: bytes
+    heads: Heads
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    doc: DocName
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    doc: DocName
+    heads: Heads
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    doc: DocName
+    hashes: tuple[str, ...]
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    id: int
+    name: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    heads: Heads = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`error` is `{code, message}`, or None and `result` counts."""
+
+    id: int
+    result: Any = None
+    error: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    name: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    session: str
+    state: Mapping[str, Any] | None
+
+
+Frame: TypeAlias = (
+    Hello | Welcome | Sync | Change | Ack | Refuse | Call | Reply | Event | Presence
+)
+
+
+def encode(frame: Frame) -> bytes:
+    return cast(bytes, msgpack.packb(_plain(frame), use_bin_type=True))
+
+
+def decode(data: bytes, *, cap_bytes: int = CHANGE_BYTES) -> Frame:
+    """Read one frame; raises `BadFrame`. The size is judged before anything is unpacked."""
+    if len(data) > cap_bytes:
+        raise BadFrame(f"a frame of {len(data)} bytes; the cap is {cap_bytes}")
+    try:
+        parts = msgpack.unpackb(
+            data, raw=False, strict_map_key=True, max_buffer_size=max(len(data), 1)
+        )
+    except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
+        raise BadFrame(f"not a MessagePack frame: {error}") from error
+    if not isinstance(parts, list) or not parts or not isinstance(parts[0], str):
+        raise BadFrame("a frame is an array that begins with its kind")
+    kind = parts[0]
+    if kind not in _READERS:
+        raise BadFrame(f"unknown frame kind {kind[:40]!r}; please reload")
+    length, read = _READERS[kind]
+    if len(parts) != length:
+        raise BadFrame(f"a {kind} frame has {length} elements, not {len(parts)}")
+    if len(data) > SMALL_BYTES and kind in _SMALL:
+        raise BadFrame(f"a {kind} frame of {len(data)} bytes; the cap is {SMALL_BYTES}")
+    return read(parts)
+
+
+_SMALL = frozenset({"hello", "call", "presence"})
+
+
+def _plain(frame: Frame) -> list[Any]:
+    match frame:
+        case Hello():
+            return ["hello", {
+                "protocol": frame.protocol, "client": frame.client, "kind": frame.kind,
+                "docs": _held_plain(frame.docs), "tickets": [list(t) for t in frame.tickets],
+            }]  # fmt: skip
+        case Welcome():
+            return ["welcome", {
+                "protocol": frame.protocol, "room": frame.room, "path": frame.path,
+                "server": frame.server, "session": frame.session, "user": dict(frame.user),
+                "role": frame.role, "actor": frame.actor, "proof": frame.proof,
+                "docs": _held_plain(frame.docs), "limits": dict(frame.limits),
+                "saved": frame.saved,
+            }]  # fmt: skip
+        case Sync():
+            return ["sync", frame.doc, frame.epoch, frame.full, frame.data, list(frame.heads)]
+        case Change():
+            return ["change", frame.doc, frame.data]
+        case Ack():
+            return ["ack", frame.doc, list(frame.heads)]
+        case Refuse():
+            return ["refuse", frame.doc, list(frame.hashes), frame.code, frame.reason]
+        case Call():
+            return ["call", frame.id, frame.name, dict(frame.args), list(frame.heads)]
+        case Reply():
+            error = None if frame.error is None else dict(frame.error)
+            return ["reply", frame.id, frame.result, error]
+        case Event():
+            return ["event", frame.name, dict(frame.body)]
+        case Presence():
+            state = None if frame.state is None else dict(frame.state)
+            return ["presence", frame.session, state]
+
+
+def _held_plain(docs: Held) -> dict[str, list[Any]]:
+    return {name: [epoch, list(heads)] for name, (epoch, heads) in docs.items()}
+
+
+# ---------------------------------------------------------------- checked reading
+
+_HASH = re.compile(r"[0-9a-f]{64}\Z")
+
+
+def _want(kind: type[T], value: object, what: str) -> T:
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise BadFrame(f"{what} is not {kind.__name__}")
+    return value
+
+
+def _id(value: object, what: str) -> int:
+    number = _want(int, value, what)
+    if number < 0:
+        raise BadFrame(f"{what} is negative")
+    return number
+
+
+def _heads(value: object, what: str) -> Heads:
+    heads = _want(list, value, what)
+    for head in heads:
+        if not isinstance(head, str) or not _HASH.match(head):
+            raise BadFrame(f"{what} holds something that is not a change hash")
+    return tuple(heads)
+
+
+def _doc(value: object, what: str) -> DocName:
+    if value == "notebook":
+        return "notebook"
+    if value == "runtime":
+        return "runtime"
+    raise BadFrame(f"{what} is neither notebook nor runtime")
+
+
+def _body(value: object, what: str) -> dict[str, Any]:
+    body = _want(dict, value, what)
+    if not all(isinstance(key, str) for key in body):
+        raise BadFrame(f"{what} has a key that is not a string")
+    return body
+
+
+def _held(value: object, what: str) -> Held:
+    held: dict[DocName, tuple[Epoch, Heads]] = {}
+    for name, pair in _body(value, what).items():
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise BadFrame(f"{what} does not give [epoch, heads]")
+        epoch = Epoch(_want(str, pair[0], f"{what} epoch"))
+        held[_doc(name, what)] = (epoch, _heads(pair[1], f"{what} heads"))
+    return held
+
+
+def _hello(parts: list[Any]) -> Frame:
+    body = _body(parts[1], "hello")
+    kind = body.get("kind")
+    if kind not in ("browser", "agent"):
+        raise BadFrame("hello kind is neither browser nor agent")
+    tickets = []
+    for pair in _want(list, body.get("tickets", []), "hello tickets"):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise BadFrame("a ticket is [prefix, proof]")
+        tickets.append((_want(bytes, pair[0], "ticket"), _want(bytes, pair[1], "ticket")))
+    return Hello(
+        client=_want(str, body.get("client"), "hello client"),
+        kind=cast(PeerKind, kind),
+        docs=_held(body.get("docs", {}), "hello docs"),
+        tickets=tuple(tickets),
+        protocol=_want(int, body.get("protocol"), "hello protocol"),
+    )
+
+
+def _welcome(parts: list[Any]) -> Frame:
+    body = _body(parts[1], "welcome")
+    role = body.get("role")
+    if role not in ("viewer", "editor", "runner"):
+        raise BadFrame("welcome role is unknown; please reload")
+    return Welcome(
+        room=_want(str, body.get("room"), "welcome room"),
+        path=_want(str, body.get("path"), "welcome path"),
+        server=_want(str, body.get("server"), "welcome server"),
+        session=_want(str, body.get("session"), "welcome session"),
+        user=_body(body.get("user"), "welcome user"),
+        role=cast(Role, role),
+        actor=_want(bytes, body.get("actor"), "welcome actor"),
+        proof=_want(bytes, body.get("proof"), "welcome proof"),
+        docs=_held(body.get("docs"), "welcome docs"),
+        limits=_body(body.get("limits"), "welcome limits"),
+        saved=_want(bool, body.get("saved"), "welcome saved"),
+        protocol=_want(int, body.get("protocol"), "welcome protocol"),
+    )
+
+
+def _sync(parts: list[Any]) -> Frame:
+    return Sync(
+        doc=_doc(parts[1], "sync document"),
+        epoch=Epoch(_want(str, parts[2], "sync epoch")),
+        full=_want(bool, parts[3], "sync full"),
+        data=_want(bytes, parts[4], "sync data"),
+        heads=_heads(parts[5], "sync heads"),
+    )
+
+
+def _change(parts: list[Any]) -> Frame:
+    return Change(_doc(parts[1], "change document"), _want(bytes, parts[2], "change data"))
+
+
+def _ack(parts: list[Any]) -> Frame:
+    return Ack(_doc(parts[1], "ack document"), _heads(parts[2], "ack heads"))
+
+
+def _refuse(parts: list[Any]) -> Frame:
+    return Refuse(
+        doc=_doc(parts[1], "refuse document"),
+        hashes=_heads(parts[2], "refuse hashes"),
+        code=_want(str, parts[3], "refuse code"),
+        reason=_want(str, parts[4], "refuse reason"),
+    )
+
+
+def _call(parts: list[Any]) -> Frame:
+    return Call(
+        id=_id(parts[1], "call id"),
+        name=_want(str, parts[2], "call name"),
+        args=_body(parts[3], "call args"),
+        heads=_heads(parts[4], "call heads"),
+    )
+
+
+def _reply(parts: list[Any]) -> Frame:
+    error = None if parts[3] is None else _body(parts[3], "reply error")
+    return Reply(id=_id(parts[1], "reply id"), result=parts[2], error=error)
+
+
+def _event(parts: list[Any]) -> Frame:
+    return Event(_want(str, parts[1], "event name"), _body(parts[2], "event body"))
+
+
+def _presence(parts: list[Any]) -> Frame:
+    state = None if parts[2] is None else _body(parts[2], "presence state")
+    return Presence(_want(str, parts[1], "presence session"), state)
+
+
+_READERS: dict[str, tuple[int, Callable[[list[Any]], Frame]]] = {
+    "hello": (2, _hello),
+    "welcome": (2, _welcome),
+    "sync": (6, _sync),
+    "change": (3, _change),
+    "ack": (3, _ack),
+    "refuse": (5, _refuse),
+    "call": (5, _call),
+    "reply": (4, _reply),
+    "event": (3, _event),
+    "presence": (3, _presence),
+}

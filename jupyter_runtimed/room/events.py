@@ -1,0 +1,317 @@
+"""What happens to a room, and what a room wants done: the two vocabularies of the core.
+
+`Room.handle(event, now) -> effects`. The host turns the world into events and carries effects out;
+neither side knows more of the other than these values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..crdt import Heads
+from ..document.authority import Rights
+from ..document.content import Content
+from ..document.schema import DocName
+from ..execution.messages import KernelMessage
+from ..ids import CellId, Epoch, RunId, SessionId, Sha256
+from ..protocol.frames import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who is behind a connection, in the server's own knowledge."""
+
+    username: str
+    name: str
+    color: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which state of the file was seen: hash of its bytes, and when it was last modified (ISO)."""
+
+    hash: str
+    last_modified: str
+
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    session: SessionId
+    user: User
+    rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A frame; `size` in bytes as it came; `rights` as the authorizer gives them now."""
+
+    session: SessionId
+    frame: Frame
+    rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    session: SessionId
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A call from outside any session (REST, another extension); answered by `Answered`."""
+
+    ticket: int
+    name: str
+    args: Mapping[str, Any]
+    heads: Heads
+    user: User
+    rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A whole notebook from a client of the contents API: merged as edits against `base`.
+
+    `base` is None when the client does not say what it started from: the state last saved.
+    """
+
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Everything up to and including this append is durable."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed:
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The file was written from the state that `attempt` handed out."""
+
+    attempt: int
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFailed:
+    attempt: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSeen:
+    """The file on disk is not the one last saved or read; this is what it holds."""
+
+    content: Content
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class FileMoved:
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileGone:
+    """The file was deleted outside, or cannot be read."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSaid:
+    """A batch of messages, in the order in which the kernel sent them."""
+
+    messages: tuple[KernelMessage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelIs:
+    """The kernel's own state changed: attached, ready, restarting, died, gone."""
+
+    state: str
+    id: str = ""
+    name: str = ""
+    display_name: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelFailed:
+    """A kernel could not be started, interrupted or restarted."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An effect with a ticket (interrupt, restart, shutdown) was carried out."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The time that a `WakeAt` asked for has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The server is about to close: save, and say goodbye."""
+
+    message: str
+
+
+Event: TypeAlias = (
+    Joined | Received | Left | Called | Put | Stored | StoreFailed | Saved | SaveFailed
+    | FileSeen | FileMoved | FileGone | KernelSaid | KernelIs | KernelFailed | Done | Tick | Closing
+)  # fmt: skip
+
+# ---------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The same bytes to each of these sessions."""
+
+    sessions: tuple[SessionId, ...]
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Store change chunks; answered by `Stored(number)` once they are durable."""
+
+    number: int
+    doc: DocName
+    epoch: Epoch
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Store a whole document in place of everything stored for it before."""
+
+    number: int
+    doc: DocName
+    epoch: Epoch
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """Store which version was last saved to the file, and which file that made."""
+
+    number: int
+    heads: Heads
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class PutBlob:
+    sha256: Sha256
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SaveFile:
+    """Write the notebook, if the file is still what `expected` says; else report `FileSeen`."""
+
+    attempt: int
+    content: Content
+    trusted: frozenset[CellId]
+    expected: Stamp | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartKernel:
+    """Make sure that there is a kernel for this notebook; `name` is a kernelspec, or "" for any."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    run: RunId
+    cell: CellId
+    code: str
+    stop_on_error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a kernel's `input_request`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    session: SessionId
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to `Called`: a result, or an error's code and message."""
+
+    ticket: int
+    result: Any = None
+    error: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Send `Tick` at this time (ms); replaces an earlier wish."""
+
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRoom:
+    """Nobody is here, nothing runs, everything is stored and saved: the room may be dropped."""
+
+
+Effect: TypeAlias = (
+    Send | Append | Replace | Remember | PutBlob | SaveFile | StartKernel | Execute | Reply
+    | Interrupt | Restart | Shutdown | Disconnect | Answered | WakeAt | CloseRoom
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A room's own settings; times in milliseconds."""
+
+    quiet_ms: int = 1000
+    longest_ms: int = 5000
+    idle_ms: int = 60_000
+    autosave: bool = True
+    heads_ms: int = 10_000
+    inline_chars: int = 8192
+    change_bytes: int = 64 << 20
