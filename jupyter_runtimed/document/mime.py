@@ -1,0 +1,137 @@
+"""The values of a MIME bundle: between nbformat's JSON form and what the documents hold.
+
+A value is text, a JSON value, or a blob. Text from the inline limit on goes to the blob store
+through a callback; what is stored where is not known here.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ..ids import Sha256
+from . import jsontext
+from .content import Blob, Json, JsonText, MimeValue
+
+PutBlob: TypeAlias = Callable[[bytes], Sha256]
+"""Keeps bytes; returns their SHA-256 once they are kept."""
+GetBlob: TypeAlias = Callable[[Sha256], bytes]
+"""The bytes of a hash."""
+
+_BINARY_KINDS = frozenset({"image", "audio", "video", "font"})
+_BINARY_TYPES = frozenset({"application/pdf", "application/octet-stream", "application/zip"})
+_SPLIT_TYPES = frozenset({"application/javascript", "image/svg+xml"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`inline_chars`: text and JSON text from this length on become blobs."""
+
+    inline_chars: int = 8192
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def is_json(mime: str) -> bool:
+    """Whether nbformat takes the values of this type as JSON (a list is then a list, not lines)."""
+    return mime == "application/json" or (
+        mime.startswith("application/") and mime.endswith("+json")
+    )
+
+
+def is_split(mime: str) -> bool:
+    """Whether nbformat writes text of this type as a list of lines."""
+    return mime.startswith("text/") or mime in _SPLIT_TYPES
+
+
+def is_binary(mime: str) -> bool:
+    """Whether text of this type is base64 of bytes."""
+    return mime in _BINARY_TYPES or (
+        mime.partition("/")[0] in _BINARY_KINDS and not mime.endswith(("+xml", "+json"))
+    )
+
+
+def joined(raw: object) -> str | None:
+    """Text in either of nbformat's forms (a string, a list of lines) as a string; else None."""
+    if isinstance(raw, str):
+        return raw
+    if isinstance(raw, list) and all(isinstance(line, str) for line in raw):
+        return "".join(raw)
+    return None
+
+
+def value_of(
+    mime: str, raw: object, *, put_blob: PutBlob, limit: Limits = DEFAULT_LIMITS
+) -> MimeValue:
+    """A value as it stands in a notebook file or a kernel message.
+
+    Lone surrogates in text become U+FFFD. Errors: only those of `put_blob`.
+    """
+    text = joined(raw) if isinstance(raw, str) or not is_json(mime) else None
+    if text is None:
+        return json_value(jsontext.compact(raw), put_blob=put_blob, limit=limit)
+    if len(text) < limit.inline_chars:
+        return jsontext.clean(text)
+    decoded = _decoded(text) if is_binary(mime) else None
+    if decoded is not None:
+        return Blob(put_blob(decoded), len(decoded), "base64")
+    return _blob(jsontext.clean(text), put_blob)
+
+
+def text_value(text: str, *, put_blob: PutBlob, limit: Limits = DEFAULT_LIMITS) -> str | Blob:
+    """Text of no MIME type, as that of a stream."""
+    clean = jsontext.clean(text)
+    return clean if len(clean) < limit.inline_chars else _blob(clean, put_blob)
+
+
+def json_value(text: JsonText, *, put_blob: PutBlob, limit: Limits = DEFAULT_LIMITS) -> Json | Blob:
+    """A JSON value, by its text."""
+    if len(text) < limit.inline_chars:
+        return Json(text)
+    data = text.encode()
+    return Blob(put_blob(data), len(data), "json")
+
+
+def json_of(value: MimeValue, *, get_blob: GetBlob) -> object:
+    """A value in nbformat's JSON form, text as one string. Errors: those of `get_blob`."""
+    text, is_text = shown(value, get_blob=get_blob)
+    return text if is_text else jsontext.plain(text)
+
+
+def shown(value: MimeValue, *, get_blob: GetBlob) -> tuple[str, bool]:
+    """The text of a value, and whether it is text itself (otherwise it is JSON text)."""
+    if isinstance(value, str):
+        return value, True
+    if isinstance(value, Json):
+        return value.text, False
+    data = get_blob(value.sha256)
+    if value.encoding == "base64":
+        return binascii.b2a_base64(data, newline=False).decode("ascii"), True
+    return data.decode(), value.encoding == "utf-8"
+
+
+def bundle_of(raw: Mapping[str, object]) -> dict[str, object]:
+    """A MIME bundle in JSON form with its lists of lines joined."""
+    return {
+        mime: value if is_json(mime) or (text := joined(value)) is None else text
+        for mime, value in raw.items()
+    }
+
+
+def _blob(text: str, put_blob: PutBlob) -> Blob:
+    data = text.encode()
+    return Blob(put_blob(data), len(data), "utf-8")
+
+
+def _decoded(text: str) -> bytes | None:
+    """The bytes of base64 text, if encoding them again gives the text, line ends aside."""
+    one_line = text.replace("\n", "").replace("\r", "")
+    try:
+        data = binascii.a2b_base64(one_line)
+    except ValueError:
+        return None
+    again = binascii.b2a_base64(data, newline=False).decode("ascii")
+    return data if again == one_line else None
