@@ -1,0 +1,232 @@
+//! Changes and their operations, decoded to be looked at; nothing here touches a document.
+
+use std::borrow::Cow;
+
+use automerge::legacy::{ElementId, Key, ObjectId, Op as CoreOp, OpId, OpType};
+use automerge::{Change as CoreChange, ObjType, ScalarValue};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::chunks::{self, Kind};
+use crate::errors::{undecodable, DecodeError};
+use crate::guard::guard;
+use crate::ids::{show_heads, show_kind};
+use crate::values::scalar_to_py;
+
+#[pyclass(frozen, module = "pyautomerge")]
+pub struct Change {
+    core: CoreChange,
+    /// Kept because the core would compress anew, which need not give the same bytes.
+    compressed: Option<Box<[u8]>>,
+}
+
+impl Change {
+    pub fn core(&self) -> &CoreChange {
+        &self.core
+    }
+}
+
+impl From<CoreChange> for Change {
+    fn from(core: CoreChange) -> Self {
+        Self {
+            core,
+            compressed: None,
+        }
+    }
+}
+
+#[pymethods]
+impl Change {
+    #[staticmethod]
+    #[pyo3(signature = (data, /))]
+    fn decode(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        py.detach(|| {
+            let chunks = chunks::split(data)?;
+            let [chunk] = chunks.as_slice() else {
+                return Err(DecodeError::new_err(format!(
+                    "{} chunks, not one",
+                    chunks.len()
+                )));
+            };
+            if !matches!(chunk.kind, Kind::Change | Kind::Compressed) {
+                return Err(DecodeError::new_err("the chunk is not a change"));
+            }
+            let core = chunk
+                .changes()?
+                .pop()
+                .ok_or_else(|| DecodeError::new_err("no change"))?;
+            let compressed = (chunk.kind == Kind::Compressed).then(|| chunk.bytes.into());
+            Ok(Self { core, compressed })
+        })
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (data, /))]
+    fn decode_all(py: Python<'_>, data: &[u8]) -> PyResult<Vec<Self>> {
+        let changes = py.detach(|| chunks::decode_all(data))?;
+        Ok(changes.into_iter().map(Self::from).collect())
+    }
+
+    #[getter]
+    fn hash(&self) -> String {
+        self.core.hash().to_string()
+    }
+
+    #[getter]
+    fn actor(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(self.core.actor_id().to_bytes())
+    }
+
+    #[getter]
+    fn seq(&self) -> u64 {
+        self.core.seq()
+    }
+
+    #[getter]
+    fn start_op(&self) -> u64 {
+        self.core.start_op().get()
+    }
+
+    #[getter]
+    fn time(&self) -> i64 {
+        self.core.timestamp()
+    }
+
+    #[getter]
+    fn message(&self) -> Option<&str> {
+        self.core.message()
+    }
+
+    #[getter]
+    fn deps(&self) -> Vec<String> {
+        show_heads(self.core.deps())
+    }
+
+    #[getter]
+    fn op_count(&self) -> usize {
+        self.core.len()
+    }
+
+    #[getter]
+    fn ops(&self) -> PyResult<Vec<Op>> {
+        let expanded = guard(|| self.core.decode()).map_err(undecodable)?;
+        let actor = self.core.actor_id();
+        let ids = self.core.start_op().get()..;
+        let ops = ids.zip(expanded.operations);
+        Ok(ops
+            .map(|(counter, op)| Op {
+                id: format!("{counter}@{actor}"),
+                op,
+            })
+            .collect())
+    }
+
+    #[getter]
+    fn bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(
+            py,
+            self.compressed
+                .as_deref()
+                .unwrap_or_else(|| self.core.raw_bytes()),
+        )
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other
+            .cast::<Self>()
+            .is_ok_and(|other| other.get().core.hash() == self.core.hash())
+    }
+
+    fn __hash__(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.core.hash().0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    fn __repr__(&self) -> String {
+        let core = &self.core;
+        format!(
+            "Change({}, actor={}, seq={})",
+            core.hash(),
+            core.actor_id(),
+            core.seq()
+        )
+    }
+}
+
+#[pyclass(frozen, module = "pyautomerge")]
+pub struct Op {
+    #[pyo3(get)]
+    id: String,
+    op: CoreOp,
+}
+
+fn show_op_id(OpId(counter, actor): &OpId) -> String {
+    format!("{counter}@{actor}")
+}
+
+#[pymethods]
+impl Op {
+    #[getter]
+    fn action(&self) -> &'static str {
+        match self.op.action {
+            OpType::Make(_) => "make",
+            OpType::Put(_) => "set",
+            OpType::Delete => "delete",
+            OpType::Increment(_) => "increment",
+            OpType::MarkBegin(_) | OpType::MarkEnd(_) => "mark",
+        }
+    }
+
+    #[getter]
+    fn obj(&self) -> String {
+        match &self.op.obj {
+            ObjectId::Root => "_root".to_owned(),
+            ObjectId::Id(id) => show_op_id(id),
+        }
+    }
+
+    #[getter]
+    fn key(&self) -> String {
+        match &self.op.key {
+            Key::Map(key) => key.to_string(),
+            Key::Seq(ElementId::Head) => "_head".to_owned(),
+            Key::Seq(ElementId::Id(id)) => show_op_id(id),
+        }
+    }
+
+    #[getter]
+    fn is_map_key(&self) -> bool {
+        self.op.key.is_map_key()
+    }
+
+    #[getter]
+    fn insert(&self) -> bool {
+        self.op.insert
+    }
+
+    #[getter]
+    fn kind(&self) -> Option<&'static str> {
+        self.op.obj_type().map(|kind: ObjType| show_kind(kind))
+    }
+
+    #[getter]
+    fn value<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        scalar_to_py(py, &self.op.primitive_value().unwrap_or(ScalarValue::Null))
+    }
+
+    #[getter]
+    fn pred(&self) -> Vec<String> {
+        self.op.pred.iter().map(show_op_id).collect()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "Op({:?}, id={:?}, obj={:?}, key={:?}, insert={})",
+            self.action(),
+            self.id,
+            self.obj(),
+            self.key(),
+            if self.op.insert { "True" } else { "False" },
+        )
+    }
+}

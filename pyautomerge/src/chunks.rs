@@ -1,0 +1,132 @@
+//! Concatenated chunks, read strictly: every chunk whole and valid, or nothing.
+//!
+//! The core's own incremental load keeps what it could read and drops the rest in silence, and
+//! its single-change decoder does not look at checksums; neither will do for bytes from strangers.
+
+use automerge::{Automerge, Bundle, Change};
+use pyo3::prelude::*;
+use sha2::{Digest, Sha256};
+
+use crate::errors::{from_core, undecodable, DecodeError};
+use crate::guard::guard;
+
+/// A chunk's hash covers everything behind magic bytes and checksum.
+const HASHED_FROM: usize = 8;
+const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum Kind {
+    Document,
+    Change,
+    Compressed,
+    Bundle,
+}
+
+pub struct Chunk<'a> {
+    pub kind: Kind,
+    checksum: &'a [u8],
+    pub bytes: &'a [u8],
+}
+
+/// Splits off the first chunk by its header; the content is not looked at.
+fn first_chunk(data: &[u8]) -> PyResult<(Chunk<'_>, &[u8])> {
+    let cut_off = || DecodeError::new_err("a chunk is cut off");
+    let (magic, rest) = data.split_at_checked(4).ok_or_else(cut_off)?;
+    if magic != MAGIC {
+        return Err(DecodeError::new_err("not an Automerge chunk"));
+    }
+    let (checksum, rest) = rest.split_at_checked(4).ok_or_else(cut_off)?;
+    let (kind, rest) = rest.split_first().ok_or_else(cut_off)?;
+    let kind = match kind {
+        0 => Kind::Document,
+        1 => Kind::Change,
+        2 => Kind::Compressed,
+        3 => Kind::Bundle,
+        other => {
+            return Err(DecodeError::new_err(format!(
+                "unknown kind of chunk: {other}"
+            )))
+        }
+    };
+    let (length, rest) = length_prefix(rest)?;
+    let length = usize::try_from(length).map_err(|_| cut_off())?;
+    let (_, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
+    let bytes = &data[..data.len() - rest.len()];
+    Ok((
+        Chunk {
+            kind,
+            checksum,
+            bytes,
+        },
+        rest,
+    ))
+}
+
+fn length_prefix(mut data: &[u8]) -> PyResult<(u64, &[u8])> {
+    let mut length = 0u64;
+    for shift in (0..63).step_by(7) {
+        let (byte, rest) = data
+            .split_first()
+            .ok_or_else(|| DecodeError::new_err("a chunk is cut off"))?;
+        data = rest;
+        length |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok((length, data));
+        }
+    }
+    Err(DecodeError::new_err("a chunk's length is malformed"))
+}
+
+pub fn split(mut data: &[u8]) -> PyResult<Vec<Chunk<'_>>> {
+    let mut chunks = Vec::new();
+    while !data.is_empty() {
+        let (chunk, rest) = first_chunk(data)?;
+        chunks.push(chunk);
+        data = rest;
+    }
+    Ok(chunks)
+}
+
+impl Chunk<'_> {
+    pub fn changes(&self) -> PyResult<Vec<Change>> {
+        let decoded = match self.kind {
+            Kind::Change | Kind::Compressed => guard(|| Change::try_from(self.bytes))
+                .map_err(undecodable)?
+                .map(|change| vec![change])
+                .map_err(|error| DecodeError::new_err(error.to_string()))?,
+            Kind::Bundle => guard(|| {
+                let bundle = Bundle::try_from(self.bytes).map_err(|error| error.to_string())?;
+                bundle.to_changes().map_err(|error| error.to_string())
+            })
+            .map_err(undecodable)?
+            .map_err(DecodeError::new_err)?,
+            Kind::Document => guard(|| Automerge::load(self.bytes).map(|doc| doc.get_changes(&[])))
+                .map_err(undecodable)?
+                .map_err(from_core)?,
+        };
+        if self.checksum_matches(&decoded) {
+            Ok(decoded)
+        } else {
+            Err(DecodeError::new_err("a chunk's checksum does not match"))
+        }
+    }
+
+    /// A change's hash starts with its checksum; a document's is compared by the core.
+    fn checksum_matches(&self, decoded: &[Change]) -> bool {
+        match self.kind {
+            Kind::Change | Kind::Compressed => decoded
+                .first()
+                .is_some_and(|change| change.hash().0[..4] == *self.checksum),
+            Kind::Bundle => Sha256::digest(&self.bytes[HASHED_FROM..])[..4] == *self.checksum,
+            Kind::Document => true,
+        }
+    }
+}
+
+pub fn decode_all(data: &[u8]) -> PyResult<Vec<Change>> {
+    let mut changes = Vec::new();
+    for chunk in split(data)? {
+        changes.extend(chunk.changes()?);
+    }
+    Ok(changes)
+}

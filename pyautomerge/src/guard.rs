@@ -1,0 +1,53 @@
+//! Calls into the core that may panic. The core asserts its invariants, and bytes from strangers
+//! can break them; a panic must not cross into Python.
+
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What the core said when it panicked.
+#[derive(Debug)]
+pub struct CorePanic(pub String);
+
+/// Keeps panics that `guard` turns into errors off stderr. Others are reported as before.
+pub fn quiet_caught_panics() {
+    let previous = panic::take_hook();
+    panic::set_hook(Box::new(move |report| {
+        if !GUARDED.get() {
+            previous(report);
+        }
+    }));
+}
+
+/// Runs `f`; what it was changing must be treated as broken if this gives `CorePanic`.
+pub fn guard<R>(f: impl FnOnce() -> R) -> Result<R, CorePanic> {
+    let outer = GUARDED.replace(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(f));
+    GUARDED.set(outer);
+    result.map_err(|payload| {
+        let said = payload
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        CorePanic(said.unwrap_or_else(|| "the core gave up".to_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::guard;
+
+    #[test]
+    fn a_panic_becomes_an_error_that_keeps_its_words() {
+        let caught = guard(|| assert!(1 + 1 == 3, "sums are off"));
+        assert!(matches!(caught, Err(panic) if panic.0.contains("sums are off")));
+    }
+
+    #[test]
+    fn a_result_passes_through() {
+        assert!(matches!(guard(|| 7), Ok(7)));
+    }
+}

@@ -1,0 +1,102 @@
+//! Object ids, hashes and actors: from and to the text and bytes that Python sees.
+
+use automerge::{ActorId, ChangeHash, ObjId, ObjType, Prop, TextEncoding};
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::errors::{InvalidHeadsError, InvalidObjectError};
+
+const ACTOR_MAX_BYTES: usize = 64;
+
+pub fn parse_obj(id: &str) -> PyResult<ObjId> {
+    if id == "_root" {
+        return Ok(ObjId::Root);
+    }
+    let malformed = || InvalidObjectError::new_err(format!("malformed object id {id:?}"));
+    let (counter, actor) = id.split_once('@').ok_or_else(malformed)?;
+    // The core keeps counters in 32 bits; a larger one cannot name anything.
+    let counter: u32 = counter.parse().map_err(|_| malformed())?;
+    let actor: ActorId = actor.parse().map_err(|_| malformed())?;
+    Ok(ObjId::Id(u64::from(counter), actor, 0))
+}
+
+pub fn parse_heads(heads: &[String]) -> PyResult<Vec<ChangeHash>> {
+    heads.iter().map(|hash| parse_hash(hash)).collect()
+}
+
+pub fn parse_hash(hash: &str) -> PyResult<ChangeHash> {
+    hash.parse()
+        .map_err(|_| InvalidHeadsError::new_err(format!("malformed change hash {hash:?}")))
+}
+
+/// Sorted, as the core itself keeps heads: two equal versions compare equal as lists.
+pub fn show_heads(heads: &[ChangeHash]) -> Vec<String> {
+    let mut heads = heads.to_vec();
+    heads.sort_unstable();
+    heads.iter().map(ToString::to_string).collect()
+}
+
+pub fn parse_actor(actor: Option<&[u8]>) -> PyResult<ActorId> {
+    match actor {
+        None => Ok(ActorId::random()),
+        Some(bytes) if (1..=ACTOR_MAX_BYTES).contains(&bytes.len()) => Ok(ActorId::from(bytes)),
+        Some(bytes) => Err(PyValueError::new_err(format!(
+            "an actor is 1 to {ACTOR_MAX_BYTES} bytes, not {}",
+            bytes.len()
+        ))),
+    }
+}
+
+pub fn parse_text_unit(unit: &str) -> PyResult<TextEncoding> {
+    match unit {
+        "unicode" => Ok(TextEncoding::UnicodeCodePoint),
+        "utf16" => Ok(TextEncoding::Utf16CodeUnit),
+        "utf8" => Ok(TextEncoding::Utf8CodeUnit),
+        other => Err(PyValueError::new_err(format!(
+            "text_unit is 'unicode', 'utf16' or 'utf8', not {other:?}"
+        ))),
+    }
+}
+
+pub fn show_text_unit(unit: TextEncoding) -> &'static str {
+    match unit {
+        TextEncoding::Utf16CodeUnit => "utf16",
+        TextEncoding::Utf8CodeUnit => "utf8",
+        TextEncoding::UnicodeCodePoint | TextEncoding::GraphemeCluster => "unicode",
+    }
+}
+
+pub fn show_kind(kind: ObjType) -> &'static str {
+    match kind {
+        ObjType::Map => "map",
+        ObjType::List => "list",
+        ObjType::Text => "text",
+        ObjType::Table => "table",
+    }
+}
+
+/// A map key or an index, as it comes from Python.
+#[derive(FromPyObject)]
+pub enum Key {
+    Map(String),
+    Seq(i64),
+}
+
+impl Key {
+    pub fn to_prop(&self) -> PyResult<Prop> {
+        match self {
+            Key::Map(key) => Ok(Prop::Map(key.clone())),
+            Key::Seq(index) => usize::try_from(*index)
+                .map(Prop::Seq)
+                .map_err(|_| PyIndexError::new_err(format!("index {index} is negative"))),
+        }
+    }
+}
+
+pub fn prop_to_py<'py>(py: Python<'py>, prop: &Prop) -> PyResult<Bound<'py, PyAny>> {
+    match prop {
+        Prop::Map(key) => Ok(PyString::new(py, key).into_any()),
+        Prop::Seq(index) => Ok(index.into_pyobject(py)?.into_any()),
+    }
+}
