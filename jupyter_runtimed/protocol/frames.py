@@ -25,9 +25,10 @@ PeerKind: TypeAlias = Literal["browser", "agent"]
 T = TypeVar("T")
 
 SMALL_BYTES: Final = 1 << 20
-"""Cap of `hello`, `call` and `presence`."""
+"""Cap of every frame but `change` and `sync`, and of what these hold beside their bytes."""
 CHANGE_BYTES: Final = 64 << 20
 """Default cap of `change`, and so of any frame."""
+_BEGINNING_BYTES: Final = 512
 PREFIX_BYTES: Final = 16
 """Length of the actor prefix that the server gives to a connection."""
 
@@ -115,13 +116,15 @@ class Presence:
     state: Mapping[str, Any] | None
 
 
-Frame: TypeAlias = (
-    Hello | Welcome | Sync | Change | Ack | Refuse | Call | Reply | Event | Presence
-)
+Frame: TypeAlias = Hello | Welcome | Sync | Change | Ack | Refuse | Call | Reply | Event | Presence
 
 
 def encode(frame: Frame) -> bytes:
-    return cast(bytes, msgpack.packb(_plain(frame), use_bin_type=True))
+    """The frame's bytes; raises `BadFrame` for values that have no MessagePack form."""
+    try:
+        return cast(bytes, msgpack.packb(_plain(frame), use_bin_type=True))
+    except (ValueError, TypeError, OverflowError) as error:  # a lone surrogate, 2**64, an object
+        raise BadFrame(f"this cannot be sent: {error}") from error
 
 
 def decode(data: bytes, *, cap_bytes: int = CHANGE_BYTES) -> Frame:
@@ -129,9 +132,9 @@ def decode(data: bytes, *, cap_bytes: int = CHANGE_BYTES) -> Frame:
     if len(data) > cap_bytes:
         raise BadFrame(f"a frame of {len(data)} bytes; the cap is {cap_bytes}")
     try:
-        parts = msgpack.unpackb(
-            data, raw=False, strict_map_key=True, max_buffer_size=max(len(data), 1)
-        )
+        if len(data) > SMALL_BYTES:
+            _judge_large(data)
+        parts = msgpack.unpackb(data, raw=False, strict_map_key=True)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise BadFrame(f"not a MessagePack frame: {error}") from error
     if not isinstance(parts, list) or not parts or not isinstance(parts[0], str):
@@ -142,12 +145,39 @@ def decode(data: bytes, *, cap_bytes: int = CHANGE_BYTES) -> Frame:
     length, read = _READERS[kind]
     if len(parts) != length:
         raise BadFrame(f"a {kind} frame has {length} elements, not {len(parts)}")
-    if len(data) > SMALL_BYTES and kind in _SMALL:
-        raise BadFrame(f"a {kind} frame of {len(data)} bytes; the cap is {SMALL_BYTES}")
     return read(parts)
 
 
-_SMALL = frozenset({"hello", "call", "presence"})
+_BULK: Final = {"change": (3, 2), "sync": (6, 4)}
+"""The kinds that may be large: how many elements, and which of them is the bulk."""
+_BYTES_MARKS: Final = frozenset({0xC4, 0xC5, 0xC6})
+"""How MessagePack begins bytes."""
+
+
+def _judge_large(data: bytes) -> None:
+    """Refuse a large frame by its beginning.
+
+    A megabyte of nested arrays unpacks to a hundred times its size, so a frame may only be large by
+    one run of bytes.
+    """
+    reader = msgpack.Unpacker(raw=False)
+    reader.feed(data[:_BEGINNING_BYTES])
+    try:
+        length, kind = reader.read_array_header(), reader.unpack()
+        if kind not in _BULK:
+            raise BadFrame(f"a {kind!s:.40} frame of {len(data)} bytes; the cap is {SMALL_BYTES}")
+        expected, place = _BULK[kind]
+        for _ in range(place - 1):
+            reader.skip()
+    except (msgpack.OutOfData, TypeError):
+        raise BadFrame("a large frame that does not begin as one") from None
+    start = reader.tell()
+    if length != expected or data[start] not in _BYTES_MARKS:
+        raise BadFrame(f"a large {kind} frame whose bulk is not bytes")
+    width = 1 << (data[start] - 0xC4)
+    bulk = int.from_bytes(data[start + 1 : start + 1 + width], "big")
+    if len(data) - bulk > SMALL_BYTES:
+        raise BadFrame(f"a {kind} frame that is not large by its bytes alone")
 
 
 def _plain(frame: Frame) -> list[Any]:
@@ -223,6 +253,13 @@ def _doc(value: object, what: str) -> DocName:
     raise BadFrame(f"{what} is neither notebook nor runtime")
 
 
+def _prefix(value: object, what: str) -> bytes:
+    prefix = _want(bytes, value, what)
+    if len(prefix) != PREFIX_BYTES:
+        raise BadFrame(f"{what} is not {PREFIX_BYTES} bytes")
+    return prefix
+
+
 def _body(value: object, what: str) -> dict[str, Any]:
     body = _want(dict, value, what)
     if not all(isinstance(key, str) for key in body):
@@ -249,7 +286,7 @@ def _hello(parts: list[Any]) -> Frame:
     for pair in _want(list, body.get("tickets", []), "hello tickets"):
         if not isinstance(pair, list) or len(pair) != 2:
             raise BadFrame("a ticket is [prefix, proof]")
-        tickets.append((_want(bytes, pair[0], "ticket"), _want(bytes, pair[1], "ticket")))
+        tickets.append((_prefix(pair[0], "ticket"), _want(bytes, pair[1], "ticket proof")))
     return Hello(
         client=_want(str, body.get("client"), "hello client"),
         kind=cast(PeerKind, kind),
@@ -271,7 +308,7 @@ def _welcome(parts: list[Any]) -> Frame:
         session=_want(str, body.get("session"), "welcome session"),
         user=_body(body.get("user"), "welcome user"),
         role=cast(Role, role),
-        actor=_want(bytes, body.get("actor"), "welcome actor"),
+        actor=_prefix(body.get("actor"), "welcome actor"),
         proof=_want(bytes, body.get("proof"), "welcome proof"),
         docs=_held(body.get("docs"), "welcome docs"),
         limits=_body(body.get("limits"), "welcome limits"),
@@ -318,6 +355,8 @@ def _call(parts: list[Any]) -> Frame:
 
 def _reply(parts: list[Any]) -> Frame:
     error = None if parts[3] is None else _body(parts[3], "reply error")
+    for key in () if error is None else ("code", "message"):
+        _want(str, error.get(key), f"reply error {key}")
     return Reply(id=_id(parts[1], "reply id"), result=parts[2], error=error)
 
 
