@@ -1,0 +1,121 @@
+"""Plain JupyterLab's server: the file by ``GET``, output by the kernel's WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections import defaultdict
+from typing import Any
+
+from tornado.httpclient import AsyncHTTPClient, HTTPRequest
+from websockets.asyncio.client import ClientConnection, connect
+
+from harness.process import TOKEN, Server, lab_argv
+from harness.systems import Client, Printer, System
+
+HEADERS = {"Authorization": f"token {TOKEN}"}
+
+
+class FetchedNotebook(Client):
+    """A notebook as the browser fetches it. It is nobody's live copy: inserting is refused."""
+
+    def __init__(self, body: bytes) -> None:
+        self._bytes = len(body)
+        self._cells = json.loads(body)["content"]["cells"]
+
+    async def insert(self, cell: int, position: int, text: str) -> None:
+        raise NotImplementedError("plain JupyterLab shares nothing")
+
+    def source(self, cell: int) -> str:
+        return "".join(self._cells[cell]["source"])
+
+    def length(self, cell: int) -> int:
+        return len(self.source(cell))
+
+    def received_bytes(self) -> int:
+        return self._bytes
+
+    async def close(self) -> None:
+        return None
+
+
+class KernelSocket(Printer):
+    """The window that runs a cell is the only one that sees its output; so it is the viewer."""
+
+    def __init__(self, connection: ClientConnection, sources: list[str]) -> None:
+        self._connection = connection
+        self._sources = sources
+        self._cell_of: dict[str, int] = {}
+        self._parts: defaultdict[int, list[str]] = defaultdict(list)
+        self._over: set[str] = set()
+        self._latest = ""
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for text in self._connection:
+            message = json.loads(text)
+            request = message["parent_header"].get("msg_id", "")
+            if message.get("channel") != "iopub" or request not in self._cell_of:
+                continue
+            self._take(message, request)
+            self.on_change()
+
+    def _take(self, message: dict[str, Any], request: str) -> None:
+        content = message["content"]
+        match message["header"]["msg_type"]:
+            case "stream" if content["name"] == "stdout":
+                self._parts[self._cell_of[request]].append(content["text"])
+            case "execute_result" | "display_data":
+                self._parts[self._cell_of[request]].append(content["data"]["text/plain"])
+            case "status" if content["execution_state"] == "idle":
+                self._over.add(request)
+
+    async def run(self, cell: int) -> None:
+        self._latest = uuid.uuid4().hex
+        self._cell_of[self._latest] = cell
+        header = {"msg_id": self._latest, "msg_type": "execute_request", "version": "5.3"}
+        content = {"code": self._sources[cell], "silent": False, "store_history": True}
+        message = {"channel": "shell", "header": header, "content": content}
+        empty: dict[str, dict[str, str]] = {"parent_header": {}, "metadata": {}}
+        await self._connection.send(json.dumps(message | empty | {"buffers": []}))
+
+    def text(self, cell: int) -> str:
+        return "".join(self._parts[cell])
+
+    def finished(self) -> bool:
+        return self._latest in self._over
+
+    async def close(self) -> None:
+        await self._connection.close()
+        await self._reading
+
+
+class LabSystem(System):
+    name = "lab"
+
+    @staticmethod
+    def launch() -> Server:
+        return Server(lab_argv(), off=("jupyter_runtimed",))
+
+    async def open(self, path: str) -> FetchedNotebook:
+        return FetchedNotebook(await self._fetch(f"api/contents/{path}?type=notebook&content=1"))
+
+    async def _fetch(self, path: str, body: Any = None) -> bytes:
+        request = HTTPRequest(
+            f"{self.server.url}/{path}",
+            method="GET" if body is None else "POST",
+            headers=HEADERS,
+            body=None if body is None else json.dumps(body),
+            request_timeout=120,
+        )
+        return (await AsyncHTTPClient().fetch(request)).body
+
+    async def printer(self, path: str, sources: list[str]) -> KernelSocket:
+        session = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
+        kernel = json.loads(await self._fetch("api/sessions", session))["kernel"]["id"]
+        url = f"ws://127.0.0.1:{self.server.port}/api/kernels/{kernel}/channels"
+        connection = await connect(
+            url, max_size=None, compression=None, additional_headers=HEADERS
+        )
+        return KernelSocket(connection, sources)
