@@ -1,0 +1,239 @@
+/**
+ * Outputs of the runtime document as nbformat outputs, and how one list became another.
+ *
+ * An output that did not change is the same object on every reading, so a batch costs what is new.
+ */
+import type { Delta } from '@jupyter/ydoc';
+import type * as nbformat from '@jupyterlab/nbformat';
+import type { PartialJSONValue } from '@lumino/coreutils';
+import { JSONExt } from '@lumino/coreutils';
+import { parseJson, read } from './automerge';
+import type { BlobShelf } from './blobs';
+import { encodingOf } from './blobs';
+import type { BlobNode, DataNode, OutputNode } from './schema';
+import { readJsonMap } from './schema';
+
+/** The words for a blob that is not here: shown in place of the output. */
+export type Placeholder = (mime: string, bytes: number, failed: boolean) => string;
+
+export class OutputReader {
+  constructor(
+    private readonly _blobs: BlobShelf,
+    private readonly _placeholder: Placeholder
+  ) {}
+
+  /** What a cell shows: adjacent streams of one name are one. `waits` names blobs that are missing. */
+  show(nodes: readonly OutputNode[], waits: Set<string>): nbformat.IOutput[] {
+    const shown: nbformat.IOutput[] = [];
+    for (const node of nodes) {
+      const output = this._output(node, waits);
+      const last = shown.at(-1);
+      if (last !== undefined && isStream(last) && isStream(output) && last.name === output.name) {
+        shown[shown.length - 1] = { ...last, text: textOf(last) + textOf(output) };
+      } else {
+        shown.push(output);
+      }
+    }
+    return shown;
+  }
+
+  /** The same, with every blob fetched: for what leaves the document. Rejects if one cannot be had. */
+  async resolve(nodes: readonly OutputNode[]): Promise<nbformat.IOutput[]> {
+    const here = new Map<BlobNode, string>();
+    for (const blob of nodes.flatMap(blobsOf)) {
+      here.set(blob, await this._blobs.text(blob));
+    }
+    return nodes.map(node => readOutput(node, blob => here.get(blob) ?? '', this._placeholder));
+  }
+
+  private _output(node: OutputNode, waits: Set<string>): nbformat.IOutput {
+    const known = this._read.get(node);
+    if (known !== undefined) {
+      return known;
+    }
+    let missing = false;
+    const look = (blob: BlobNode): string | { failed: boolean } => {
+      const found = this._blobs.look(blob);
+      if (found.state === 'here') {
+        return found.text;
+      }
+      missing = true;
+      waits.add(read(blob.blob));
+      return { failed: found.state === 'failed' };
+    };
+    const output = readOutput(node, look, this._placeholder);
+    if (!missing) {
+      this._read.set(node, output);
+    }
+    return output;
+  }
+
+  private readonly _read = new WeakMap<OutputNode, nbformat.IOutput>();
+}
+
+type Look = (blob: BlobNode) => string | { failed: boolean };
+
+function readOutput(node: OutputNode, look: Look, placeholder: Placeholder): nbformat.IOutput {
+  const extra = readJsonMap(node.extra) as Record<string, PartialJSONValue>;
+  const type = read(node.type);
+  switch (type) {
+    case 'stream': {
+      const text = (node.chunks ?? []).map(chunk => chunkText(chunk, look, placeholder)).join('');
+      return { ...extra, output_type: type, name: read(node.name), text };
+    }
+    case 'error': {
+      const traceback = (node.traceback ?? []).map(read);
+      return {
+        ...extra,
+        output_type: type,
+        ename: read(node.ename),
+        evalue: read(node.evalue),
+        traceback
+      };
+    }
+    default: {
+      const data = readData(node.data ?? {}, look, placeholder);
+      const metadata = (parseJson(node.metadata) ?? {}) as Record<string, PartialJSONValue>;
+      const count =
+        type === 'execute_result' ? { execution_count: node.execution_count ?? null } : {};
+      return { ...extra, output_type: type, data, metadata, ...count };
+    }
+  }
+}
+
+function chunkText(chunk: DataNode, look: Look, placeholder: Placeholder): string {
+  if (!isBlob(chunk)) {
+    return read(chunk);
+  }
+  const found = look(chunk);
+  return typeof found === 'string'
+    ? found
+    : `${placeholder('text/plain', chunk.size, found.failed)}\n`;
+}
+
+function readData(
+  data: Record<string, DataNode>,
+  look: Look,
+  placeholder: Placeholder
+): nbformat.IMimeBundle {
+  const bundle: Record<string, PartialJSONValue> = {};
+  let instead: string | null = null;
+  for (const [mime, value] of Object.entries(data)) {
+    if (!isBlob(value)) {
+      const json = (value as { json?: unknown }).json;
+      bundle[mime] = json === undefined ? read(value) : (parseJson(json) as PartialJSONValue);
+      continue;
+    }
+    const found = look(value);
+    if (typeof found !== 'string') {
+      instead ??= placeholder(mime, value.size, found.failed);
+    } else {
+      bundle[mime] = encodingOf(value) === 'json' ? (JSON.parse(found) as PartialJSONValue) : found;
+    }
+  }
+  if (instead !== null) {
+    // Nothing else is rendered before text/plain, so that the missing part is seen to be missing.
+    return { 'text/plain': instead };
+  }
+  return bundle as nbformat.IMimeBundle;
+}
+
+function blobsOf(node: OutputNode): BlobNode[] {
+  return [...(node.chunks ?? []), ...Object.values(node.data ?? {})].filter(isBlob);
+}
+
+function isBlob(value: DataNode): value is BlobNode {
+  return 'blob' in value;
+}
+
+function isStream(output: nbformat.IOutput): output is nbformat.IStream {
+  return output.output_type === 'stream';
+}
+
+function textOf(stream: nbformat.IStream): string {
+  return typeof stream.text === 'string' ? stream.text : stream.text.join('');
+}
+
+/** How the view of a list of outputs is brought from one state to the next. */
+export interface OutputsChange {
+  /** Of the last output's text, at its end. */
+  stream?: Delta<string>;
+  outputs?: Delta<nbformat.IOutput[]>;
+}
+
+/**
+ * The smallest change that JupyterLab's output area follows faithfully: growth at the end of the
+ * list or of its last stream, a new ending of its last stream; all else is replaced whole. Null when
+ * nothing changed.
+ */
+export function changeOutputs(
+  before: readonly nbformat.IOutput[],
+  after: readonly nbformat.IOutput[]
+): OutputsChange | null {
+  const kept = commonStart(before, after);
+  if (kept === before.length && kept === after.length) {
+    return null;
+  }
+  if (kept === before.length) {
+    return { outputs: append(kept, after.slice(kept)) };
+  }
+  const old = before[kept];
+  const now = after[kept];
+  if (kept === before.length - 1 && old !== undefined && now !== undefined) {
+    const stream = changeStream(old, now);
+    if (stream !== null) {
+      const more = after.slice(kept + 1);
+      return more.length > 0 ? { stream, outputs: append(kept + 1, more) } : { stream };
+    }
+  }
+  const whole: Delta<nbformat.IOutput[]> = [{ delete: before.length }];
+  return { outputs: after.length > 0 ? [...whole, { insert: [...after] }] : whole };
+}
+
+function append(kept: number, added: nbformat.IOutput[]): Delta<nbformat.IOutput[]> {
+  return kept > 0 ? [{ retain: kept }, { insert: added }] : [{ insert: added }];
+}
+
+function commonStart(a: readonly nbformat.IOutput[], b: readonly nbformat.IOutput[]): number {
+  const most = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < most && sameOutput(a[at], b[at])) {
+    at++;
+  }
+  return at;
+}
+
+/** Whether two outputs say the same; lists of lines equal their text. */
+export function sameOutput(a?: nbformat.IOutput, b?: nbformat.IOutput): boolean {
+  if (a === b) {
+    return true;
+  }
+  if (a === undefined || b === undefined) {
+    return false;
+  }
+  if (isStream(a) && isStream(b)) {
+    return a.name === b.name && textOf(a) === textOf(b);
+  }
+  return JSONExt.deepEqual(a as PartialJSONValue, b as PartialJSONValue);
+}
+
+function changeStream(before: nbformat.IOutput, after: nbformat.IOutput): Delta<string> | null {
+  if (!isStream(before) || !isStream(after) || before.name !== after.name) {
+    return null;
+  }
+  const old = textOf(before);
+  const now = textOf(after);
+  if (now.startsWith(old)) {
+    return [{ retain: old.length }, { insert: now.slice(old.length) }];
+  }
+  // The output area works on what control characters made of the text: its length is not ours.
+  if (/[\r\b]/.test(old) || /[\r\b]/.test(now)) {
+    return null;
+  }
+  let same = 0;
+  while (same < old.length && old.charCodeAt(same) === now.charCodeAt(same)) {
+    same++;
+  }
+  const ending: Delta<string> = [{ retain: same }, { delete: old.length - same }];
+  return same < now.length ? [...ending, { insert: now.slice(same) }] : ending;
+}
