@@ -138,8 +138,11 @@ impl Change {
     }
 
     fn __hash__(&self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.core.hash().0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        self.core
+            .hash()
+            .0
+            .first_chunk()
+            .map_or(0, |head| u64::from_le_bytes(*head))
     }
 
     fn __repr__(&self) -> String {

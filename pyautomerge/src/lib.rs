@@ -1,6 +1,16 @@
 //! Automerge documents in Python. Types convert here, the core does the work, errors are mapped;
 //! nothing in this crate decides anything. The stub `__init__.pyi` is the manual.
 
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "a method takes from Python what it owns, as PyO3 hands it over"
+)]
+#![allow(
+    clippy::unnecessary_wraps,
+    reason = "methods of one shape are easier to read than each as short as it could be"
+)]
+
 mod changes;
 mod chunks;
 mod document;
@@ -9,6 +19,7 @@ mod guard;
 mod ids;
 mod patches;
 mod reading;
+mod replay;
 mod state;
 mod sync;
 mod syncing;

@@ -159,18 +159,22 @@ impl Patch {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let mut shown = format!("Patch({:?}, obj={:?}", self.action(), self.obj);
-        if let Some(prop) = self.prop(py)? {
-            shown += &format!(", prop={}", prop.repr()?);
-        }
-        match &self.action {
-            Action::Put(_, value) => shown += &format!(", value={}", value.to_py(py)?.repr()?),
-            Action::Insert(_, values) => shown += &format!(", {} values", values.len()),
-            Action::Delete(_, length) => shown += &format!(", length={length}"),
-            Action::Splice(_, text) => shown += &format!(", text={text:?}"),
-            Action::Increment(_, by) => shown += &format!(", by={by}"),
-            Action::Conflict(_) | Action::Mark => {}
-        }
-        Ok(shown + ")")
+        let place = match self.prop(py)? {
+            Some(prop) => format!(", prop={}", prop.repr()?),
+            None => String::new(),
+        };
+        let what = match &self.action {
+            Action::Put(_, value) => format!(", value={}", value.to_py(py)?.repr()?),
+            Action::Insert(_, values) => format!(", {} values", values.len()),
+            Action::Delete(_, length) => format!(", length={length}"),
+            Action::Splice(_, text) => format!(", text={text:?}"),
+            Action::Increment(_, by) => format!(", by={by}"),
+            Action::Conflict(_) | Action::Mark => String::new(),
+        };
+        Ok(format!(
+            "Patch({:?}, obj={:?}{place}{what})",
+            self.action(),
+            self.obj
+        ))
     }
 }

@@ -1,7 +1,8 @@
 //! Reading values, text, places and cursors.
 
 use automerge::{
-    ChangeHash, Cursor, CursorPosition, MoveCursor, ObjId, ObjType, Prop, ReadDoc, ValueRef,
+    ChangeHash, Cursor, CursorPosition, MoveCursor, ObjId, ObjType, Parents, Prop, ReadDoc,
+    ValueRef,
 };
 use pyo3::exceptions::{PyIndexError, PyKeyError, PyValueError};
 use pyo3::prelude::*;
@@ -95,7 +96,7 @@ impl State {
                 Some(heads) => doc.list_range_at(obj, .., heads),
             };
             range
-                .map(|item| (Prop::Seq(item.index), Held::new(item.value.to_owned().into(), item.id())))
+                .map(|item| (Prop::Seq(item.index), Held::new(item.value.clone().into(), item.id())))
                 .collect()
         } else {
             let range = match &at {
@@ -103,7 +104,7 @@ impl State {
                 Some(heads) => doc.map_range_at(obj, .., heads),
             };
             range
-                .map(|item| (Prop::Map(item.key.to_string()), Held::new(item.value.to_owned().into(), item.id())))
+                .map(|item| (Prop::Map(item.key.to_string()), Held::new(item.value.clone().into(), item.id())))
                 .collect()
         })
     }
@@ -335,8 +336,7 @@ impl Document {
         let obj = parse_obj(obj)?;
         let path = {
             let state = self.lock(py);
-            read!(state, doc => doc.parents(&obj).map(|parents| parents.visible_path()))?
-                .map_err(from_core)?
+            read!(state, doc => doc.parents(&obj).map(Parents::visible_path))?.map_err(from_core)?
         };
         let Some(path) = path else { return Ok(None) };
         let props: Vec<_> = path

@@ -13,8 +13,13 @@ use pyo3::prelude::*;
 
 use crate::errors::{core_failed, from_core, undecodable, AutomergeError, InvalidHeadsError};
 use crate::guard::{guard, CorePanic};
+use crate::replay::{replay, Outcome};
 
 #[derive(Default)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one to a document, and moved often"
+)]
 enum Core {
     Idle(Automerge),
     Open(OwnedTransaction),
@@ -26,6 +31,8 @@ pub struct State {
     core: Core,
     /// The version that `save_incremental` continues from.
     pub saved: Vec<ChangeHash>,
+    /// Until a change once came out different.
+    replays: bool,
 }
 
 /// Evaluates one expression over whichever of the two readable shapes the document has now.
@@ -60,6 +67,7 @@ impl State {
         Self {
             core: Core::Idle(doc),
             saved,
+            replays: true,
         }
     }
 
@@ -167,6 +175,11 @@ impl State {
     }
 
     pub fn apply(&mut self, changes: Vec<Change>) -> PyResult<Vec<Patch>> {
+        if let [change] = changes.as_slice() {
+            if let Some(patches) = self.replay(change)? {
+                return Ok(patches);
+            }
+        }
         let mut changes = changes;
         self.take_in(
             move |doc: &mut Automerge, log: &mut PatchLog, again: bool| {
@@ -180,9 +193,34 @@ impl State {
         )
     }
 
+    fn replay(&mut self, change: &Change) -> PyResult<Option<Vec<Patch>>> {
+        let replays = self.replays;
+        let doc = self.closed()?;
+        // A local edit makes the core forget changes that wait for the one it is.
+        if !replays || !doc.get_missing_deps(&[]).is_empty() {
+            return Ok(None);
+        }
+        let (before, actor) = (doc.get_heads(), doc.get_actor().clone());
+        match guard(|| replay(doc, change)) {
+            Ok(Outcome::Replayed(patches)) => {
+                doc.set_actor(actor);
+                Ok(Some(patches))
+            }
+            Ok(Outcome::NotSuitable) => {
+                doc.set_actor(actor);
+                Ok(None)
+            }
+            Ok(Outcome::Differs) | Err(_) => {
+                self.replays = false;
+                self.restore(&before, actor)?;
+                Ok(None)
+            }
+        }
+    }
+
     fn attempt(&mut self, bring: &mut impl Bring, again: bool) -> Result<Vec<Patch>, Attempt> {
         let doc = self.closed().map_err(Attempt::Refused)?;
-        let before = doc.get_heads();
+        let (before, actor) = (doc.get_heads(), doc.get_actor().clone());
         let outcome = guard(|| {
             let mut log = PatchLog::active();
             bring(doc, &mut log, again)?;
@@ -191,7 +229,7 @@ impl State {
         match outcome {
             Ok(result) => result.map_err(|error| Attempt::Refused(from_core(error))),
             Err(panic) => {
-                self.restore(&before).map_err(Attempt::Refused)?;
+                self.restore(&before, actor).map_err(Attempt::Refused)?;
                 Err(Attempt::Panicked(panic))
             }
         }
@@ -199,11 +237,10 @@ impl State {
 
     /// Hashes name content: what is rebuilt from the wreck and has the old heads is the old
     /// document, whatever the core left half done in between.
-    fn restore(&mut self, heads: &[ChangeHash]) -> PyResult<()> {
+    fn restore(&mut self, heads: &[ChangeHash], actor: ActorId) -> PyResult<()> {
         let Core::Idle(wreck) = std::mem::take(&mut self.core) else {
             return Err(broken());
         };
-        let actor = wreck.get_actor().clone();
         let rebuilt = guard(|| wreck.fork_at(heads))
             .map_err(core_failed)?
             .map_err(from_core)?;

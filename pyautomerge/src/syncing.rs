@@ -1,6 +1,6 @@
 //! A document's part in the sync protocol.
 
-use automerge::sync::SyncDoc;
+use automerge::sync::{Message, SyncDoc};
 use automerge::{Automerge, PatchLog};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -24,11 +24,7 @@ impl Document {
             let mut peer = peer.lock_detached();
             let mut state = self.lock_detached();
             let doc = state.closed()?;
-            guard(|| {
-                doc.generate_sync_message(&mut peer)
-                    .map(|message| message.encode())
-            })
-            .map_err(core_failed)
+            guard(|| doc.generate_sync_message(&mut peer).map(Message::encode)).map_err(core_failed)
         })?;
         Ok(message.map(|message| PyBytes::new(py, &message)))
     }

@@ -116,7 +116,7 @@ impl Document {
             let mut changes = Vec::with_capacity(given.len());
             for item in given {
                 match item {
-                    Given::Change(change) => changes.push(change),
+                    Given::Change(change) => changes.push(*change),
                     Given::Bytes(data) => changes.extend(decode_all(&data)?),
                 }
             }
@@ -231,14 +231,14 @@ impl Document {
 }
 
 enum Given {
-    Change(automerge::Change),
+    Change(Box<automerge::Change>),
     Bytes(PyBackedBytes),
 }
 
 impl Given {
     fn from_py(item: &Bound<'_, PyAny>) -> PyResult<Self> {
         match item.cast::<Change>() {
-            Ok(change) => Ok(Given::Change(change.get().core().clone())),
+            Ok(change) => Ok(Given::Change(Box::new(change.get().core().clone()))),
             Err(_) => item.extract().map(Given::Bytes).map_err(Into::into),
         }
     }
