@@ -1,0 +1,360 @@
+"""A notebook file, or a model of the contents API, as content values.
+
+Reading never loses a thing that `ipynb_write` could not give back: what the values cannot say (line
+ends, the form of numbers, what is doubled) stays in the file, which is the template of the next
+write. A known key whose value has a type that makes no sense is kept with the unknown ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import NotebookError
+from ..ids import CellId, NewId, Sha256
+from . import ipynb_parse, jsontext, mime
+from .content import (
+    NOTHING,
+    Cell,
+    Content,
+    Display,
+    ErrorOutput,
+    Json,
+    JsonMap,
+    JsonText,
+    MimeValue,
+    Outcome,
+    Output,
+    Stream,
+    UnknownOutput,
+)
+from .ipynb_parse import Parsed
+from .ipynb_upgrade import upgraded
+from .jsontext import clean
+from .mime import DEFAULT_LIMITS, Limits, PutBlob
+
+_TOP = frozenset({"nbformat", "nbformat_minor", "metadata", "cells"})
+_CELL = frozenset({"id", "cell_type", "source", "metadata", "attachments"})
+_LARGEST = 2**53
+_RETURNS = re.compile("\r\n?")
+IDS_FROM_MINOR = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What was read.
+
+    `repairs` says what was put right, for people; empty for a sound file. `made_ids` are the cell
+    ids that the file does not have. `trusted` are the cells that a model marks as trusted (always
+    empty for a file: a file cannot vouch for itself). `blank`: the file had no bytes, or only white
+    space, and stands for a new notebook.
+    """
+
+    content: Content
+    repairs: tuple[str, ...] = ()
+    made_ids: frozenset[CellId] = frozenset()
+    trusted: frozenset[CellId] = frozenset()
+    blank: bool = False
+
+
+def read(
+    data: bytes, *, new_id: NewId, put_blob: PutBlob, limits: Limits = DEFAULT_LIMITS
+) -> FileContent:
+    """The content of a notebook file of any nbformat. Raises NotebookError, and nothing else."""
+    text = ipynb_parse.text_of(data)
+    if not text.strip("\ufeff \t\r\n"):
+        empty = Content(nbformat_minor=IDS_FROM_MINOR, metadata={}, extra={}, cells=())
+        return FileContent(
+            empty, ("the file was empty; it is opened as a new notebook",), blank=True
+        )
+    parsed = ipynb_parse.parse(text)
+    return read_parsed(parsed, new_id=new_id, put_blob=put_blob, limits=limits)[0]
+
+
+def read_parsed(
+    parsed: Parsed, *, new_id: NewId, put_blob: PutBlob, limits: Limits = DEFAULT_LIMITS
+) -> tuple[FileContent, Parsed]:
+    """As `read`, for a file that is parsed already; also the parsed form that was read.
+
+    That is another one where the file has numbers that only the exact reading keeps.
+    """
+    top = parsed.top()
+    version = _version(top)
+    reader = _Reader(new_id, put_blob, limits)
+    try:
+        if version < 4:
+            reader.upgraded = True
+            reader.repairs.append(
+                f"the file is nbformat {version}; it becomes nbformat 4 when it is next changed"
+            )
+            return reader.notebook(upgraded(parsed.text.lstrip("\ufeff"), version)), parsed
+        found = reader.notebook(top)
+        if reader.infinite and parsed.decoder is jsontext.QUICK:
+            # Infinity may have been 1e400: only the exact reading tells.
+            parsed = ipynb_parse.parse(parsed.text, exact=True)
+            found = _Reader(new_id, put_blob, limits).notebook(parsed.top())
+    except RecursionError:
+        raise NotebookError(
+            "the file is nested too deeply to be a notebook; restore it from a checkpoint"
+        ) from None
+    return found, parsed
+
+
+def from_model(
+    model: Mapping[str, object],
+    *,
+    new_id: NewId,
+    put_blob: PutBlob,
+    limits: Limits = DEFAULT_LIMITS,
+) -> FileContent:
+    """The content of a notebook as the contents API carries it (plain JSON values).
+
+    Raises NotebookError.
+    """
+    version = _version(model)
+    top = dict(model)
+    try:
+        reader = _Reader(new_id, put_blob, limits, upgraded=version < 4)
+        return reader.notebook(upgraded(jsontext.compact(top), version) if reader.upgraded else top)
+    except RecursionError:
+        raise NotebookError(
+            "the notebook is nested too deeply; nothing was taken from it"
+        ) from None
+
+
+def source_of(raw: str) -> str:
+    """Source text as documents have it: lines end in a line feed."""
+    text = clean(raw)
+    return _RETURNS.sub("\n", text) if "\r" in text else text
+
+
+def _version(top: Mapping[str, object]) -> int:
+    version = top.get("nbformat")
+    if version is None:
+        raise NotebookError(
+            "the file is JSON but not a notebook: it has no `nbformat` number; "
+            "open it as a text file to see what it is"
+        )
+    if type(version) is not int or version < 1:
+        raise NotebookError(
+            f"`nbformat` must be a number such as 4, not of type {type(version).__name__}; "
+            "mend it in a text editor"
+        )
+    if version > 4:
+        raise NotebookError(
+            f"the notebook is of nbformat {version}, which is newer than 4, the newest that is "
+            "known here; update this software, or save the notebook as nbformat 4"
+        )
+    return version
+
+
+def _minor(top: Mapping[str, object]) -> int:
+    minor = top.get("nbformat_minor", 0)
+    if type(minor) is not int or not 0 <= minor < _LARGEST:
+        raise NotebookError(
+            f"`nbformat_minor` must be a number such as 5, not of type {type(minor).__name__}; "
+            "mend it in a text editor"
+        )
+    return minor
+
+
+def is_count(value: object) -> bool:
+    """Whether a value can be an execution count."""
+    return value is None or (type(value) is int and -_LARGEST < value < _LARGEST)
+
+
+@dataclass(slots=True)
+class _Reader:
+    new_id: NewId
+    put_blob: PutBlob
+    limits: Limits
+    repairs: list[str] = field(default_factory=list)
+    upgraded: bool = False
+    infinite: bool = False
+    made: set[CellId] = field(default_factory=set)
+    trusted: set[CellId] = field(default_factory=set)
+
+    def notebook(self, top: Mapping[str, object]) -> FileContent:
+        metadata, raw_cells, minor = top.get("metadata", {}), top.get("cells", []), _minor(top)
+        if not isinstance(metadata, dict):
+            raise NotebookError(
+                "the notebook's `metadata` is not an object; mend it in a text editor"
+            )
+        if not isinstance(raw_cells, list):
+            raise NotebookError("the notebook's `cells` is not a list; mend it in a text editor")
+        ids = self._ids(raw_cells, minor)
+        cells: list[Cell] = []
+        outcomes: dict[CellId, Outcome] = {}
+        for number, (cell_id, raw) in enumerate(zip(ids, raw_cells, strict=True), 1):
+            cells.append(self.cell(cell_id, raw, number))
+            if raw["cell_type"] == "code" and (outcome := self.outcome(raw, number)) != NOTHING:
+                outcomes[cell_id] = outcome
+        content = Content(
+            nbformat_minor=minor,
+            metadata=self._map(metadata),
+            extra={clean(k): self._json(v) for k, v in top.items() if k not in _TOP},
+            cells=tuple(cells),
+            outcomes=outcomes,
+        )
+        made, trusted = frozenset(self.made), frozenset(self.trusted)
+        return FileContent(content, tuple(self.repairs), made, trusted)
+
+    def _ids(self, raw_cells: list[object], minor: int) -> list[CellId]:
+        seen: dict[str, int] = {}
+        found: list[CellId | None] = []
+        for number, raw in enumerate(raw_cells, 1):
+            raw_id = raw.get("id") if isinstance(raw, dict) else None
+            cell_id = CellId(clean(raw_id)) if isinstance(raw_id, str) and raw_id else None
+            if cell_id is None:
+                if minor >= IDS_FROM_MINOR and not self.upgraded:
+                    self.repairs.append(f"cell {number} had no id and was given one")
+            elif cell_id in seen:
+                first = seen[cell_id]
+                self.repairs.append(
+                    f"cell {number} had the id of cell {first}, {cell_id!r}, and was given another"
+                )
+                cell_id = None
+            else:
+                seen[cell_id] = number
+            found.append(cell_id)
+        return [self._fresh(seen) if cell_id is None else cell_id for cell_id in found]
+
+    def _fresh(self, seen: Mapping[str, int]) -> CellId:
+        while (made := CellId(self.new_id())) in seen:
+            pass
+        self.made.add(made)
+        return made
+
+    def cell(self, cell_id: CellId, raw: object, number: int) -> Cell:
+        if not isinstance(raw, dict):
+            raise NotebookError(f"cell {number} is not an object; mend it in a text editor")
+        kind, source = raw.get("cell_type"), mime.joined(raw.get("source", ""))
+        metadata, attachments = raw.get("metadata", {}), raw.get("attachments", {})
+        for name, right in (
+            ("cell_type", isinstance(kind, str)),
+            ("source", source is not None),
+            ("metadata", isinstance(metadata, dict)),
+        ):
+            if not right:
+                raise NotebookError(
+                    f"the `{name}` of cell {number} is missing or of the wrong type; "
+                    "mend it in a text editor"
+                )
+        extra = {clean(k): self._json(v) for k, v in raw.items() if k not in _CELL}
+        if kind == "code":
+            extra.pop("outputs", None)
+            if is_count(raw.get("execution_count")):
+                extra.pop("execution_count", None)
+        if not isinstance(attachments, dict):
+            extra["attachments"] = self._json(attachments)
+            attachments = {}
+        if metadata.get("trusted") is True:
+            self.trusted.add(cell_id)
+        return Cell(
+            id=cell_id,
+            cell_type=clean(str(kind)),
+            source=source_of(source or ""),
+            metadata={k: v for k, v in self._map(metadata).items() if k != "trusted"},
+            attachments={clean(k): self.attachment(v) for k, v in attachments.items()},
+            extra=extra,
+        )
+
+    def attachment(self, bundle: object) -> JsonText:
+        return self._json(mime.bundle_of(bundle) if isinstance(bundle, dict) else bundle)
+
+    def outcome(self, raw: Mapping[str, object], number: int) -> Outcome:
+        outputs, count = raw.get("outputs", []), raw.get("execution_count")
+        if not isinstance(outputs, list):
+            raise NotebookError(
+                f"the `outputs` of cell {number} are not a list; mend it in a text editor"
+            )
+        return Outcome(
+            outputs=tuple([self.output(output, number) for output in outputs]),
+            execution_count=count if type(count) is int and is_count(count) else None,
+        )
+
+    def output(self, raw: object, number: int) -> Output:
+        kind = raw.get("output_type") if isinstance(raw, dict) else None
+        if not isinstance(raw, dict) or not isinstance(kind, str):
+            raise NotebookError(
+                f"an output of cell {number} has no `output_type`; mend it in a text editor"
+            )
+        rest: dict[str, object] = {k: v for k, v in raw.items() if k != "output_type"}
+        match kind:
+            case "stream":
+                return self._stream(rest)
+            case "display_data" | "execute_result":
+                return self._display(kind, rest)
+            case "error":
+                return self._error(rest)
+            case _:
+                return UnknownOutput(self.new_id(), clean(kind), self._map(rest))
+
+    def _stream(self, rest: dict[str, object]) -> Stream:
+        name, text = _text(rest, "name"), ""
+        if (whole := mime.joined(rest.get("text", ""))) is not None:
+            rest.pop("text", None)
+            text = whole
+        value = mime.text_value(text, put_blob=self._put, limit=self.limits)
+        chunks = (value,) if text else ()
+        return Stream(self.new_id(), name, chunks, self._map(rest))
+
+    def _display(self, kind: str, rest: dict[str, object]) -> Display:
+        data, metadata = _object(rest, "data"), _object(rest, "metadata")
+        count = None
+        if kind == "execute_result" and is_count(rest.get("execution_count")):
+            count = rest.pop("execution_count", None)
+        return Display(
+            id=self.new_id(),
+            type="execute_result" if kind == "execute_result" else "display_data",
+            data={clean(key): self.value(key, value) for key, value in data.items()},
+            metadata=self._json(metadata),
+            execution_count=count if isinstance(count, int) else None,
+            extra=self._map(rest),
+        )
+
+    def _error(self, rest: dict[str, object]) -> ErrorOutput:
+        traceback = rest.get("traceback", [])
+        lines: tuple[str, ...] = ()
+        if isinstance(traceback, list) and all(isinstance(line, str) for line in traceback):
+            rest.pop("traceback", None)
+            lines = tuple(map(clean, traceback))
+        ename, evalue = _text(rest, "ename"), _text(rest, "evalue")
+        return ErrorOutput(self.new_id(), ename, evalue, lines, self._map(rest))
+
+    def value(self, key: str, raw: object) -> MimeValue:
+        value = mime.value_of(key, raw, put_blob=self._put, limit=self.limits)
+        if isinstance(value, Json) and "Infinity" in value.text:
+            self.infinite = True
+        return value
+
+    def _put(self, data: bytes) -> Sha256:
+        self.infinite = self.infinite or b"Infinity" in data
+        return self.put_blob(data)
+
+    def _map(self, raw: Mapping[str, object]) -> JsonMap:
+        return {clean(key): self._json(value) for key, value in raw.items()}
+
+    def _json(self, value: object) -> JsonText:
+        text = jsontext.compact(value)
+        if "Infinity" in text:
+            self.infinite = True
+        return text
+
+
+def _text(rest: dict[str, object], key: str) -> str:
+    """Takes a text out of `rest`; what is not text stays there."""
+    value = rest.get(key, "")
+    if not isinstance(value, str):
+        return ""
+    rest.pop(key, None)
+    return clean(value)
+
+
+def _object(rest: dict[str, object], key: str) -> dict[str, object]:
+    value = rest.get(key, {})
+    if not isinstance(value, dict):
+        return {}
+    rest.pop(key, None)
+    return value

@@ -1,0 +1,331 @@
+"""Content values as nbformat's JSON values.
+
+Each may be given the value that stands in a file: what still says the same is then that very value,
+in whatever form the file has it, and what changed takes the form that its place had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from . import jsontext, mime
+from .content import (
+    NOTHING,
+    Cell,
+    Content,
+    Display,
+    ErrorOutput,
+    JsonMap,
+    JsonText,
+    MimeValue,
+    Outcome,
+    Output,
+    Stream,
+    UnknownOutput,
+)
+from .ipynb_read import IDS_FROM_MINOR, source_of
+from .jsontext import clean, compact
+from .mime import GetBlob
+
+JsonObject: TypeAlias = dict[str, object]
+Parse: TypeAlias = Callable[[str], object]
+
+_NEW: Mapping[str, object] = {}
+_DEFAULTS: tuple[object, ...] = (None, "", [], {})
+
+
+def to_model(content: Content, *, get_blob: GetBlob) -> JsonObject:
+    """The notebook as the contents API carries it: nbformat 4, text as single strings.
+
+    Errors: those of `get_blob`.
+    """
+    shape = Shape(get_blob, split=False, parse=jsontext.plain)
+    return shape.notebook(content)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How values are shaped: `split` text into lines as nbformat does, or leave it whole."""
+
+    get_blob: GetBlob
+    split: bool = True
+    parse: Parse = jsontext.parse
+
+    def notebook(self, content: Content) -> JsonObject:
+        with_ids = content.nbformat_minor >= IDS_FROM_MINOR
+        whole = self.top(content)
+        whole["cells"] = [
+            self.cell(cell, content.outcomes.get(cell.id, NOTHING), with_id=with_ids)
+            for cell in content.cells
+        ]
+        return whole
+
+    def top(self, content: Content, old: Mapping[str, object] = _NEW) -> JsonObject:
+        """All of a notebook but its cells."""
+        whole = self.entries(content.extra, old)
+        whole["nbformat"] = 4
+        if content.nbformat_minor or not old or "nbformat_minor" in old:
+            whole["nbformat_minor"] = content.nbformat_minor
+        if content.metadata or not old or "metadata" in old:
+            whole["metadata"] = self.entries(content.metadata, _mapping(old.get("metadata")))
+        return whole
+
+    def entries(
+        self,
+        entries: JsonMap,
+        old: Mapping[str, object],
+        as_read: Callable[[object], JsonText] = compact,
+    ) -> JsonObject:
+        """A map of JSON text as values; `as_read` is how a value of the file would be read."""
+        found: JsonObject = {}
+        met: set[str] = set()
+        for key, value in old.items():
+            if (name := clean(key)) in entries:
+                met.add(name)
+                same = as_read(value) == entries[name]
+                found[key] = value if same else self.parse(entries[name])
+        for name, text in entries.items():
+            if name not in met:
+                found[name] = self.parse(text)
+        return found
+
+    def cell(
+        self,
+        cell: Cell,
+        outcome: Outcome,
+        *,
+        with_id: bool,
+        old: Mapping[str, object] = _NEW,
+        old_outputs: Sequence[Output] = (),
+    ) -> JsonObject:
+        """A cell; `old_outputs` are the outputs of `old` as they were read."""
+        known: JsonObject = {
+            "cell_type": _text(cell.cell_type, old.get("cell_type")),
+            "source": self._source(cell.source, old.get("source")),
+            "metadata": self._cell_metadata(cell.metadata, _mapping(old.get("metadata"))),
+            "attachments": self._attachments(cell.attachments, _mapping(old.get("attachments"))),
+        }
+        if cell.cell_type == "code":
+            raw = old.get("outputs")
+            known["execution_count"] = outcome.execution_count
+            known["outputs"] = self._outputs(
+                outcome.outputs, raw if isinstance(raw, list) else [], old_outputs
+            )
+        retyped = old.get("cell_type") != known["cell_type"]
+        optional = {"attachments"} if retyped else set(known)
+        found = self._with_extra(known, cell.extra, old, optional - {"cell_type"})
+        found.pop("id", None)
+        if with_id:
+            found["id"] = _text(cell.id, old.get("id"))
+        elif "id" in old:
+            found["id"] = old["id"]
+        return found
+
+    def _with_extra(
+        self, known: JsonObject, extra: JsonMap, old: Mapping[str, object], optional: set[str]
+    ) -> JsonObject:
+        """`known` without what is optional, empty, and not in the file; then the unknown keys.
+
+        A known key that is in `extra` had a value of a strange type; it counts until the key is
+        given a proper one.
+        """
+        found = {
+            key: value
+            for key, value in known.items()
+            if key not in optional or key in old or value not in _DEFAULTS
+        }
+        old_extra = {
+            key: value for key, value in old.items() if key not in known or clean(key) in extra
+        }
+        unknown = self.entries(extra, old_extra)
+        return found | {
+            key: value
+            for key, value in unknown.items()
+            if key not in known or known[key] in _DEFAULTS
+        }
+
+    def _source(self, text: str, old: object) -> object:
+        whole = mime.joined(old)
+        if whole is None:
+            return self._lines(text)
+        if source_of(whole) == text:
+            return old
+        if "\r\n" in whole and whole.count("\r\n") == whole.count("\n"):
+            text = text.replace("\n", "\r\n")
+        return self._like(text, old)
+
+    def _lines(self, text: str) -> object:
+        return text.splitlines(keepends=True) if self.split else text
+
+    def _like(self, text: str, old: object) -> object:
+        """Text in the form of the file's value: one string, or a list of lines."""
+        whole = mime.joined(old)
+        if whole is None:
+            return self._lines(text)
+        if clean(whole) == text:
+            return old
+        if isinstance(old, str):
+            # What is short enough for one line says nothing about the form of longer text.
+            return self._lines(text) if self.split and not old else text
+        if isinstance(old, list) and old != whole.splitlines(keepends=True):
+            parts = text.split("\n")
+            lines = [part + "\n" for part in parts[:-1]]
+            return [*lines, parts[-1]] if parts[-1] else lines
+        return text.splitlines(keepends=True)
+
+    def _cell_metadata(self, metadata: JsonMap, old: Mapping[str, object]) -> JsonObject:
+        found = self.entries(metadata, old)
+        if "trusted" in old:
+            found["trusted"] = old["trusted"]
+        return found
+
+    def _attachments(self, attachments: JsonMap, old: Mapping[str, object]) -> JsonObject:
+        def as_read(bundle: object) -> JsonText:
+            return compact(mime.bundle_of(bundle) if isinstance(bundle, dict) else bundle)
+
+        found = self.entries(attachments, old, as_read)
+        for name, bundle in found.items():
+            if isinstance(bundle, dict) and bundle is not old.get(name):
+                before = _mapping(old.get(name))
+                found[name] = {
+                    key: self._mime_text(key, value, before.get(key))
+                    if isinstance(value, str)
+                    else value
+                    for key, value in bundle.items()
+                }
+        return found
+
+    def _outputs(
+        self, outputs: Sequence[Output], raw: Sequence[object], read: Sequence[Output]
+    ) -> list[object]:
+        """The outputs; those that the file has too, in order, are the file's own values."""
+        found: list[object] = []
+        at = 0
+        for index, output in enumerate(outputs):
+            here = next(
+                (i for i in range(at, len(read)) if same_output(output, read[i], self.get_blob)),
+                None,
+            )
+            if here is not None:
+                found.append(raw[here])
+                at = here + 1
+                continue
+            place = index if len(outputs) == len(read) else at
+            before = _mapping(raw[place]) if place < len(raw) else _NEW
+            alike = before.get("output_type") == output_type(output)
+            found.append(self.output(output, before if alike else _NEW))
+        return found
+
+    def output(self, output: Output, old: Mapping[str, object] = _NEW) -> JsonObject:
+        known: JsonObject = {"output_type": output_type(output)}
+        match output:
+            case Stream():
+                text = stream_text(output, self.get_blob)
+                known |= {"name": output.name, "text": self._like(text, old.get("text"))}
+            case Display():
+                known |= self._display(output, old)
+            case ErrorOutput():
+                known |= {
+                    "ename": output.ename,
+                    "evalue": output.evalue,
+                    "traceback": list(output.traceback),
+                }
+            case UnknownOutput():
+                pass
+        optional = set(known) - {"output_type"} if old else set[str]()
+        return self._with_extra(known, output.extra, old, optional)
+
+    def _display(self, output: Display, old: Mapping[str, object]) -> JsonObject:
+        data, metadata = _mapping(old.get("data")), old.get("metadata", {})
+        names = {clean(key): key for key in data}
+        known: JsonObject = {
+            "data": {
+                names.get(key, key): self._value(key, value, data.get(names.get(key, key)))
+                for key, value in output.data.items()
+            },
+            "metadata": metadata
+            if compact(metadata) == output.metadata
+            else self.parse(output.metadata),
+        }
+        if output.type == "execute_result":
+            known["execution_count"] = output.execution_count
+        return known
+
+    def _value(self, key: str, value: MimeValue, old: object) -> object:
+        text, is_text = mime.shown(value, get_blob=self.get_blob)
+        return self._mime_text(key, text, old) if is_text else self.parse(text)
+
+    def _mime_text(self, key: str, text: str, old: object) -> object:
+        if not (isinstance(old, str) or (isinstance(old, list) and not mime.is_json(key))):
+            return self._lines(text) if mime.is_split(key) else text
+        return self._like(text, old)
+
+
+def output_type(output: Output) -> str:
+    """nbformat's name for the kind of an output."""
+    match output:
+        case Stream():
+            return "stream"
+        case ErrorOutput():
+            return "error"
+        case Display() | UnknownOutput():
+            return output.type
+
+
+def stream_text(stream: Stream, get_blob: GetBlob) -> str:
+    """The whole text of a stream."""
+    return "".join(mime.shown(chunk, get_blob=get_blob)[0] for chunk in stream.chunks)
+
+
+def same_output(a: Output, b: Output, get_blob: GetBlob | None) -> bool:
+    """Equal in a file: ids and display ids aside, and however a stream is cut into chunks."""
+    match a, b:
+        case Stream(), Stream():
+            return a.name == b.name and a.extra == b.extra and _same_text(a, b, get_blob)
+        case Display(), Display():
+            return (
+                a.type == b.type
+                and a.data == b.data
+                and a.metadata == b.metadata
+                and a.execution_count == b.execution_count
+                and a.extra == b.extra
+            )
+        case ErrorOutput(), ErrorOutput():
+            return (
+                a.ename == b.ename
+                and a.evalue == b.evalue
+                and a.traceback == b.traceback
+                and a.extra == b.extra
+            )
+        case UnknownOutput(), UnknownOutput():
+            return a.type == b.type and a.extra == b.extra
+        case _:
+            return False
+
+
+def same_outcome(a: Outcome, b: Outcome, get_blob: GetBlob | None) -> bool:
+    """Equal in a file."""
+    return (
+        a.execution_count == b.execution_count
+        and len(a.outputs) == len(b.outputs)
+        and all(same_output(x, y, get_blob) for x, y in zip(a.outputs, b.outputs, strict=True))
+    )
+
+
+def _same_text(a: Stream, b: Stream, get_blob: GetBlob | None) -> bool:
+    if a.chunks == b.chunks:
+        return True
+    texts = [chunk for chunk in (*a.chunks, *b.chunks) if isinstance(chunk, str)]
+    if len(texts) == len(a.chunks) + len(b.chunks):
+        return "".join(texts[: len(a.chunks)]) == "".join(texts[len(a.chunks) :])
+    return get_blob is not None and stream_text(a, get_blob) == stream_text(b, get_blob)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(text: str, old: object) -> object:
+    return old if isinstance(old, str) and clean(old) == text else text

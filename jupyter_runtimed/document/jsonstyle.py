@@ -1,0 +1,264 @@
+"""JSON text in the style of another JSON text.
+
+A value is written over a template: what is equal to the template's value keeps the template's own
+characters, and what is new follows the file's indentation, separators and escapes. Knows nothing of
+notebooks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from . import jsontext
+from .jsontext import Number, Place, same
+
+_UNICODE = json.JSONEncoder(ensure_ascii=False)
+_ASCII = json.JSONEncoder(ensure_ascii=True)
+_PLAIN_NUMBERS = frozenset({int, float})
+
+Piece: TypeAlias = tuple[int | None, str]
+"""A child to write: which child of the template it was (None: new), and its text."""
+BodyOf: TypeAlias = Callable[[int, Place], str]
+"""The text of a template's member, key included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How new text is written. `newline` is empty where everything stands on one line."""
+
+    newline: str = "\n"
+    indent: str = " "
+    colon: str = ": "
+    gap: str = " "
+    ascii: bool = False
+
+    def line(self, depth: int) -> str:
+        """What stands before a child at this depth."""
+        return self.newline + self.indent * depth if self.newline else ""
+
+    def string(self, text: str) -> str:
+        return (_ASCII if self.ascii else _UNICODE).encode(text)
+
+
+DEFAULT = Style()
+"""As `nbformat.writes` does it."""
+
+
+def detect(text: str, opened: int, members: Sequence[Place]) -> Style:
+    """The style of a text whose outermost object begins at `opened`."""
+    if not members:
+        return Style(ascii=_escapes(text))
+    first = members[0]
+    before = text[opened + 1 : first.start]
+    newline = "\r\n" if "\r\n" in before else "\n" if "\n" in before else ""
+    gap = " "
+    if len(members) > 1:
+        gap = text[members[0].end : members[1].start].partition(",")[2]
+    return Style(
+        newline=newline,
+        indent=before.rpartition("\n")[2] if newline else "",
+        colon=text[first.key_end : first.value],
+        gap="" if newline else gap,
+        ascii=_escapes(text),
+    )
+
+
+def _escapes(text: str) -> bool:
+    """Whether the text writes characters beyond ASCII as escapes."""
+    if not text.isascii():
+        return False
+    at = text.find("\\u")
+    while at >= 0:
+        first = at
+        while text[first - 1] == "\\":
+            first -= 1
+        if (at - first) % 2 == 0 and text[at + 2 : at + 4] != "00":
+            return True
+        at = text.find("\\u", at + 2)
+    return False
+
+
+def dump(value: object, style: Style, depth: int) -> str:
+    """New text for a value that stands at `depth`; keys sorted, as nbformat does."""
+    match value:
+        case str():
+            return style.string(value)
+        case dict():
+            inner = [
+                f"{style.string(key)}{style.colon}{dump(value[key], style, depth + 1)}"
+                for key in sorted(value)
+            ]
+            return _wrapped("{", inner, "}", style, depth)
+        case list():
+            kinds = set(map(type, value))
+            if kinds <= {str}:
+                inner = list(map((_ASCII if style.ascii else _UNICODE).encode, value))
+            elif kinds <= _PLAIN_NUMBERS:
+                inner = _UNICODE.encode(value)[1:-1].split(", ")
+            else:
+                inner = [dump(item, style, depth + 1) for item in value]
+            return _wrapped("[", inner, "]", style, depth)
+        case Number(literal):
+            return literal
+        case _:
+            return _UNICODE.encode(value)
+
+
+def _wrapped(left: str, inner: Sequence[str], right: str, style: Style, depth: int) -> str:
+    if not inner:
+        return left + right
+    between = "," + (style.line(depth + 1) or style.gap)
+    return f"{left}{style.line(depth + 1)}{between.join(inner)}{style.line(depth)}{right}"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A value and where its text is. `value` holds the objects that new values may reuse."""
+
+    text: str
+    start: int
+    end: int
+    value: object
+
+    def literal(self) -> str:
+        return self.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An object or list of the template: the places of its brackets and of its children."""
+
+    text: str
+    opened: int
+    close: int
+    places: Sequence[Place]
+
+    def around(self, pieces: Sequence[Piece], style: Style, depth: int) -> str:
+        """`pieces` as the children, with the template's white space between them."""
+        text, places = self.text, self.places
+        left, right = text[self.opened], text[self.close]
+        if not pieces:
+            return left + right
+        opening = text[self.opened + 1 : places[0].start] if places else style.line(depth + 1)
+        closing = text[places[-1].end : self.close] if places else style.line(depth)
+        between = self._between(opening, style, depth)
+        out = [left]
+        before: int | None = None
+        for number, (index, body) in enumerate(pieces):
+            if number == 0:
+                out.append(opening)
+            elif index is not None and before is not None and index == before + 1:
+                out.append(text[places[before].end : places[index].start])
+            else:
+                out.append(between)
+            out.append(body)
+            before = index
+        out += [closing, right]
+        return "".join(out)
+
+    def _between(self, opening: str, style: Style, depth: int) -> str:
+        if len(self.places) > 1:
+            return self.text[self.places[0].end : self.places[1].start]
+        return "," + (opening if "\n" in opening else style.line(depth + 1) or style.gap)
+
+
+def render(template: Template, new: object, style: Style, depth: int) -> str:
+    """`new` as text, with the template's own text wherever the value is the same."""
+    old = template.value
+    if same(old, new):
+        return template.literal()
+    if isinstance(old, dict) and isinstance(new, dict) and new:
+        return _object(template, old, new, style, depth)
+    if isinstance(old, list) and isinstance(new, list) and new:
+        return _list(template, old, new, style, depth)
+    return dump(new, style, depth)
+
+
+def _object(
+    template: Template,
+    old: Mapping[str, object],
+    new: Mapping[str, object],
+    style: Style,
+    depth: int,
+) -> str:
+    text = template.text
+    places, close = jsontext.members(text, template.start, decoder=jsontext.EXACT)
+    last = {place.key: index for index, place in enumerate(places)}
+
+    def body(index: int, place: Place) -> str:
+        if place.key not in old or last[place.key] != index:
+            return text[place.start : place.end]
+        child = Template(text, place.value, place.end, old[place.key])
+        return text[place.start : place.value] + render(child, new[place.key], style, depth + 1)
+
+    pieces = object_pieces(places, new, body, style, depth)
+    return Frame(text, template.start, close, places).around(pieces, style, depth)
+
+
+def object_pieces(
+    places: Sequence[Place],
+    new: Mapping[str, object],
+    body: BodyOf,
+    style: Style,
+    depth: int,
+) -> list[Piece]:
+    """The members of `new`: the template's in its order, others where sorting has them."""
+    kept = [(place.key, index) for index, place in enumerate(places) if place.key in new]
+    known = {key for key, _ in kept}
+    order: list[tuple[str, int | None]] = list(kept)
+    added: list[tuple[str, int | None]] = [(key, None) for key in sorted(new) if key not in known]
+    keys = [place.key for place in places]
+    order = sorted(order + added, key=lambda one: one[0]) if keys == sorted(keys) else order + added
+    return [
+        (index, body(index, places[index]))
+        if index is not None
+        else (None, style.string(key) + style.colon + dump(new[key], style, depth + 1))
+        for key, index in order
+    ]
+
+
+def _list(
+    template: Template, old: Sequence[object], new: Sequence[object], style: Style, depth: int
+) -> str:
+    text = template.text
+    places, close = jsontext.items(text, template.start, decoder=jsontext.EXACT)
+    pieces: list[Piece] = []
+    for value, index, equal in _aligned(old, new):
+        if index is None:
+            pieces.append((None, dump(value, style, depth + 1)))
+            continue
+        child = Template(text, places[index].value, places[index].end, old[index])
+        pieces.append((index, child.literal() if equal else render(child, value, style, depth + 1)))
+    return Frame(text, template.start, close, places).around(pieces, style, depth)
+
+
+def _aligned(old: Sequence[object], new: Sequence[object]) -> list[tuple[object, int | None, bool]]:
+    """Each new item with the old one that it was, if any, and whether they are equal."""
+    shorter = min(len(old), len(new))
+    head = 0
+    while head < shorter and same(old[head], new[head]):
+        head += 1
+    tail = 0
+    while tail < shorter - head and same(old[-1 - tail], new[-1 - tail]):
+        tail += 1
+    middle = range(head, len(old) - tail)
+    texts = {item: index for index in middle if isinstance(item := old[index], str)}
+    objects = {id(old[index]): index for index in middle if not isinstance(old[index], str)}
+    level = len(old) == len(new)
+    found: list[tuple[object, int | None, bool]] = []
+    for at, item in enumerate(new):
+        if at < head:
+            found.append((item, at, True))
+        elif at >= len(new) - tail:
+            found.append((item, at - len(new) + len(old), True))
+        elif isinstance(item, str):
+            index = texts.get(item)
+            found.append((item, index, index is not None))
+        elif (index := objects.get(id(item))) is not None:
+            found.append((item, index, True))
+        else:
+            found.append((item, at if level else None, False))
+    return found
