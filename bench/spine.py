@@ -115,8 +115,12 @@ def opening(bench: Bench) -> None:
     print(table("Opening 1000 cells of 400 characters", head, opening_rows(rows)), flush=True)
     if rows.get("room") and rows.get("lab"):
         for kind in ("cold", "warm"):
-            ours, theirs = (median_of([getattr(r, kind) for r in rows[n]]).p50 for n in ("room", "lab"))
-            bench.aim(f"opening 1000 cells {kind}, to plain JupyterLab's fetch", ratio(ours, theirs), 1)
+            ours, theirs = (
+                median_of([getattr(r, kind) for r in rows[n]]).p50 for n in ("room", "lab")
+            )
+            bench.aim(
+                f"opening 1000 cells {kind}, to plain JupyterLab's fetch", ratio(ours, theirs), 1
+            )
 
 
 def opening_rows(rows: dict[str, list[Opening]]) -> list[list[str]]:
@@ -162,7 +166,9 @@ def output_row(workload: str, name: str, results: list[Output]) -> list[str]:
 
 def stall(results: list[Output], when: str) -> str:
     spreads = [getattr(r, when) for r in results if getattr(r, when) is not None]
-    return f"{number(median_of(spreads).p99)} / {number(median_of(spreads).worst)}" if spreads else "-"
+    return (
+        f"{number(median_of(spreads).p99)} / {number(median_of(spreads).worst)}" if spreads else "-"
+    )
 
 
 def output_aims(bench: Bench, workload: str, results: list[Output]) -> None:
@@ -178,10 +184,17 @@ def memory(bench: Bench) -> None:
     results: list[Memory] = bench.of("room", lambda s: scenarios.memory(s, rooms))
     if results:
         per_room = median(r.megabytes_per_room for r in results)
-        figures = (per_room, median(r.idle_cpu_percent for r in results), results[0].start_megabytes)
+        figures = (
+            per_room,
+            median(r.idle_cpu_percent for r in results),
+            results[0].start_megabytes,
+        )
         line = ["room", str(rooms), str(len(results)), *map(number, figures)]
         head = ["system", "rooms", "runs", "MB per room", "idle CPU %", "MB at the start"]
-        print(table("Server memory of open 100-cell rooms, one client in each", head, [line]), flush=True)
+        print(
+            table("Server memory of open 100-cell rooms, one client in each", head, [line]),
+            flush=True,
+        )
         bench.aim("memory of an open 100-cell room", per_room, 1, "MB")
 
 
@@ -202,8 +215,8 @@ def main() -> None:
     bench = Bench(options.runs, options.quick, options.systems.split(","))
     load = os.getloadavg()[0]
     print(
-        f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f} before the start; "
-        f"medians of {options.runs}.\n"
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f} before the "
+        f"start; medians of {options.runs}.\n"
     )
     for part in options.parts or PARTS:
         PARTS[part](bench)

@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
-CARGO_RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.M)
+CARGO_RESULT = re.compile(
+    r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", re.MULTILINE
+)
 
 
 def junit(path: Path) -> tuple[int, int, int]:
     """(passed, failed, skipped) of one JUnit file; a file cut short counts as one failure."""
     try:
-        root = ElementTree.parse(path).getroot()
-    except ElementTree.ParseError:
+        root = ET.parse(path).getroot()
+    except ET.ParseError:
         return 0, 1, 0
     cases = list(root.iter("testcase"))
     failed = sum(c.find("failure") is not None or c.find("error") is not None for c in cases)
@@ -28,7 +30,9 @@ def junit(path: Path) -> tuple[int, int, int]:
 def cargo(path: Path) -> tuple[int, int, int]:
     """(passed, failed, ignored) over all test binaries of one ``cargo test``."""
     rows = [tuple(map(int, found)) for found in CARGO_RESULT.findall(path.read_text())]
-    passed, failed, ignored = (sum(column) for column in zip(*rows, strict=True)) if rows else (0,) * 3
+    passed, failed, ignored = (
+        (sum(column) for column in zip(*rows, strict=True)) if rows else (0,) * 3
+    )
     return passed, failed, ignored
 
 

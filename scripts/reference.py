@@ -54,9 +54,10 @@ def frames_page() -> str:
     parts = [f"# Frames\n\n{PRINTED}"]
     parts.append(
         f"Protocol {frames.PROTOCOL}. A frame is one MessagePack array whose first element is its "
-        "kind; `docs/design/protocol.md` has the same in CDDL, with directions and the conversation. "
-        f"A `change` is at most {frames.CHANGE_BYTES >> 20} MiB by default, every other frame that a "
-        f"client sends {frames.SMALL_BYTES >> 20} MiB.\n"
+        "kind; the [design](../design/protocol.md) has the same in CDDL, with directions and the "
+        f"conversation. A `change` is at most {frames.CHANGE_BYTES >> 20} MiB by default, every "
+        f"other frame that a client sends {frames.SMALL_BYTES >> 20} MiB. `Heads` are sorted "
+        "change hashes; `Held` gives for each document its epoch and heads.\n"
     )
     for frame in get_args(frames.Frame):
         rows = [[f"`{f.name}`", f"`{f.type}`"] for f in dataclasses.fields(frame)]

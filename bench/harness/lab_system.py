@@ -115,7 +115,5 @@ class LabSystem(System):
         session = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
         kernel = json.loads(await self._fetch("api/sessions", session))["kernel"]["id"]
         url = f"ws://127.0.0.1:{self.server.port}/api/kernels/{kernel}/channels"
-        connection = await connect(
-            url, max_size=None, compression=None, additional_headers=HEADERS
-        )
+        connection = await connect(url, max_size=None, compression=None, additional_headers=HEADERS)
         return KernelSocket(connection, sources)

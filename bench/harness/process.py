@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -78,10 +78,8 @@ class Server:
     def stop(self) -> None:
         family = [self._process, *self._process.children(recursive=True)]
         self._process.send_signal(signal.SIGTERM)
-        try:
+        with contextlib.suppress(psutil.TimeoutExpired):
             self._process.wait(10)
-        except psutil.TimeoutExpired:
-            pass
         for process in family:
             try:
                 process.kill()

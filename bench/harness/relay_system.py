@@ -6,12 +6,12 @@ import asyncio
 import json
 from pathlib import Path
 
-from pyautomerge import ROOT, Document, Obj, Text
 from websockets.asyncio.client import ClientConnection, connect
 
 from harness.process import Server
 from harness.systems import Client, System
 from harness.wire import received_bytes
+from pyautomerge import ROOT, Document, Obj, Text
 
 
 class RelayClient(Client):

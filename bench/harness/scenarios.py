@@ -168,8 +168,7 @@ WORKLOADS = {
     ),
     "one 10 MB print": ("print('x' * 10_000_000, end='')", "x" * 10_000_000),
     "one 10 MB display": (
-        "from IPython.display import display\n"
-        "display({'text/plain': 'y' * 10_000_000}, raw=True)",
+        "from IPython.display import display\ndisplay({'text/plain': 'y' * 10_000_000}, raw=True)",
         "y" * 10_000_000,
     ),
 }

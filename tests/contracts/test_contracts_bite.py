@@ -23,7 +23,9 @@ CIRCLES = "no circles between neighbours"
 
 OFFENCES = [
     pytest.param(LAYERS, "document/offender.py", "import jupyter_runtimed.room", id="upwards"),
-    pytest.param(LAYERS, "protocol/offender.py", "import jupyter_runtimed.execution", id="sideways"),
+    pytest.param(
+        LAYERS, "protocol/offender.py", "import jupyter_runtimed.execution", id="sideways"
+    ),
     pytest.param(LAYERS, "client/offender.py", "import jupyter_runtimed.host", id="client to host"),
     pytest.param(LAYERS, "host/offender.py", "import jupyter_runtimed.server", id="host to server"),
     pytest.param(LAYERS, "stray.py", "", id="a module that is in no layer"),
@@ -49,7 +51,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def verdicts(folder: Path) -> dict[str, str]:
-    """KEPT or BROKEN for each contract, as ``lint-imports`` says it of the package in ``folder``."""
+    """KEPT or BROKEN for each contract, as ``lint-imports`` finds the package in ``folder``."""
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     run = subprocess.run(
         [sys.executable, "-c", program, "--no-cache", "--no-logo", "--config", "pyproject.toml"],
@@ -59,7 +61,7 @@ def verdicts(folder: Path) -> dict[str, str]:
         text=True,
         check=False,
     )
-    found = dict(re.findall(r"^(.+?) (KEPT|BROKEN)\b", run.stdout, re.M))
+    found = dict(re.findall(r"^(.+?) (KEPT|BROKEN)\b", run.stdout, re.MULTILINE))
     assert found, f"lint-imports did not get to its contracts: {run.stdout}{run.stderr}"
     return found
 
