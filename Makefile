@@ -17,7 +17,7 @@ ENGINE_SOURCES := $(shell find pyautomerge -type f \
   \( -name '*.rs' -o -name '*.toml' -o -name '*.lock' -o -name '*.pyi' -o -name '*.py' -o -name 'py.typed' \) \
   -not -path '*/target/*' -not -path '*/tests/*')
 LAB_SOURCES := $(shell find labextension -type f \
-  -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/tests/*' -not -path '*/coverage/*')
+  -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/test/*' -not -path '*/coverage/*')
 
 .PHONY: help setup lab test test-engine test-lab test-python lint format docs \
   bench simulate soak chromium clean

@@ -14,7 +14,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-IGNORED = {"node_modules", "lib", "tests", "coverage", "test-results"}
+IGNORED = {"node_modules", "lib", "test", "coverage", "test-results"}
 
 
 class LabextensionHook(BuildHookInterface):  # type: ignore[type-arg]

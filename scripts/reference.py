@@ -93,26 +93,32 @@ def settings_page() -> str:
 
 
 def configurables() -> list[type[HasTraits]]:
-    """Classes of ``server/`` that have settings of their own, by name."""
-    found: dict[str, type[HasTraits]] = {}
+    """Classes of ``server/`` that have settings, by name, without the ones that others extend."""
+    found: set[type[HasTraits]] = set()
     for module in pkgutil.walk_packages(server.__path__, f"{server.__name__}."):
         for _, member in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            ours = member.__module__.startswith(server.__name__)
-            if ours and issubclass(member, Configurable) and own_settings(member):
-                found[member.__name__] = member
-    return [found[name] for name in sorted(found)]
+            if issubclass(member, Configurable) and is_ours(member) and own_settings(member):
+                found.add(member)
+    extended = {base for member in found for base in member.__mro__[1:]}
+    return sorted(found - extended, key=lambda member: member.__name__)
+
+
+def is_ours(owner: type) -> bool:
+    """Whether a class is defined in ``server/``."""
+    return owner.__module__.startswith(f"{server.__name__}.")
 
 
 def own_settings(configurable: type[HasTraits]) -> list[tuple[str, TraitType]]:  # type: ignore[type-arg]
-    """(name, trait) of the settings that the class itself declares."""
-    traits = configurable.class_own_traits(config=True)
-    return sorted(traits.items())
+    """(name, trait) of the settings that this project declares for a class."""
+    traits = configurable.class_traits(config=True)
+    return sorted((name, t) for name, t in traits.items() if t.this_class and is_ours(t.this_class))
 
 
 def setting(name: str, trait: TraitType) -> list[str]:  # type: ignore[type-arg]
     """One row of the table of settings."""
     text = " ".join(str(trait.help).split())
-    return [f"`{name}`", type(trait).__name__, f"`{trait.default_value_repr()}`", text]
+    default = trait.default_value_repr()
+    return [f"`{name}`", type(trait).__name__, f"`{default}`" if default != "''" else "", text]
 
 
 def main() -> None:
