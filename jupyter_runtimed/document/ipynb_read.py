@@ -2,7 +2,7 @@
 
 Reading never loses a thing that `ipynb_write` could not give back: what the values cannot say (line
 ends, the form of numbers, what is doubled) stays in the file, which is the template of the next
-write. A known key whose value has a type that makes no sense is kept with the unknown ones.
+write.
 """
 
 from __future__ import annotations
@@ -12,23 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import NotebookError
-from ..ids import CellId, NewId, Sha256
+from ..ids import CellId, NewId
 from . import ipynb_parse, jsontext, mime
-from .content import (
-    NOTHING,
-    Cell,
-    Content,
-    Display,
-    ErrorOutput,
-    Json,
-    JsonMap,
-    JsonText,
-    MimeValue,
-    Outcome,
-    Output,
-    Stream,
-    UnknownOutput,
-)
+from .content import NOTHING, Cell, Content, JsonText, Outcome
+from .ipynb_output import ValueReader, is_count
 from .ipynb_parse import Parsed
 from .ipynb_upgrade import upgraded
 from .jsontext import clean
@@ -81,19 +68,18 @@ def read_parsed(
     """
     top = parsed.top()
     version = _version(top)
-    reader = _Reader(new_id, put_blob, limits)
+    reader = _Reader(ValueReader(new_id, put_blob, limits), upgraded=version < 4)
     try:
         if version < 4:
-            reader.upgraded = True
             reader.repairs.append(
                 f"the file is nbformat {version}; it becomes nbformat 4 when it is next changed"
             )
             return reader.notebook(upgraded(parsed.text.lstrip("\ufeff"), version)), parsed
         found = reader.notebook(top)
-        if reader.infinite and parsed.decoder is jsontext.QUICK:
+        if reader.values.infinite and parsed.decoder is jsontext.QUICK:
             # Infinity may have been 1e400: only the exact reading tells.
             parsed = ipynb_parse.parse(parsed.text, exact=True)
-            found = _Reader(new_id, put_blob, limits).notebook(parsed.top())
+            found = _Reader(ValueReader(new_id, put_blob, limits)).notebook(parsed.top())
     except RecursionError:
         raise NotebookError(
             "the file is nested too deeply to be a notebook; restore it from a checkpoint"
@@ -115,7 +101,7 @@ def from_model(
     version = _version(model)
     top = dict(model)
     try:
-        reader = _Reader(new_id, put_blob, limits, upgraded=version < 4)
+        reader = _Reader(ValueReader(new_id, put_blob, limits), upgraded=version < 4)
         return reader.notebook(upgraded(jsontext.compact(top), version) if reader.upgraded else top)
     except RecursionError:
         raise NotebookError(
@@ -159,19 +145,11 @@ def _minor(top: Mapping[str, object]) -> int:
     return minor
 
 
-def is_count(value: object) -> bool:
-    """Whether a value can be an execution count."""
-    return value is None or (type(value) is int and -_LARGEST < value < _LARGEST)
-
-
 @dataclass(slots=True)
 class _Reader:
-    new_id: NewId
-    put_blob: PutBlob
-    limits: Limits
-    repairs: list[str] = field(default_factory=list)
+    values: ValueReader
     upgraded: bool = False
-    infinite: bool = False
+    repairs: list[str] = field(default_factory=list)
     made: set[CellId] = field(default_factory=set)
     trusted: set[CellId] = field(default_factory=set)
 
@@ -192,8 +170,8 @@ class _Reader:
                 outcomes[cell_id] = outcome
         content = Content(
             nbformat_minor=minor,
-            metadata=self._map(metadata),
-            extra={clean(k): self._json(v) for k, v in top.items() if k not in _TOP},
+            metadata=self.values.map(metadata),
+            extra={clean(k): self.values.json(v) for k, v in top.items() if k not in _TOP},
             cells=tuple(cells),
             outcomes=outcomes,
         )
@@ -221,7 +199,7 @@ class _Reader:
         return [self._fresh(seen) if cell_id is None else cell_id for cell_id in found]
 
     def _fresh(self, seen: Mapping[str, int]) -> CellId:
-        while (made := CellId(self.new_id())) in seen:
+        while (made := CellId(self.values.new_id())) in seen:
             pass
         self.made.add(made)
         return made
@@ -241,13 +219,13 @@ class _Reader:
                     f"the `{name}` of cell {number} is missing or of the wrong type; "
                     "mend it in a text editor"
                 )
-        extra = {clean(k): self._json(v) for k, v in raw.items() if k not in _CELL}
+        extra = {clean(k): self.values.json(v) for k, v in raw.items() if k not in _CELL}
         if kind == "code":
             extra.pop("outputs", None)
             if is_count(raw.get("execution_count")):
                 extra.pop("execution_count", None)
         if not isinstance(attachments, dict):
-            extra["attachments"] = self._json(attachments)
+            extra["attachments"] = self.values.json(attachments)
             attachments = {}
         if metadata.get("trusted") is True:
             self.trusted.add(cell_id)
@@ -255,13 +233,13 @@ class _Reader:
             id=cell_id,
             cell_type=clean(str(kind)),
             source=source_of(source or ""),
-            metadata={k: v for k, v in self._map(metadata).items() if k != "trusted"},
+            metadata={k: v for k, v in self.values.map(metadata).items() if k != "trusted"},
             attachments={clean(k): self.attachment(v) for k, v in attachments.items()},
             extra=extra,
         )
 
     def attachment(self, bundle: object) -> JsonText:
-        return self._json(mime.bundle_of(bundle) if isinstance(bundle, dict) else bundle)
+        return self.values.json(mime.bundle_of(bundle) if isinstance(bundle, dict) else bundle)
 
     def outcome(self, raw: Mapping[str, object], number: int) -> Outcome:
         outputs, count = raw.get("outputs", []), raw.get("execution_count")
@@ -270,91 +248,6 @@ class _Reader:
                 f"the `outputs` of cell {number} are not a list; mend it in a text editor"
             )
         return Outcome(
-            outputs=tuple([self.output(output, number) for output in outputs]),
+            outputs=tuple([self.values.output(output, number) for output in outputs]),
             execution_count=count if type(count) is int and is_count(count) else None,
         )
-
-    def output(self, raw: object, number: int) -> Output:
-        kind = raw.get("output_type") if isinstance(raw, dict) else None
-        if not isinstance(raw, dict) or not isinstance(kind, str):
-            raise NotebookError(
-                f"an output of cell {number} has no `output_type`; mend it in a text editor"
-            )
-        rest: dict[str, object] = {k: v for k, v in raw.items() if k != "output_type"}
-        match kind:
-            case "stream":
-                return self._stream(rest)
-            case "display_data" | "execute_result":
-                return self._display(kind, rest)
-            case "error":
-                return self._error(rest)
-            case _:
-                return UnknownOutput(self.new_id(), clean(kind), self._map(rest))
-
-    def _stream(self, rest: dict[str, object]) -> Stream:
-        name, text = _text(rest, "name"), ""
-        if (whole := mime.joined(rest.get("text", ""))) is not None:
-            rest.pop("text", None)
-            text = whole
-        value = mime.text_value(text, put_blob=self._put, limit=self.limits)
-        chunks = (value,) if text else ()
-        return Stream(self.new_id(), name, chunks, self._map(rest))
-
-    def _display(self, kind: str, rest: dict[str, object]) -> Display:
-        data, metadata = _object(rest, "data"), _object(rest, "metadata")
-        count = None
-        if kind == "execute_result" and is_count(rest.get("execution_count")):
-            count = rest.pop("execution_count", None)
-        return Display(
-            id=self.new_id(),
-            type="execute_result" if kind == "execute_result" else "display_data",
-            data={clean(key): self.value(key, value) for key, value in data.items()},
-            metadata=self._json(metadata),
-            execution_count=count if isinstance(count, int) else None,
-            extra=self._map(rest),
-        )
-
-    def _error(self, rest: dict[str, object]) -> ErrorOutput:
-        traceback = rest.get("traceback", [])
-        lines: tuple[str, ...] = ()
-        if isinstance(traceback, list) and all(isinstance(line, str) for line in traceback):
-            rest.pop("traceback", None)
-            lines = tuple(map(clean, traceback))
-        ename, evalue = _text(rest, "ename"), _text(rest, "evalue")
-        return ErrorOutput(self.new_id(), ename, evalue, lines, self._map(rest))
-
-    def value(self, key: str, raw: object) -> MimeValue:
-        value = mime.value_of(key, raw, put_blob=self._put, limit=self.limits)
-        if isinstance(value, Json) and "Infinity" in value.text:
-            self.infinite = True
-        return value
-
-    def _put(self, data: bytes) -> Sha256:
-        self.infinite = self.infinite or b"Infinity" in data
-        return self.put_blob(data)
-
-    def _map(self, raw: Mapping[str, object]) -> JsonMap:
-        return {clean(key): self._json(value) for key, value in raw.items()}
-
-    def _json(self, value: object) -> JsonText:
-        text = jsontext.compact(value)
-        if "Infinity" in text:
-            self.infinite = True
-        return text
-
-
-def _text(rest: dict[str, object], key: str) -> str:
-    """Takes a text out of `rest`; what is not text stays there."""
-    value = rest.get(key, "")
-    if not isinstance(value, str):
-        return ""
-    rest.pop(key, None)
-    return clean(value)
-
-
-def _object(rest: dict[str, object], key: str) -> dict[str, object]:
-    value = rest.get(key, {})
-    if not isinstance(value, dict):
-        return {}
-    rest.pop(key, None)
-    return value

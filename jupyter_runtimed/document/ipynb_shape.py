@@ -28,10 +28,12 @@ from .content import (
 from .ipynb_read import IDS_FROM_MINOR, source_of
 from .jsontext import clean, compact
 from .mime import GetBlob
+from .outcome import output_type, same_output, stream_text
 
 JsonObject: TypeAlias = dict[str, object]
 Parse: TypeAlias = Callable[[str], object]
 
+_WITH_SOURCE = frozenset({"code", "markdown", "raw"})
 _NEW: Mapping[str, object] = {}
 _DEFAULTS: tuple[object, ...] = (None, "", [], {})
 
@@ -114,8 +116,10 @@ class Shape:
                 outcome.outputs, raw if isinstance(raw, list) else [], old_outputs
             )
         retyped = old.get("cell_type") != known["cell_type"]
-        optional = {"attachments"} if retyped else set(known)
-        found = self._with_extra(known, cell.extra, old, optional - {"cell_type"})
+        optional = {"attachments"} if retyped else set(known) - {"cell_type"}
+        if cell.cell_type not in _WITH_SOURCE:
+            optional.add("source")
+        found = self._with_extra(known, cell.extra, old, optional)
         found.pop("id", None)
         if with_id:
             found["id"] = _text(cell.id, old.get("id"))
@@ -261,66 +265,6 @@ class Shape:
         if not (isinstance(old, str) or (isinstance(old, list) and not mime.is_json(key))):
             return self._lines(text) if mime.is_split(key) else text
         return self._like(text, old)
-
-
-def output_type(output: Output) -> str:
-    """nbformat's name for the kind of an output."""
-    match output:
-        case Stream():
-            return "stream"
-        case ErrorOutput():
-            return "error"
-        case Display() | UnknownOutput():
-            return output.type
-
-
-def stream_text(stream: Stream, get_blob: GetBlob) -> str:
-    """The whole text of a stream."""
-    return "".join(mime.shown(chunk, get_blob=get_blob)[0] for chunk in stream.chunks)
-
-
-def same_output(a: Output, b: Output, get_blob: GetBlob | None) -> bool:
-    """Equal in a file: ids and display ids aside, and however a stream is cut into chunks."""
-    match a, b:
-        case Stream(), Stream():
-            return a.name == b.name and a.extra == b.extra and _same_text(a, b, get_blob)
-        case Display(), Display():
-            return (
-                a.type == b.type
-                and a.data == b.data
-                and a.metadata == b.metadata
-                and a.execution_count == b.execution_count
-                and a.extra == b.extra
-            )
-        case ErrorOutput(), ErrorOutput():
-            return (
-                a.ename == b.ename
-                and a.evalue == b.evalue
-                and a.traceback == b.traceback
-                and a.extra == b.extra
-            )
-        case UnknownOutput(), UnknownOutput():
-            return a.type == b.type and a.extra == b.extra
-        case _:
-            return False
-
-
-def same_outcome(a: Outcome, b: Outcome, get_blob: GetBlob | None) -> bool:
-    """Equal in a file."""
-    return (
-        a.execution_count == b.execution_count
-        and len(a.outputs) == len(b.outputs)
-        and all(same_output(x, y, get_blob) for x, y in zip(a.outputs, b.outputs, strict=True))
-    )
-
-
-def _same_text(a: Stream, b: Stream, get_blob: GetBlob | None) -> bool:
-    if a.chunks == b.chunks:
-        return True
-    texts = [chunk for chunk in (*a.chunks, *b.chunks) if isinstance(chunk, str)]
-    if len(texts) == len(a.chunks) + len(b.chunks):
-        return "".join(texts[: len(a.chunks)]) == "".join(texts[len(a.chunks) :])
-    return get_blob is not None and stream_text(a, get_blob) == stream_text(b, get_blob)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

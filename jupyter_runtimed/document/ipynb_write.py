@@ -17,11 +17,12 @@ from . import ipynb_parse, jsonstyle, jsontext
 from .content import NOTHING, Cell, Content, Outcome
 from .ipynb_parse import Parsed
 from .ipynb_read import IDS_FROM_MINOR, FileContent, read_parsed
-from .ipynb_shape import JsonObject, Shape, same_outcome
+from .ipynb_shape import JsonObject, Shape
 from .jsonstyle import Frame, Piece, Style, Template
 from .jsontext import Place, clean
 from .likeness import match
 from .mime import DEFAULT_LIMITS, GetBlob, Limits
+from .outcome import same_outcome
 
 _CELL_DEPTH = 2
 

@@ -1,0 +1,128 @@
+"""Outputs as a notebook file has them, as content values.
+
+A known key whose value has a type that makes no sense is kept with the unknown ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..errors import NotebookError
+from ..ids import NewId, Sha256
+from . import jsontext, mime
+from .content import (
+    Display,
+    ErrorOutput,
+    Json,
+    JsonMap,
+    JsonText,
+    MimeValue,
+    Output,
+    Stream,
+    UnknownOutput,
+)
+from .jsontext import clean
+from .mime import Limits, PutBlob
+
+_LARGEST = 2**53
+
+
+def is_count(value: object) -> bool:
+    """Whether a value can be an execution count."""
+    return value is None or (type(value) is int and -_LARGEST < value < _LARGEST)
+
+
+@dataclass(slots=True)
+class ValueReader:
+    """Reads JSON values and outputs. `infinite` turns true when a number was beyond all floats."""
+
+    new_id: NewId
+    put_blob: PutBlob
+    limits: Limits
+    infinite: bool = False
+
+    def output(self, raw: object, number: int) -> Output:
+        kind = raw.get("output_type") if isinstance(raw, dict) else None
+        if not isinstance(raw, dict) or not isinstance(kind, str):
+            raise NotebookError(
+                f"an output of cell {number} has no `output_type`; mend it in a text editor"
+            )
+        rest: dict[str, object] = {k: v for k, v in raw.items() if k != "output_type"}
+        match kind:
+            case "stream":
+                return self._stream(rest)
+            case "display_data" | "execute_result":
+                return self._display(kind, rest)
+            case "error":
+                return self._error(rest)
+            case _:
+                return UnknownOutput(self.new_id(), clean(kind), self.map(rest))
+
+    def _stream(self, rest: dict[str, object]) -> Stream:
+        name, text = _text(rest, "name"), ""
+        if (whole := mime.joined(rest.get("text", ""))) is not None:
+            rest.pop("text", None)
+            text = whole
+        value = mime.text_value(text, put_blob=self._put, limit=self.limits)
+        chunks = (value,) if text else ()
+        return Stream(self.new_id(), name, chunks, self.map(rest))
+
+    def _display(self, kind: str, rest: dict[str, object]) -> Display:
+        data, metadata = _object(rest, "data"), _object(rest, "metadata")
+        count = None
+        if kind == "execute_result" and is_count(rest.get("execution_count")):
+            count = rest.pop("execution_count", None)
+        return Display(
+            id=self.new_id(),
+            type="execute_result" if kind == "execute_result" else "display_data",
+            data={clean(key): self.value(key, value) for key, value in data.items()},
+            metadata=self.json(metadata),
+            execution_count=count if isinstance(count, int) else None,
+            extra=self.map(rest),
+        )
+
+    def _error(self, rest: dict[str, object]) -> ErrorOutput:
+        traceback = rest.get("traceback", [])
+        lines: tuple[str, ...] = ()
+        if isinstance(traceback, list) and all(isinstance(line, str) for line in traceback):
+            rest.pop("traceback", None)
+            lines = tuple([clean(line) for line in traceback])
+        ename, evalue = _text(rest, "ename"), _text(rest, "evalue")
+        return ErrorOutput(self.new_id(), ename, evalue, lines, self.map(rest))
+
+    def value(self, key: str, raw: object) -> MimeValue:
+        value = mime.value_of(key, raw, put_blob=self._put, limit=self.limits)
+        if isinstance(value, Json) and "Infinity" in value.text:
+            self.infinite = True
+        return value
+
+    def _put(self, data: bytes) -> Sha256:
+        self.infinite = self.infinite or b"Infinity" in data
+        return self.put_blob(data)
+
+    def map(self, raw: Mapping[str, object]) -> JsonMap:
+        return {clean(key): self.json(value) for key, value in raw.items()}
+
+    def json(self, value: object) -> JsonText:
+        text = jsontext.compact(value)
+        if "Infinity" in text:
+            self.infinite = True
+        return text
+
+
+def _text(rest: dict[str, object], key: str) -> str:
+    """Takes a text out of `rest`; what is not text stays there."""
+    value = rest.get(key, "")
+    if not isinstance(value, str):
+        return ""
+    rest.pop(key, None)
+    return clean(value)
+
+
+def _object(rest: dict[str, object], key: str) -> dict[str, object]:
+    value = rest.get(key, {})
+    if not isinstance(value, dict):
+        return {}
+    rest.pop(key, None)
+    return value
