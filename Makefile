@@ -100,7 +100,7 @@ docs: setup  ## print the reference tables from the code into docs/reference/
 
 # ---- measurements and long runs
 
-bench: setup  ## the numbers of docs/reference/numbers.md, as tables
+bench: setup  ## what the spine costs, beside a bare relay and plain JupyterLab
 	$(BIN)/python bench/spine.py $(ARGS)
 
 simulate: setup  ## the simulated network, SEEDS=200 histories from FIRST_SEED=0

@@ -1,0 +1,38 @@
+"""The reference pages are what the code says now."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+
+import reference  # noqa: E402 - scripts are no package
+
+
+@pytest.mark.parametrize("name", ["authority.md", "errors.md", "frames.md", "settings.md"])
+def test_a_reference_page_is_printed_from_the_code(name: str) -> None:
+    assert (reference.FOLDER / name).read_text() == reference.pages()[name], "run `make docs`"
+
+
+def test_no_page_is_left_that_nothing_prints() -> None:
+    assert {p.name for p in reference.FOLDER.glob("*.md")} == set(reference.pages())
+
+
+def test_every_setting_says_what_it_does() -> None:
+    rows = [
+        reference.setting(n, t)
+        for c in reference.configurables()
+        for n, t in reference.own_settings(c)
+    ]
+    assert rows
+    assert [name for name, _, _, text in rows if len(text) < 20] == []
+
+
+def test_every_frame_kind_is_described() -> None:
+    text = reference.pages()["frames.md"]
+    kinds = ["hello", "welcome", "sync", "change", "ack", "refuse", "call", "reply", "event", "presence"]
+    assert all(f"## {kind}\n" in text for kind in kinds)
