@@ -22,9 +22,9 @@ pub struct Text {
 #[pymethods]
 impl Text {
     #[new]
-    #[pyo3(signature = (value = String::new(), /))]
-    fn new(value: String) -> Self {
-        Self { value }
+    #[pyo3(signature = (value = "", /))]
+    fn new(value: &str) -> Self {
+        Self { value: value.to_owned() }
     }
 
     fn __repr__(&self) -> String {

@@ -22,6 +22,37 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias, final
 
+__all__ = [
+    "CORE_VERSION",
+    "ROOT",
+    "AutomergeError",
+    "Change",
+    "ChangeHash",
+    "Counter",
+    "DecodeError",
+    "Document",
+    "DuplicateActorError",
+    "Heads",
+    "InvalidCursorError",
+    "InvalidHeadsError",
+    "InvalidObjectError",
+    "Kind",
+    "Obj",
+    "ObjId",
+    "Op",
+    "Patch",
+    "Prop",
+    "PyValue",
+    "Scalar",
+    "SyncMessage",
+    "SyncState",
+    "Text",
+    "TextUnit",
+    "Uint",
+    "Value",
+    "__version__",
+]
+
 ObjId: TypeAlias = str
 ChangeHash: TypeAlias = str
 Heads: TypeAlias = list[ChangeHash]
@@ -62,21 +93,21 @@ class InvalidCursorError(AutomergeError):
 @final
 class Text:
     """A value to write: collaborative text with this initial content."""
-    def __init__(self, value: str = "", /) -> None: ...
+    def __new__(cls, value: str = "", /) -> Text: ...
     @property
     def value(self) -> str: ...
 
 @final
 class Counter:
     """A counter, as a value to write and as read back."""
-    def __init__(self, value: int = 0, /) -> None: ...
+    def __new__(cls, value: int = 0, /) -> Counter: ...
     @property
     def value(self) -> int: ...
 
 @final
 class Uint:
     """An unsigned 64-bit integer (Automerge keeps it apart from `int`)."""
-    def __init__(self, value: int, /) -> None: ...
+    def __new__(cls, value: int, /) -> Uint: ...
     @property
     def value(self) -> int: ...
 
@@ -193,7 +224,7 @@ class Change:
 @final
 class SyncState:
     """What one side remembers of its conversation with one peer."""
-    def __init__(self, *, read_only: bool = False) -> None: ...
+    def __new__(cls, *, read_only: bool = False) -> SyncState: ...
     @staticmethod
     def decode(data: bytes, /) -> SyncState: ...
     def encode(self) -> bytes:
@@ -227,7 +258,7 @@ class SyncMessage:
 
 @final
 class Document:
-    def __init__(self, *, actor: bytes | None = None, text_unit: TextUnit = "unicode") -> None:
+    def __new__(cls, *, actor: bytes | None = None, text_unit: TextUnit = "unicode") -> Document:
         """An empty document. Without `actor`, a fresh random one is taken."""
     @staticmethod
     def load(
