@@ -1,0 +1,366 @@
+"""The runtime document: kernel, queue, runs, outputs and trust, as a live Automerge document.
+
+The server is its only writer, so what it says is mirrored here in Python values: read once when the
+document is opened and kept in step by the writes below. Reads never touch the engine. Writes are
+pending until `commit`. What the writes mean (which output belongs where, what runs next) is
+`execution`'s business; this class knows the schema only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Final, TypedDict
+
+from ..crdt import ROOT, Document, Heads, Obj, ObjId, heads_of, load
+from ..errors import DocumentError, NotFound
+from ..ids import CellId, Epoch, RunId
+from . import seeds
+from .content import NOTHING, Blob, Display, Outcome, Output, Prompt, Run, RunState, Stream
+from .outputs_doc import display_to_doc, mime_to_doc, output_to_doc, prompt_to_doc, run_to_doc
+from .runtime_mirror import Entry, KernelState, KernelStatus, child, read
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["KernelState", "KernelStatus", "RunChanges", "Runtime", "wants_rotation"]
+
+HISTORY_FLOOR_BYTES: Final = 1 << 20
+HISTORY_RATIO: Final = 4
+
+
+class RunChanges(TypedDict, total=False):
+    """What may change while a run lives; None removes an optional field."""
+
+    state: RunState
+    started_at: int | None
+    finished_at: int | None
+    execution_count: int | None
+    source_hash: str
+    reason: str | None
+    prompt: Prompt | None
+
+
+def wants_rotation(history_bytes: int, content_bytes: int) -> bool:
+    """Has the history outgrown what it leads to by so much that a fresh document is better?"""
+    return history_bytes > max(HISTORY_FLOOR_BYTES, HISTORY_RATIO * content_bytes)
+
+
+class Runtime:
+    """One runtime document and what it says."""
+
+    def __init__(self, document: Document) -> None:
+        """`document` holds the runtime schema. Raises `DocumentError` if it does not."""
+        self.document = document
+        self._kernel_obj = child(document, ROOT, "kernel")
+        self._queue_obj = child(document, ROOT, "queue")
+        self._cells_obj = child(document, ROOT, "cells")
+        self._runs_obj = child(document, ROOT, "runs")
+        self._mirror = read(document)
+        self._cell_objs: dict[CellId, ObjId] = {}
+        self._history_bytes = 0
+        self._next_look_bytes = HISTORY_FLOOR_BYTES
+
+    @classmethod
+    def create(cls, epoch: Epoch, actor: bytes) -> Runtime:
+        """A runtime with nothing in it but its epoch (pending until the first `commit`)."""
+        runtime = cls(load(seeds.runtime(), actor=actor))
+        runtime.document.put(ROOT, "epoch", epoch)
+        runtime._mirror.epoch = epoch
+        return runtime
+
+    # ------------------------------------------------------------ reading
+
+    @property
+    def heads(self) -> Heads:
+        return heads_of(self.document)
+
+    @property
+    def epoch(self) -> Epoch:
+        return self._mirror.epoch
+
+    @property
+    def kernel(self) -> KernelStatus:
+        return self._mirror.kernel
+
+    @property
+    def queue(self) -> tuple[RunId, ...]:
+        """Runs that wait, first to run first; the one that runs is not among them."""
+        return self._mirror.queue
+
+    def cells(self) -> tuple[CellId, ...]:
+        return tuple(self._mirror.trust)
+
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(entry.run for entry in self._mirror.entries.values())
+
+    def run(self, run_id: RunId) -> Run | None:
+        entry = self._mirror.entries.get(run_id)
+        return None if entry is None else entry.run
+
+    def run_of(self, cell_id: CellId) -> Run | None:
+        run_id = self._mirror.run_ids.get(cell_id)
+        return None if run_id is None else self.run(run_id)
+
+    def trusted(self, cell_id: CellId) -> bool:
+        return self._mirror.trust.get(cell_id, False)
+
+    def outputs(self, run_id: RunId) -> Sequence[Output]:
+        """The outputs of a run as they are now; empty for a run that is not here."""
+        entry = self._mirror.entries.get(run_id)
+        return () if entry is None else entry.outputs
+
+    def outcome(self, cell_id: CellId) -> Outcome:
+        """What a cell shows; the same object until it changes."""
+        run_id = self._mirror.run_ids.get(cell_id)
+        entry = None if run_id is None else self._mirror.entries.get(run_id)
+        if entry is None:
+            return NOTHING
+        if entry.outcome is None:
+            entry.outcome = Outcome(tuple(entry.outputs), entry.run.execution_count)
+        return entry.outcome
+
+    def outcomes(self) -> dict[CellId, Outcome]:
+        """Of every cell that shows something."""
+        return {cell_id: self.outcome(cell_id) for cell_id in self._mirror.run_ids}
+
+    def displays(self, display_id: str) -> tuple[tuple[RunId, str], ...]:
+        """Every (run, output id) that was made with this display id."""
+        return tuple(self._mirror.displays.get(display_id, ()))
+
+    # ------------------------------------------------------------ kernel, queue, trust
+
+    def set_kernel(self, status: KernelStatus) -> None:
+        before = asdict(self._mirror.kernel)
+        for key, value in asdict(status).items():
+            if value != before[key]:
+                self.document.put(self._kernel_obj, key, value)
+        self._mirror.kernel = status
+
+    def enqueue(self, run_id: RunId) -> None:
+        self._entry(run_id)
+        self.document.insert(self._queue_obj, len(self._mirror.queue), [run_id])
+        self._mirror.queue = (*self._mirror.queue, run_id)
+
+    def dequeue(self, run_id: RunId) -> None:
+        """Take a run out of the queue; nothing happens if it is not in it."""
+        if run_id in self._mirror.queue:
+            self.document.delete(self._queue_obj, self._mirror.queue.index(run_id))
+            self._mirror.queue = tuple(other for other in self._mirror.queue if other != run_id)
+
+    def set_trusted(self, cell_id: CellId, trusted: bool) -> None:
+        cell_obj = self._cell(cell_id)
+        if self._mirror.trust[cell_id] != trusted:
+            self.document.put(cell_obj, "trusted", trusted)
+            self._mirror.trust[cell_id] = trusted
+
+    def remove_cell(self, cell_id: CellId) -> None:
+        """Forget a cell, its run and its outputs."""
+        if cell_id not in self._mirror.trust:
+            return
+        if (run_id := self._mirror.run_ids.get(cell_id)) is not None:
+            self._remove_run(run_id)
+        self.document.delete(self._cells_obj, cell_id)
+        self._cell_objs.pop(cell_id, None)
+        del self._mirror.trust[cell_id]
+
+    # ------------------------------------------------------------ runs
+
+    def add_run(self, run: Run) -> None:
+        """Make `run` what its cell shows; the cell's former run is removed with its outputs."""
+        if run.id in self._mirror.entries:
+            raise DocumentError(f"there is a run {run.id!r} already; give the new one another id")
+        cell_obj = self._cell(run.cell_id)
+        if (former := self._mirror.run_ids.get(run.cell_id)) is not None:
+            self._remove_run(former)
+        obj = self.document.put(self._runs_obj, run.id, run_to_doc(run))
+        if obj is None:
+            raise DocumentError(f"the run {run.id!r} was not made")
+        self.document.put(cell_obj, "run", run.id)
+        outputs_obj = child(self.document, obj, "outputs")
+        self._mirror.entries[run.id] = Entry(run, obj, outputs_obj, [])
+        self._mirror.run_ids[run.cell_id] = run.id
+
+    def set_run(self, run_id: RunId, **changes: Unpack[RunChanges]) -> Run:
+        """Change fields of a run; only what differs is written. Raises `NotFound`."""
+        entry = self._entry(run_id)
+        before, after = entry.run, replace(entry.run, **changes)
+        for key in changes:
+            value = getattr(after, key)
+            if value == getattr(before, key):
+                continue
+            if value is None:
+                self.document.delete(entry.obj, key)
+            else:
+                plain = prompt_to_doc(value) if isinstance(value, Prompt) else value
+                self.document.put(entry.obj, key, plain)
+        entry.run = after
+        if after.execution_count != before.execution_count:
+            entry.outcome = None
+        return after
+
+    def import_outcome(self, cell_id: CellId, outcome: Outcome, run_id: RunId, now_ms: int) -> None:
+        """Make outputs that came from elsewhere (a file, a paste) what a cell shows.
+
+        They become a finished run by nobody. An empty outcome leaves the cell without a run.
+        """
+        if outcome == NOTHING:
+            self._cell(cell_id)
+            if (former := self._mirror.run_ids.get(cell_id)) is not None:
+                self._remove_run(former)
+            return
+        count = outcome.execution_count
+        self.add_run(Run(run_id, cell_id, "ok", "", now_ms, execution_count=count))
+        self.append_outputs(run_id, outcome.outputs)
+
+    # ------------------------------------------------------------ outputs
+
+    def append_output(self, run_id: RunId, output: Output) -> None:
+        self.append_outputs(run_id, (output,))
+
+    def append_outputs(self, run_id: RunId, outputs: Iterable[Output]) -> None:
+        entry, new = self._entry(run_id), list(outputs)
+        if not new:
+            return
+        shapes = [output_to_doc(output) for output in new]
+        self.document.insert(entry.outputs_obj, len(entry.outputs), shapes)
+        entry.outputs.extend(new)
+        entry.outcome = None
+        self._mirror.note_displays(run_id, new)
+
+    def splice_chunks(
+        self, run_id: RunId, output_id: str, start: int, delete: int, chunks: Sequence[str | Blob]
+    ) -> Stream:
+        """Replace `delete` chunks of a stream from `start` on."""
+        entry, index = self._place(run_id, output_id)
+        stream = entry.outputs[index]
+        if not isinstance(stream, Stream):
+            raise DocumentError(f"output {output_id!r} of run {run_id!r} is not a stream")
+        chunks_obj = child(self.document, self._output_obj(entry, index), "chunks")
+        for _ in range(delete):
+            self.document.delete(chunks_obj, start)
+        if chunks:
+            self.document.insert(chunks_obj, start, [mime_to_doc(chunk) for chunk in chunks])
+        kept = stream.chunks
+        after = replace(stream, chunks=(*kept[:start], *chunks, *kept[start + delete :]))
+        entry.outputs[index] = after
+        entry.outcome = None
+        return after
+
+    def replace_display(self, run_id: RunId, output_id: str, display: Display) -> None:
+        """Give a display other data and metadata; its id, type and display id stay."""
+        entry, index = self._place(run_id, output_id)
+        before = entry.outputs[index]
+        if not isinstance(before, Display):
+            raise DocumentError(f"output {output_id!r} of run {run_id!r} is not a display")
+        after = replace(before, data=display.data, metadata=display.metadata)
+        if after == before:
+            return
+        obj = self._output_obj(entry, index)
+        shape = display_to_doc(after)
+        for key in ("data", "metadata"):
+            if getattr(before, key) != getattr(after, key):
+                self.document.put(obj, key, shape[key])
+        entry.outputs[index] = after
+        entry.outcome = None
+
+    def clear_outputs(self, run_id: RunId) -> None:
+        entry = self._entry(run_id)
+        if not entry.outputs:
+            return
+        # One operation, however many outputs there were.
+        made = self.document.put(entry.obj, "outputs", [])
+        entry.outputs_obj = made or child(self.document, entry.obj, "outputs")
+        self._mirror.forget_displays(run_id, entry.outputs)
+        entry.outputs, entry.outcome = [], None
+
+    # ------------------------------------------------------------ bytes
+
+    def commit(self, *, now_ms: int) -> bytes | None:
+        """Close what is pending as one change; its bytes, or None if there was nothing."""
+        if self.document.commit(time=now_ms // 1000) is None:
+            return None
+        change = self.document.last_local_change()
+        if change is None:
+            return None
+        self._history_bytes += len(change.bytes)
+        return change.bytes
+
+    @property
+    def history_bytes(self) -> int:
+        """What was loaded and committed since this line of history began, as far as known."""
+        return self._history_bytes
+
+    def content_bytes(self) -> int:
+        """About how much the present content takes. Walks all outputs."""
+        return sum(entry.content_bytes() for entry in self._mirror.entries.values())
+
+    @property
+    def wants_rotation(self) -> bool:
+        """Is it time for `rotated`? The content is only weighed when the answer can change."""
+        if self._history_bytes <= self._next_look_bytes:
+            return False
+        content_bytes = self.content_bytes()
+        self._next_look_bytes = max(HISTORY_FLOOR_BYTES, HISTORY_RATIO * content_bytes)
+        return wants_rotation(self._history_bytes, content_bytes)
+
+    def count_history(self, size_bytes: int) -> None:
+        """Count bytes of history that were there before (in a stored document)."""
+        self._history_bytes += size_bytes
+
+    def rotated(self, epoch: Epoch, actor: bytes) -> Runtime:
+        """A fresh document with the present content, pending as one change; ids stay the same."""
+        fresh = Runtime.create(epoch, actor)
+        fresh.set_kernel(self._mirror.kernel)
+        for cell_id, trusted in self._mirror.trust.items():
+            fresh.set_trusted(cell_id, trusted)
+        for run_id, entry in self._mirror.entries.items():
+            fresh.add_run(entry.run)
+            fresh.append_outputs(run_id, entry.outputs)
+        for run_id in self._mirror.queue:
+            fresh.enqueue(run_id)
+        return fresh
+
+    # ------------------------------------------------------------ inside
+
+    def _entry(self, run_id: RunId) -> Entry:
+        if (entry := self._mirror.entries.get(run_id)) is None:
+            raise NotFound(f"there is no run {run_id!r} in this notebook")
+        return entry
+
+    def _place(self, run_id: RunId, output_id: str) -> tuple[Entry, int]:
+        """An output's run and index; the last outputs are the ones that change."""
+        entry = self._entry(run_id)
+        for index in range(len(entry.outputs) - 1, -1, -1):
+            if entry.outputs[index].id == output_id:
+                return entry, index
+        raise NotFound(f"run {run_id!r} has no output {output_id!r}")
+
+    def _output_obj(self, entry: Entry, index: int) -> ObjId:
+        value = self.document.get(entry.outputs_obj, index)
+        if not isinstance(value, Obj):
+            raise DocumentError(f"output {index} of run {entry.run.id!r} is not a map")
+        return value.id
+
+    def _cell(self, cell_id: CellId) -> ObjId:
+        """The map of a cell, made when it is first needed."""
+        if (known := self._cell_objs.get(cell_id)) is not None:
+            return known
+        if cell_id in self._mirror.trust:
+            obj = child(self.document, self._cells_obj, cell_id)
+        else:
+            made = self.document.put(self._cells_obj, cell_id, {"trusted": False})
+            obj = made or child(self.document, self._cells_obj, cell_id)
+            self._mirror.trust[cell_id] = False
+        self._cell_objs[cell_id] = obj
+        return obj
+
+    def _remove_run(self, run_id: RunId) -> None:
+        entry = self._entry(run_id)
+        self.dequeue(run_id)
+        self._mirror.forget_displays(run_id, entry.outputs)
+        self.document.delete(self._runs_obj, run_id)
+        del self._mirror.entries[run_id]
+        if self._mirror.run_ids.get(entry.run.cell_id) == run_id:
+            self.document.delete(self._cell(entry.run.cell_id), "run")
+            del self._mirror.run_ids[entry.run.cell_id]

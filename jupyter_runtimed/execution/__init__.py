@@ -1,0 +1,1 @@
+"""Running, as values: kernel messages to outputs, the queue, what a terminal shows."""

@@ -1,0 +1,91 @@
+"""Running, for a room: outputs are written first, then it is decided what is over and what is next.
+
+Joins `OutputWriter` and `RunQueue` on one runtime document. It knows neither kernels nor clocks:
+messages and times come in, steps go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias, cast
+
+from ..document.mime import DEFAULT_LIMITS, Limits, PutBlob
+from ..document.runtime import KernelState, Runtime
+from ..ids import NewId
+from .messages import KernelMessage, Problem
+from .outputs import NextInput, OutputWriter, Written
+from .queue import GRACE_MS, Finished, RunQueue, SendExecute, Step, WakeAt
+
+Steps: TypeAlias = "list[Step]"
+_TOLD_STATES: Final = frozenset({"starting", "idle", "busy"})
+_WORKING_REQUESTS: Final = frozenset({"", "execute_request"})
+_SETTLED: Final = frozenset({"restarting", "dead", "none"})
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of a batch of messages, beside edits of the document."""
+
+    steps: tuple[Step, ...]
+    strangers: tuple[KernelMessage, ...]
+    problems: tuple[Problem, ...]
+    next_inputs: tuple[NextInput, ...]
+
+
+class Execution:
+    """Everything about running in one room."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        put_blob: PutBlob,
+        new_id: NewId,
+        limit: Limits = DEFAULT_LIMITS,
+        grace_ms: int = GRACE_MS,
+    ) -> None:
+        self.runtime = runtime
+        self.queue = RunQueue(runtime, grace_ms=grace_ms)
+        self.writer = OutputWriter(runtime, put_blob=put_blob, new_id=new_id, limit=limit)
+
+    def use(self, runtime: Runtime) -> None:
+        """Go on with a rotated document."""
+        self.runtime = runtime
+        self.queue.use(runtime)
+        self.writer.use(runtime)
+
+    def messages(self, batch: Sequence[KernelMessage], *, now_ms: int) -> Heard:
+        """A batch of messages, in the order in which the kernel sent them."""
+        current = self.queue.current
+        written = self.writer.write(batch)
+        self._kernel_state(batch)
+        steps = self.queue.messages(batch, now_ms=now_ms)
+        self.settle(steps)
+        return Heard(
+            steps=tuple(steps),
+            # Of a run whose cell is gone: it is ours, and goes nowhere.
+            strangers=tuple(m for m in written.strangers if m.parent_id != current),
+            problems=written.problems,
+            next_inputs=written.next_inputs,
+        )
+
+    def settle(self, steps: Iterable[Step]) -> None:
+        """Runs that are over need no place here."""
+        for step in steps:
+            if isinstance(step, Finished):
+                self.writer.forget(step.run_id)
+
+    def _kernel_state(self, batch: Sequence[KernelMessage]) -> None:
+        """The last state that the kernel told, for requests that keep it from running cells."""
+        kernel = self.runtime.kernel
+        for message in reversed(batch):
+            if message.type != "status" or message.parent_type not in _WORKING_REQUESTS:
+                continue
+            state = message.content.get("execution_state")
+            if state in _TOLD_STATES and kernel.state not in _SETTLED:
+                self.runtime.set_kernel(replace(kernel, state=cast(KernelState, state)))
+            return
+
+
+__all__ = ["Execution", "Finished", "Heard", "SendExecute", "Step", "Steps", "WakeAt", "Written"]

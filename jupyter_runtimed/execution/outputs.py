@@ -1,0 +1,309 @@
+"""Kernel messages to outputs: what a run said becomes edits of the runtime document.
+
+Outputs follow JupyterLab's rules: neighbouring stream text of one name is one output; an update, or
+a display with an id that is known, changes every output with that id, in any cell; clearing with
+`wait` happens when the next output comes. A batch of messages is written with as few edits as its
+order permits. Who runs, and whether a run is done, is `queue`'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from ..document import jsontext
+from ..document.content import Display, ErrorOutput, MimeValue, Output, Prompt, Stream
+from ..document.mime import DEFAULT_LIMITS, Limits, PutBlob, value_of
+from ..document.runtime import Runtime
+from ..ids import CellId, NewId, RunId
+from .messages import (
+    Asked,
+    Began,
+    Cleared,
+    Failed,
+    KernelMessage,
+    Meaning,
+    Problem,
+    Replied,
+    Shown,
+    StateIs,
+    StreamText,
+    Updated,
+    read,
+)
+from .streams import StreamTail
+
+HIDDEN_ANSWER: Final = "········"
+_MOST_PROBLEMS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class NextInput:
+    """The kernel asks for text in a new cell below, or in place of this cell's source."""
+
+    run_id: RunId
+    cell_id: CellId
+    text: str
+    replace: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a batch held beside edits.
+
+    `strangers` belong to no run of this document, in order. `problems` are those not told before.
+    """
+
+    strangers: tuple[KernelMessage, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    next_inputs: tuple[NextInput, ...] = ()
+
+
+_Said: TypeAlias = "tuple[RunId, Meaning, KernelMessage]"
+_Fresh: TypeAlias = StreamText | Shown | Failed
+"""What makes a new output."""
+
+
+@dataclass(slots=True)
+class _Live:
+    """What is known of a run between batches, beside what the document says."""
+
+    tail: StreamTail | None = None
+    clear_next: bool = False
+    texts: list[str] = field(default_factory=list)
+    """Stream text of this batch, not written yet, and the stream's name."""
+    name: str = ""
+
+    @property
+    def worth_keeping(self) -> bool:
+        return self.tail is not None or self.clear_next
+
+
+class OutputWriter:
+    """Writes what kernels say about the runs of one room."""
+
+    def __init__(
+        self, runtime: Runtime, *, put_blob: PutBlob, new_id: NewId, limit: Limits = DEFAULT_LIMITS
+    ) -> None:
+        self._runtime = runtime
+        self._put_blob = put_blob
+        self._new_id = new_id
+        self._limit = limit
+        self._live: dict[RunId, _Live] = {}
+        self._told: set[Problem] = set()
+
+    def write(self, batch: Sequence[KernelMessage]) -> Written:
+        """Write a batch, in the order in which the kernel sent it. Never raises for its content."""
+        strangers: list[KernelMessage] = []
+        problems: dict[Problem, None] = {}
+        inputs: list[NextInput] = []
+        said: list[_Said] = []
+        for message in batch:
+            run_id = RunId(message.parent_id)
+            known = self._runtime.run(run_id) is not None
+            if not known:
+                strangers.append(message)
+            if known or message.type == "update_display_data":
+                meaning, found = read(message)
+                problems.update(dict.fromkeys(found))
+                if meaning is not None:
+                    said.append((run_id, meaning, message))
+        for run_id, meaning, message in _without_cleared(said):
+            if (wish := self._take(run_id, meaning, message)) is not None:
+                inputs.append(wish)
+        for run_id, live in self._live.items():
+            self._flush(run_id, live)
+        self._live = {run_id: live for run_id, live in self._live.items() if live.worth_keeping}
+        return Written(tuple(strangers), self._new_problems(problems), tuple(inputs))
+
+    def answered(self, prompt_id: str, text: str) -> RunId | None:
+        """A prompt was answered: it goes, and prompt and answer stay as a stream named stdin.
+
+        The run that asked; None if there is no such prompt (any more). The answer to a password
+        prompt is not written anywhere.
+        """
+        for run in self._runtime.runs():
+            if run.prompt is not None and run.prompt.id == prompt_id:
+                shown = HIDDEN_ANSWER if run.prompt.password else jsontext.clean(text)
+                line = f"{run.prompt.text} {shown}\n"
+                self._runtime.set_run(run.id, prompt=None)
+                self._clear_if_due(run.id, self._of(run.id))
+                self._append(run.id, Stream(self._new_id(), "stdin", (line,)))
+                return run.id
+        return None
+
+    def forget(self, run_id: RunId) -> None:
+        """The run is over; output that still comes for it is appended to what is there."""
+        self._live.pop(run_id, None)
+
+    def use(self, runtime: Runtime) -> None:
+        """Go on with a rotated document."""
+        self._runtime = runtime
+        for live in self._live.values():
+            live.tail = None
+
+    # ------------------------------------------------------------ one message
+
+    def _take(self, run_id: RunId, meaning: Meaning, message: KernelMessage) -> NextInput | None:
+        match meaning:
+            case StreamText():
+                self._stream(run_id, meaning)
+            case Shown() | Failed():
+                self._output(run_id, meaning)
+            case Updated():
+                self._update(meaning)
+            case Cleared():
+                self._clear(run_id, wait=meaning.wait)
+            case Began():
+                self._count(run_id, meaning.execution_count)
+            case Asked():
+                prompt = Prompt(message.msg_id, meaning.prompt, meaning.password)
+                self._runtime.set_run(run_id, prompt=prompt)
+            case Replied():
+                return self._reply(run_id, meaning)
+            case StateIs():
+                pass
+        return None
+
+    def _stream(self, run_id: RunId, said: StreamText) -> None:
+        live = self._of(run_id)
+        if live.texts and live.name != said.name:
+            self._flush(run_id, live)
+        self._clear_if_due(run_id, live)
+        live.name = said.name
+        live.texts.append(said.text)
+
+    def _output(self, run_id: RunId, said: Shown | Failed) -> None:
+        live = self._of(run_id)
+        self._flush(run_id, live)
+        self._clear_if_due(run_id, live)
+        if isinstance(said, Failed):
+            error = ErrorOutput(self._new_id(), said.ename, said.evalue, said.traceback)
+            self._append(run_id, error)
+            return
+        display = self._display(said)
+        if display.display_id is not None:
+            self._change_displays(display.display_id, display)
+        self._append(run_id, display)
+
+    def _update(self, said: Updated) -> None:
+        # Nothing is computed, and no blob kept, for a display that is not here.
+        if self._runtime.displays(said.display_id):
+            shown = Shown("display_data", said.data, said.metadata, said.display_id)
+            self._change_displays(said.display_id, self._display(shown))
+
+    def _change_displays(self, display_id: str, display: Display) -> None:
+        for run_id, output_id in self._runtime.displays(display_id):
+            self._runtime.replace_display(run_id, output_id, display)
+
+    def _clear(self, run_id: RunId, *, wait: bool) -> None:
+        live = self._of(run_id)
+        if wait:
+            self._flush(run_id, live)
+            live.clear_next = True
+            return
+        live.clear_next = True
+        live.texts.clear()
+        self._clear_if_due(run_id, live)
+
+    def _clear_if_due(self, run_id: RunId, live: _Live) -> None:
+        if live.clear_next:
+            live.clear_next = False
+            live.tail = None
+            self._runtime.clear_outputs(run_id)
+
+    def _count(self, run_id: RunId, count: int | None) -> None:
+        if count is not None:
+            self._runtime.set_run(run_id, execution_count=count)
+
+    def _reply(self, run_id: RunId, said: Replied) -> NextInput | None:
+        self._count(run_id, said.execution_count)
+        for page in said.pages:
+            self._output(run_id, Shown("display_data", page, {}, None))
+        run = self._runtime.run(run_id)
+        if said.next_input is None or run is None:
+            return None
+        text, replace = said.next_input
+        return NextInput(run_id, run.cell_id, text, replace)
+
+    # ------------------------------------------------------------ writing
+
+    def _of(self, run_id: RunId) -> _Live:
+        return self._live.setdefault(run_id, _Live())
+
+    def _flush(self, run_id: RunId, live: _Live) -> None:
+        """Write the stream text that was gathered."""
+        text = "".join(live.texts)
+        live.texts.clear()
+        if not text:
+            return
+        tail = live.tail
+        if tail is None or tail.stream.name != live.name or self._last(run_id) is not tail.stream:
+            tail = live.tail = self._tail(run_id, live.name)
+        tail.write(text)
+
+    def _tail(self, run_id: RunId, name: str) -> StreamTail:
+        """The run's last output if it is a stream of this name, else a new one."""
+        stream = self._last(run_id)
+        if not isinstance(stream, Stream) or stream.name != name:
+            stream = Stream(self._new_id(), name, ())
+            self._runtime.append_output(run_id, stream)
+        limit = self._limit.inline_chars
+        return StreamTail(self._runtime, run_id, stream, put_blob=self._put_blob, limit=limit)
+
+    def _last(self, run_id: RunId) -> Output | None:
+        outputs = self._runtime.outputs(run_id)
+        return outputs[-1] if outputs else None
+
+    def _append(self, run_id: RunId, output: Output) -> None:
+        live = self._live.get(run_id)
+        if live is not None:
+            live.tail = None
+        self._runtime.append_output(run_id, output)
+
+    def _display(self, said: Shown) -> Display:
+        return Display(
+            id=self._new_id(),
+            type=said.type,
+            data=self._values(said.data),
+            metadata=jsontext.compact(said.metadata),
+            display_id=said.display_id,
+            execution_count=said.execution_count,
+        )
+
+    def _values(self, data: Mapping[str, object]) -> dict[str, MimeValue]:
+        return {
+            mime: value_of(mime, raw, put_blob=self._put_blob, limit=self._limit)
+            for mime, raw in data.items()
+        }
+
+    def _new_problems(self, problems: Mapping[Problem, None]) -> tuple[Problem, ...]:
+        new = tuple(problem for problem in problems if problem not in self._told)
+        if len(self._told) < _MOST_PROBLEMS:
+            self._told.update(new)
+        return new
+
+
+def _without_cleared(said: Sequence[_Said]) -> list[_Said]:
+    """Leave out what this batch itself clears again: of an animation, only the last picture."""
+    if not any(isinstance(meaning, Cleared) for _, meaning, _ in said):
+        return list(said)
+    kept: list[_Said] = []
+    followed: set[RunId] = set()
+    cleared: set[RunId] = set()
+    for item in reversed(said):
+        run_id, meaning, _ = item
+        if isinstance(meaning, _Fresh):
+            followed.add(run_id)
+            # A display with an id also changes the others of that id.
+            if run_id in cleared and not (isinstance(meaning, Shown) and meaning.display_id):
+                continue
+        elif isinstance(meaning, Cleared):
+            if run_id in cleared:
+                continue
+            if not meaning.wait or run_id in followed:
+                cleared.add(run_id)
+        kept.append(item)
+    kept.reverse()
+    return kept

@@ -1,0 +1,350 @@
+r"""What a terminal shows of a stream: carriage returns, backspaces, erased lines, cursor moves.
+
+`Terminal.feed(text)` says how the text shown so far changes: some characters at its end go away,
+others come instead (`Edit`). Only the last lines can still change, as on a screen that scrolls;
+what scrolled off is settled and forgotten here.
+
+Colours (`\x1b[...m`) take no room. They stay where the program put them in lines that are only ever
+appended to; in a line that was overwritten they are written anew from the style of each character.
+Other escape sequences (titles, cursor shapes, colours of the window) show nothing and are dropped.
+
+A character is a code point: no notion of wide or combining characters. The text shown is the same
+however the input is cut into pieces, as long as `forget` is not called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+SCREEN_LINES: Final = 64
+
+_SPECIAL = re.compile(r"[\r\x08]|\x1b(?!\[[0-9;:]*m)")
+_COLOUR = re.compile(r"\x1b\[([0-9;:]*)m")
+_TOKEN = re.compile(
+    r"\x1b\[(?P<args>[0-?]{0,64})[ -/]{0,8}(?P<final>[@-~])"  # CSI
+    r"|\x1b[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)"  # OSC and the like: nothing to show
+    r"|\x1b[ -/]+[0-~]|\x1b[0-Z\\^_`-~]"  # other escapes of two or more characters
+    r"|(?P<single>[\n\r\x08\x1b])"
+    r"|(?P<plain>[^\n\r\x08\x1b]+)"
+)
+_UNFINISHED = re.compile(
+    r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[ -/]{0,8}|[\]PX^_][^\x07\x1b]{0,4096}\x1b?)\Z"
+)
+_RESET: Final = "\x1b[0m"
+_WIDEST: Final = 10_000
+_LONGEST_STYLE: Final = 128
+
+
+class Edit(NamedTuple):
+    """Take `back` characters off the end of the text shown so far, then append `text`."""
+
+    back: int
+    text: str
+
+
+class Terminal:
+    """The last lines of one stream."""
+
+    def __init__(self, text: str = "", *, lines: int = SCREEN_LINES) -> None:
+        """`text` is shown already, and the cursor stands at its end."""
+        self._lines: deque[_Line] = deque([_Line()])
+        self._height = lines
+        self._row = self._column = 0
+        self._style = ""  # of what is written next
+        self._held = ""  # an escape sequence whose end has not come yet
+        self._settled: list[str] = []  # scrolled off during this feed
+        if text:
+            self._append(text)
+
+    def feed(self, text: str) -> Edit:
+        text = (self._held + text).replace("\r\n", "\n")
+        self._held = ""
+        if not text:
+            return Edit(0, "")
+        if self._is_plain(text):
+            self._append(text)
+            return Edit(0, text)
+        if (unfinished := _UNFINISHED.search(text)) is not None:
+            self._held, text = unfinished[0], text[: unfinished.start()]
+        return self._play(text)
+
+    def forget(self, keep: int) -> None:
+        """Settle lines until at most `keep` characters of what is shown can still change."""
+        excess = len(self._render()) - keep
+        while excess > 0 and self._row > 0:
+            self._scroll()
+            excess -= len(self._settled[-1])
+        if excess > 0:
+            self._lines = deque([_Line(self._style)])
+            self._row = self._column = 0
+        self._settled.clear()
+
+    # ------------------------------------------------------------ text without controls
+
+    def _is_plain(self, text: str) -> bool:
+        """Can the text simply be appended?"""
+        last = self._lines[-1]
+        if self._row != len(self._lines) - 1 or self._column != last.width:
+            return False
+        if "\x1b" not in text:
+            return "\r" not in text and "\x08" not in text
+        at_rest = last.cells is None and last.exit == self._style
+        return at_rest and _SPECIAL.search(text) is None
+
+    def _append(self, text: str) -> None:
+        first, *rest = text.split("\n")
+        self._write(first)
+        if len(rest) > self._height:
+            skipped = "\n".join(rest[: -self._height])
+            rest = rest[-self._height :]
+            self._style = _style_after(self._style, skipped)
+            self._lines.clear()
+            self._row = -1
+        for line in rest:
+            self._lines.append(_Line(self._style))
+            self._row += 1
+            self._column = 0
+            self._write(line)
+        while len(self._lines) > self._height:
+            self._scroll()
+        self._settled.clear()
+
+    def _write(self, text: str) -> None:
+        """Append text that may hold colours but no controls to the last line."""
+        if "\x1b" not in text:
+            self._lines[-1].put(self._column, text, self._style)
+            self._column += len(text)
+            return
+        self._style = _style_after(self._style, text)
+        self._column += self._lines[-1].extend(text, self._style)
+
+    # ------------------------------------------------------------ text with controls
+
+    def _play(self, text: str) -> Edit:
+        before = self._render()
+        for token in _TOKEN.finditer(text):
+            if (plain := token["plain"]) is not None:
+                self._lines[self._row].put(self._column, plain, self._style)
+                self._column += len(plain)
+            elif (single := token["single"]) is not None:
+                self._control(single)
+            elif (final := token["final"]) is not None:
+                self._sequence(final, token["args"], token[0])
+        after = "".join(self._settled) + self._render()
+        self._settled.clear()
+        if after.startswith(before):
+            return Edit(0, after[len(before) :])
+        # Whole lines, so that a line that is drawn again and again is replaced in one piece.
+        common = after.rfind("\n", 0, _common_prefix(before, after)) + 1
+        return Edit(len(before) - common, after[common:])
+
+    def _control(self, char: str) -> None:
+        match char:
+            case "\n":
+                self._down()
+            case "\r":
+                self._column = 0
+            case "\x08":
+                self._column = max(0, self._column - 1)
+            case _:
+                pass  # an escape character that begins nothing
+
+    def _down(self) -> None:
+        self._column = 0
+        if self._row < len(self._lines) - 1:
+            self._row += 1
+            return
+        self._lines.append(_Line(self._style))
+        self._row += 1
+        while len(self._lines) > self._height:
+            self._scroll()
+
+    def _sequence(self, final: str, args: str, raw: str) -> None:
+        if final == "m":
+            self._colour(args, raw)
+            return
+        count = _number(args)
+        by = min(count or 1, _WIDEST)
+        match final:
+            case "A" | "F":
+                self._row = max(0, self._row - by)
+            case "B" | "E":
+                self._row = min(len(self._lines) - 1, self._row + by)
+            case "C":
+                self._column = min(self._column + by, _WIDEST)
+            case "D":
+                self._column = max(0, self._column - by)
+            case "G":
+                self._column = by - 1
+            case "H" | "f":
+                self._row, self._column = min(len(self._lines), by) - 1, 0
+            case "K":
+                self._lines[self._row].erase(count, self._column)
+            case "J":
+                self._erase_screen(count)
+            case _:
+                pass  # nothing that is shown
+        if final in "EF":
+            self._column = 0
+
+    def _colour(self, args: str, raw: str) -> None:
+        if not _COLOUR.fullmatch(raw):
+            return
+        self._style = _style_with(self._style, args, raw)
+        line = self._lines[self._row]
+        if line.cells is None and self._column == line.width:
+            line.extend(raw, self._style)
+        else:
+            line.overwritten()
+
+    def _erase_screen(self, what: int) -> None:
+        if what == 0:
+            self._lines[self._row].erase(0, self._column)
+            while len(self._lines) > self._row + 1:
+                self._lines.pop()
+        elif what == 1:
+            for index in range(self._row):
+                self._lines[index].erase(2, 0)
+            self._lines[self._row].erase(1, self._column)
+        else:
+            self._lines = deque([_Line(self._lines[0].entry)])
+            self._row = 0
+
+    # ------------------------------------------------------------ what is shown
+
+    def _scroll(self) -> None:
+        """Settle the first line."""
+        line = self._lines.popleft()
+        self._settled.append(line.render(self._lines[0].entry) + "\n")
+        self._row = max(0, self._row - 1)
+
+    def _render(self) -> str:
+        styles = [line.entry for line in self._lines]
+        styles.append(self._style)
+        return "\n".join(map(_Line.render, self._lines, styles[1:]))
+
+
+@dataclass(slots=True)
+class _Cell:
+    char: str
+    style: str
+
+
+class _Line:
+    """One line. While it is only appended to, `raw` is its text; then `cells` are.
+
+    `entry` is the style in force where it begins, `exit` the one after `raw`.
+    """
+
+    __slots__ = ("cells", "entry", "exit", "raw", "width")
+
+    def __init__(self, entry: str = "") -> None:
+        self.entry = self.exit = entry
+        self.raw = ""
+        self.width = 0
+        self.cells: list[_Cell] | None = None
+
+    def extend(self, text: str, style: str) -> int:
+        """Append text with colours (only while `raw` is the text), `style` after it; its width."""
+        self.raw += text
+        self.exit = style
+        width = len(_COLOUR.sub("", text))
+        self.width += width
+        return width
+
+    def put(self, column: int, text: str, style: str) -> None:
+        """Write text without colours over what is there."""
+        if self.cells is None and column == self.width and self.exit == style:
+            self.raw += text
+            self.width += len(text)
+            return
+        cells = self.overwritten()
+        while len(cells) < column:
+            cells.append(_Cell(" ", ""))
+        cells[column : column + len(text)] = [_Cell(char, style) for char in text]
+        self.width = len(cells)
+
+    def erase(self, what: int, column: int) -> None:
+        """0: from the cursor to the end; 1: up to the cursor; 2: all."""
+        if what == 0 and column >= self.width:
+            return
+        cells = self.overwritten()
+        if what == 0:
+            del cells[column:]
+        elif what == 1:
+            for index in range(min(column + 1, len(cells))):
+                cells[index] = _Cell(" ", "")
+        else:
+            cells.clear()
+        self.width = len(cells)
+        if not cells:
+            self.cells, self.raw, self.exit = None, "", self.entry
+
+    def overwritten(self) -> list[_Cell]:
+        if self.cells is None:
+            self.cells, style, at = [], self.entry, 0
+            for colour in _COLOUR.finditer(self.raw):
+                self.cells += [_Cell(char, style) for char in self.raw[at : colour.start()]]
+                style, at = _style_with(style, colour[1], colour[0]), colour.end()
+            self.cells += [_Cell(char, style) for char in self.raw[at:]]
+            self.raw = ""
+        return self.cells
+
+    def render(self, following: str) -> str:
+        """The line as text, with what changes the style to that of what follows it."""
+        if self.cells is None:
+            return self.raw + _change(self.exit, following)
+        style, parts = self.entry, []
+        for cell in self.cells:
+            if cell.style != style:
+                parts.append(_change(style, cell.style))
+                style = cell.style
+            parts.append(cell.char)
+        return "".join(parts) + _change(style, following)
+
+
+# ---------------------------------------------------------------- styles
+
+
+def _style_with(style: str, args: str, raw: str) -> str:
+    """The style in force after a colour sequence: all sequences since the last reset."""
+    if args.strip("0;") == "":
+        return ""
+    if args.startswith(("0;", ";")):
+        return raw
+    # A program that changes colours without ever resetting them must not grow this for ever.
+    return style + raw if len(style) < _LONGEST_STYLE and raw != style else raw
+
+
+def _style_after(style: str, text: str) -> str:
+    for colour in _COLOUR.finditer(text):
+        style = _style_with(style, colour[1], colour[0])
+    return style
+
+
+def _change(before: str, after: str) -> str:
+    if before == after:
+        return ""
+    if before and after.startswith(before):
+        return after[len(before) :]
+    return (_RESET if before else "") + after
+
+
+def _number(args: str) -> int:
+    digits = args.partition(";")[0]
+    return int(digits[:6]) if digits.isdecimal() else 0
+
+
+def _common_prefix(a: str, b: str) -> int:
+    """How many characters two texts begin with alike."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if a[low:middle] == b[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
