@@ -355,8 +355,9 @@ def _call(parts: list[Any]) -> Frame:
 
 def _reply(parts: list[Any]) -> Frame:
     error = None if parts[3] is None else _body(parts[3], "reply error")
-    for key in () if error is None else ("code", "message"):
-        _want(str, error.get(key), f"reply error {key}")
+    if error is not None:
+        _want(str, error.get("code"), "reply error code")
+        _want(str, error.get("message"), "reply error message")
     return Reply(id=_id(parts[1], "reply id"), result=parts[2], error=error)
 
 

@@ -1,0 +1,516 @@
+"""The client's side of one connection, and its replica of the notebook: a pure machine.
+
+    OFFLINE --connected--> ASKING --sync of the notebook--> LIVE
+       ^                     ^  |                            |
+       |                     |  +--<--- hello again ---<-----+  (refused, or out of step)
+       +--- disconnected ----+-------------------------------+
+
+Bytes come in by `received`, which returns what happened; bytes to send collect in `outbox`. Edits
+are made on `notebook` in any state once it is there, and reported by `edited`. Nothing here knows
+sockets, tasks or clocks. What the server holds of this replica is the `Ledger`'s business; what
+becomes of edits that cannot be sent as they are, `Intent`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Final
+
+from ..crdt import Change, Document, heads_of, holds, load, own_errors
+from ..document.notebook import Notebook, Touched
+from ..document.schema import DocName
+from ..errors import BadFrame, DocumentError, TooLarge
+from ..ids import CellId, Epoch
+from . import frames
+from .frames import PREFIX_BYTES, SMALL_BYTES, Heads, PeerKind, Role, Welcome, encode
+from .happened import (
+    Acked,
+    Changed,
+    Happened,
+    PresenceChanged,
+    Rebased,
+    RefusedChange,
+    Replied,
+    Synced,
+    Told,
+    Welcomed,
+)
+from .intent import NOTHING_MEANT, Intent
+from .ledger import Ledger
+from .runtime_view import RuntimeView
+
+WHOLE_BYTES: Final = 1 << 31
+"""Cap of what the server may send: a whole document may be larger than any change."""
+BATCH_BYTES: Final = 1 << 20
+"""Changes made offline are sent in frames of about this size."""
+TICKETS_KEPT: Final = 64
+DISCONNECTED: Final = "disconnected"
+"""Error code of calls whose answer was lost with the connection."""
+
+
+class PeerPhase(Enum):
+    OFFLINE = "offline"
+    ASKING = "asking"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The first refusal since the last sync; `drop`: what was not sent must not be tried again."""
+
+    code: str
+    reason: str
+    drop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    id: int
+    name: str
+    args: Mapping[str, Any]
+    heads: Heads | None
+
+
+class Peer:
+    """One client of one notebook, through any number of connections."""
+
+    def __init__(self, client: str, kind: PeerKind = "agent") -> None:
+        self.client = client
+        self.kind: PeerKind = kind
+        self.notebook: Notebook | None = None
+        self.runtime: RuntimeView | None = None
+        self.welcome: Welcome | None = None
+        self.role: Role = "viewer"
+        self.phase = PeerPhase.OFFLINE
+        self.presences: dict[str, Mapping[str, Any]] = {}
+        self.outbox: list[bytes] = []
+        self._epochs: dict[DocName, Epoch] = {}
+        self._distrusted: set[DocName] = set()
+        self._ledger = Ledger()
+        self._seen: Heads = ()
+        self._acked_later: Heads = ()
+        self._tickets: dict[bytes, bytes] = {}
+        self._prefixes: set[bytes] = set()
+        self._forks = 0
+        self._refusal: _Refusal | None = None
+        self._rebased: set[str] = set()
+        self._calls = 0
+        self._waiting: list[_Call] = []
+        self._in_flight: list[int] = []
+        self._presence: Mapping[str, Any] | None = None
+
+    # ------------------------------------------------------------ state
+
+    @property
+    def live(self) -> bool:
+        """Do edits go straight to the server?"""
+        return self.phase is PeerPhase.LIVE
+
+    @property
+    def unacked(self) -> int:
+        """How many local changes are not known to be durable on the server."""
+        return self._ledger.unacked
+
+    @property
+    def shared(self) -> Heads:
+        """The newest version of the notebook of which it is known that the server has it."""
+        return self._ledger.shared
+
+    def epoch(self, doc: DocName) -> Epoch | None:
+        return self._epochs.get(doc)
+
+    # ------------------------------------------------------------ the connection
+
+    def connected(self) -> list[bytes]:
+        """A connection is open: what to send first."""
+        self.edited()
+        self.outbox.clear()
+        self.phase = PeerPhase.ASKING
+        return [self._hello()]
+
+    def disconnected(self) -> list[Happened]:
+        """The connection is gone: calls without an answer fail, unsent edits wait."""
+        self.outbox.clear()
+        self.phase = PeerPhase.OFFLINE
+        error = {"code": DISCONNECTED, "message": "the connection was lost before the answer came"}
+        lost: list[Happened] = [Replied(id_, None, error) for id_ in self._in_flight]
+        lost += [PresenceChanged(session, None) for session in self.presences]
+        self._in_flight.clear()
+        self.presences.clear()
+        return lost
+
+    def drain(self) -> list[bytes]:
+        """Take what is to be sent."""
+        out, self.outbox = self.outbox, []
+        return out
+
+    def received(self, data: bytes) -> list[Happened]:
+        """Take in one frame.
+
+        Raises `BadFrame` or `DocumentError` for what no server should send: close the connection;
+        the next one begins with fresh copies.
+        """
+        self.edited()
+        try:
+            return list(self._take(frames.decode(data, cap_bytes=WHOLE_BYTES)))
+        except (BadFrame, DocumentError):
+            self._distrusted.update(("notebook", "runtime"))
+            raise
+
+    def _take(self, frame: frames.Frame) -> Iterable[Happened]:
+        match frame:
+            case frames.Welcome():
+                return self._welcomed(frame)
+            case frames.Sync():
+                return self._synced(frame)
+            case frames.Change():
+                return self._changed(frame)
+            case frames.Ack():
+                return self._acked(frame)
+            case frames.Refuse():
+                return self._refused(frame)
+            case frames.Reply():
+                return self._replied(frame)
+            case frames.Event():
+                return self._told(frame)
+            case frames.Presence():
+                return self._met(frame)
+            case frames.Hello() | frames.Call():
+                raise BadFrame("a server does not send this kind of frame")
+
+    # ------------------------------------------------------------ what the shell asks for
+
+    def edited(self, *, now_ms: int = 0) -> None:
+        """The notebook was written to: make that a change, and send it if the server listens."""
+        if (notebook := self.notebook) is None:
+            return
+        notebook.commit(now_ms=now_ms)
+        heads = notebook.heads
+        if heads == self._seen:
+            return
+        made = self._since_seen(notebook.document, heads)
+        self._seen = heads
+        for change in made:
+            self._ledger.made(change)
+        if self.live:
+            self._send(made)
+
+    def call(
+        self, name: str, args: Mapping[str, Any] | None = None, *, heads: Heads | None = None
+    ) -> int:
+        """Ask for something; the answer is a `Replied` with the returned id.
+
+        `heads` is the version that the call builds on: unless given, the notebook as it is when the
+        call is sent. Without a connection the call waits for one. Raises `TooLarge`, `BadFrame`.
+        """
+        self.edited()
+        self._calls += 1
+        call = _Call(self._calls, name, args or {}, heads)
+        size_bytes = len(encode(frames.Call(call.id, name, call.args)))
+        if size_bytes > SMALL_BYTES // 2:
+            raise TooLarge(f"the arguments of {name} take {size_bytes} bytes: that is too much")
+        if self.live:
+            self._send_call(call)
+        else:
+            self._waiting.append(call)
+        return call.id
+
+    def show(self, state: Mapping[str, Any] | None) -> None:
+        """Say where this peer is and what it does (None: nothing); said again on reconnecting."""
+        self._presence = state
+        if self.live:
+            self.outbox.append(encode(frames.Presence("", state)))
+
+    # ------------------------------------------------------------ coming in
+
+    def _welcomed(self, welcome: Welcome) -> Iterator[Happened]:
+        if welcome.protocol != frames.PROTOCOL:
+            raise BadFrame(
+                f"the server speaks protocol {welcome.protocol}: install the same version"
+            )
+        self.welcome, self.role = welcome, welcome.role
+        self._tickets.pop(welcome.actor, None)
+        self._tickets[welcome.actor] = welcome.proof
+        self._prefixes.add(welcome.actor)
+        if self.notebook is not None:
+            self.notebook.document.actor = self._fresh_actor()
+        yield Welcomed(welcome)
+
+    def _synced(self, sync: frames.Sync) -> Iterator[Happened]:
+        if self.welcome is None:
+            raise BadFrame("a sync before the welcome")
+        if not sync.full and not self._follows(sync):
+            self._ask_anew(sync.doc)
+            return
+        if sync.doc == "runtime":
+            yield from self._synced_runtime(sync)
+            return
+        yield from self._replaced(sync) if sync.full else self._caught_up(sync)
+        if not self._in_step(sync):
+            self._ask_anew("notebook")
+            return
+        self._epochs["notebook"] = sync.epoch
+        if self.phase is PeerPhase.ASKING:
+            self.phase = PeerPhase.LIVE
+            self._say_all()
+
+    def _follows(self, sync: frames.Sync) -> bool:
+        held = self.notebook if sync.doc == "notebook" else self.runtime
+        return held is not None and self._epochs.get(sync.doc) == sync.epoch
+
+    def _in_step(self, sync: frames.Sync) -> bool:
+        held = self.notebook if sync.doc == "notebook" else self.runtime
+        return held is not None and holds(held.document, sync.heads)
+
+    def _synced_runtime(self, sync: frames.Sync) -> Iterator[Happened]:
+        if sync.full or self.runtime is None:
+            self.runtime = RuntimeView(load(sync.data, actor=self._fresh_actor()))
+            self._epochs["runtime"] = sync.epoch
+            self._distrusted.discard("runtime")
+            yield Synced("runtime", self.runtime.everything(), replaced=True)
+        else:
+            touched = self.runtime.apply(_decoded(sync.data))
+            if not self._in_step(sync):
+                self._ask_anew("runtime")
+                return
+            yield Synced("runtime", touched, replaced=False)
+
+    def _caught_up(self, sync: frames.Sync) -> Iterator[Happened]:
+        touched = self._apply(_decoded(sync.data))
+        self._note_there(sync.heads)
+        yield Synced("notebook", touched, replaced=False)
+
+    def _changed(self, frame: frames.Change) -> Iterator[Happened]:
+        changes = _decoded(frame.data)
+        held = self.notebook if frame.doc == "notebook" else self.runtime
+        if held is None:
+            return  # passed on between the welcome and the sync, which will hold it
+        touched = self._apply(changes) if held is self.notebook else held.apply(changes)
+        if not holds(held.document, [change.hash for change in changes]):
+            self._ask_anew(frame.doc)
+        elif frame.doc == "notebook" and self._acked_later:
+            yield from self._acked(frames.Ack("notebook", self._acked_later))
+        if touched:
+            yield Changed(frame.doc, touched)
+
+    def _apply(self, changes: list[Change]) -> Touched:
+        """Take what the server sent into the notebook."""
+        notebook = self._held()
+        for change in changes:
+            if notebook.document.has(change.hash):
+                self._ledger.there(change.hash)
+            else:
+                self._ledger.received(change)
+        touched = notebook.apply(changes)
+        self._seen = notebook.heads
+        return touched
+
+    def _acked(self, ack: frames.Ack) -> Iterator[Happened]:
+        if ack.doc != "notebook" or self.notebook is None:
+            return
+        document = self.notebook.document
+        here = tuple(head for head in ack.heads if document.has(head))
+        # The rest was acknowledged before it was passed on.
+        self._acked_later = ack.heads if len(here) < len(ack.heads) else ()
+        if here:
+            self._ledger.durable(here, document.changes_after)
+        yield Acked("notebook", ack.heads, self.unacked)
+
+    def _refused(self, refuse: frames.Refuse) -> Iterator[Happened]:
+        if refuse.doc == "notebook":
+            self._refuse(refuse.hashes, refuse.code, refuse.reason)
+        yield RefusedChange(refuse.doc, refuse.hashes, refuse.code, refuse.reason)
+
+    def _refuse(self, hashes: Iterable[str], code: str, reason: str) -> None:
+        first = self._refusal or _Refusal(code, reason, drop=False)
+        # What was refused after it was re-based would be refused for ever.
+        again = not self._rebased.isdisjoint(hashes)
+        drop = first.drop or again or code in ("read-only", TooLarge.code)
+        self._refusal = replace(first, drop=drop)
+        self._ask_anew("notebook")
+
+    def _replied(self, reply: frames.Reply) -> Iterator[Happened]:
+        if reply.id in self._in_flight:
+            self._in_flight.remove(reply.id)
+            yield Replied(reply.id, reply.result, reply.error)
+
+    def _told(self, event: frames.Event) -> Iterator[Happened]:
+        if event.name == "rights" and (role := event.body.get("role")) in (
+            "viewer",
+            "editor",
+            "runner",
+        ):
+            self.role = role
+        yield Told(event.name, event.body)
+
+    def _met(self, presence: frames.Presence) -> Iterator[Happened]:
+        if presence.state is None:
+            self.presences.pop(presence.session, None)
+        else:
+            self.presences[presence.session] = presence.state
+        yield PresenceChanged(presence.session, presence.state)
+
+    # ------------------------------------------------------------ a fresh copy
+
+    def _replaced(self, sync: frames.Sync) -> Iterator[Happened]:
+        self.phase = PeerPhase.ASKING
+        old, fresh = self.notebook, self._load(sync)
+        same_line = self._epochs.get("notebook") == sync.epoch
+        own = [] if old is None else self._own_beyond(old, fresh, same_line=same_line)
+        ledger, seen, rebased = Ledger(fresh.heads), fresh.heads, None
+        if old is not None and own:
+            if same_line and self._refusal is None and _carries(fresh, own):
+                for change in own:
+                    ledger.made(change)
+                seen = fresh.heads
+            else:
+                fresh = self._load(sync)
+                rebased = self._rebase(old, fresh, same_line=same_line)
+        self.notebook, self._ledger, self._seen = fresh, ledger, seen
+        self._refusal, self._acked_later = None, ()
+        self._distrusted.discard("notebook")
+        yield Synced("notebook", _all_of(() if old is None else old.order, fresh), replaced=True)
+        if rebased is not None:
+            self.edited()
+            self._rebased = {change.hash for change in ledger.own}
+            yield rebased
+
+    def _load(self, sync: frames.Sync) -> Notebook:
+        return Notebook(load(sync.data, actor=self._fresh_actor()))
+
+    def _own_beyond(self, old: Notebook, fresh: Notebook, *, same_line: bool) -> list[Change]:
+        """Own changes that the fresh copy lacks; with another history: all that were in doubt."""
+        if not same_line:
+            return list(self._ledger.own)
+        known = [head for head in fresh.heads if old.document.has(head)]
+        return [
+            change
+            for change in old.document.changes_after(known)
+            if change.actor[:PREFIX_BYTES] in self._prefixes and not fresh.document.has(change.hash)
+        ]
+
+    def _rebase(self, old: Notebook, fresh: Notebook, *, same_line: bool) -> Rebased:
+        refusal = self._refusal or _Refusal("", "", drop=False)
+        there = [c.hash for c in self._ledger.own if same_line and fresh.document.has(c.hash)]
+        with own_errors("the notebook cannot be re-based"):
+            base = Notebook(old.document.fork_at([*self.shared, *there]))
+        intent = Intent.between(base, old)
+        if refusal.drop or self.role == "viewer":
+            return Rebased(NOTHING_MEANT, intent, refusal.code, refusal.reason)
+        applied, dropped = intent.put_on(fresh)
+        return Rebased(applied, dropped, refusal.code, refusal.reason)
+
+    def _note_there(self, heads: Heads) -> None:
+        """The server's heads: which of the own changes in doubt are among their ancestors?"""
+        own = self._ledger.own
+        document = self._held().document
+        if not own or not holds(document, heads):
+            return
+        later = {change.hash for change in document.changes_after(heads)}
+        for change in reversed(own):
+            if change.hash not in later:
+                self._ledger.there(change.hash)
+                return
+
+    # ------------------------------------------------------------ going out
+
+    def _hello(self) -> bytes:
+        docs: dict[DocName, tuple[Epoch, Heads]] = {}
+        if self.notebook is not None and "notebook" not in self._distrusted:
+            docs["notebook"] = (self._epochs["notebook"], self.shared)
+        if self.runtime is not None and "runtime" not in self._distrusted:
+            docs["runtime"] = (self._epochs["runtime"], heads_of(self.runtime.document))
+        needed = {change.actor[:PREFIX_BYTES] for change in self._ledger.own}
+        newest = list(self._tickets)[-TICKETS_KEPT:]
+        self._tickets = {
+            prefix: proof
+            for prefix, proof in self._tickets.items()
+            if prefix in needed or prefix in newest
+        }
+        return encode(frames.Hello(self.client, self.kind, docs, tuple(self._tickets.items())))
+
+    def _ask_anew(self, doc: DocName) -> None:
+        """What is held of this document is of no use: ask for a fresh copy, once."""
+        if doc in self._distrusted and self.phase is PeerPhase.ASKING:
+            return
+        self._distrusted.add(doc)
+        if self.phase is not PeerPhase.OFFLINE:
+            self.phase = PeerPhase.ASKING
+            self.outbox.append(self._hello())
+
+    def _say_all(self) -> None:
+        """The server has just sent what it has: send what it lacks, in the order it was made."""
+        self._send(self._ledger.unsure())
+        waiting, self._waiting = self._waiting, []
+        if not self.live:
+            self._waiting = waiting
+            return
+        for call in waiting:
+            self._send_call(call)
+        if self._presence is not None:
+            self.outbox.append(encode(frames.Presence("", self._presence)))
+
+    def _send(self, changes: Iterable[Change]) -> None:
+        limit_bytes = self._limit_bytes()
+        batch: list[bytes] = []
+        for change in changes:
+            if len(change.bytes) > limit_bytes:
+                size = f"a change of {len(change.bytes)} bytes; the server takes {limit_bytes}"
+                self._flush(batch)
+                self._refuse([change.hash], TooLarge.code, size)
+                return
+            if batch and sum(map(len, batch)) + len(change.bytes) > BATCH_BYTES:
+                self._flush(batch)
+            batch.append(change.bytes)
+        self._flush(batch)
+
+    def _limit_bytes(self) -> int:
+        limit = self.welcome.limits.get("frame") if self.welcome is not None else None
+        return (limit if isinstance(limit, int) else frames.CHANGE_BYTES) - 64
+
+    def _flush(self, batch: list[bytes]) -> None:
+        if batch:
+            self.outbox.append(encode(frames.Change("notebook", b"".join(batch))))
+            batch.clear()
+
+    def _send_call(self, call: _Call) -> None:
+        heads = self._held().heads if call.heads is None else call.heads
+        self._in_flight.append(call.id)
+        self.outbox.append(encode(frames.Call(call.id, call.name, call.args, heads)))
+
+    # ------------------------------------------------------------ inside
+
+    def _held(self) -> Notebook:
+        if self.notebook is None:
+            raise DocumentError("the notebook is not here yet: wait for the first sync")
+        return self.notebook
+
+    def _fresh_actor(self) -> bytes:
+        """An author that no other replica has: the connection's prefix and a number of our own."""
+        if self.welcome is None:
+            raise BadFrame("a document before the welcome")
+        self._forks += 1
+        return self.welcome.actor + self._forks.to_bytes(4, "big")
+
+    def _since_seen(self, document: Document, heads: Heads) -> list[Change]:
+        last = document.last_local_change()
+        if last is not None and (last.hash,) == heads and tuple(last.deps) == self._seen:
+            return [last]
+        return document.changes_after(self._seen)
+
+
+def _decoded(data: bytes) -> list[Change]:
+    with own_errors("the server sent what is not a change"):
+        return Change.decode_all(data)
+
+
+def _carries(fresh: Notebook, own: list[Change]) -> bool:
+    """Put own changes on a copy with the same history; False if it lacks what they build on."""
+    fresh.apply(own)
+    return holds(fresh.document, [change.hash for change in own])
+
+
+def _all_of(before: Iterable[CellId], fresh: Notebook) -> Touched:
+    return Touched(frozenset((*before, *fresh.order)), structure=True, notebook=True)
