@@ -15,11 +15,9 @@ from pyautomerge import (
     ROOT,
     AutomergeError,
     Change,
-    ChangeHash,
     Document,
     InvalidHeadsError,
     Obj,
-    ObjId,
     Op,
     Patch,
     Text,
@@ -27,6 +25,8 @@ from pyautomerge import (
 
 from .errors import DocumentError
 
+ChangeHash: TypeAlias = str
+ObjId: TypeAlias = str
 Heads: TypeAlias = tuple[ChangeHash, ...]
 
 __all__ = [

@@ -7,12 +7,12 @@ object stands in the document; what the change itself makes, it learns on the wa
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, TypeAlias
 
-from ..crdt import ROOT, Change, Document, ObjId, Op
+from ..crdt import ROOT, Change, ChangeHash, Document, ObjId, Op
 from ..errors import Refused
 from .schema import CELL_KEYS, NOTEBOOK, TRUSTED, DocName
 
@@ -82,29 +82,38 @@ _TYPES: Final = frozenset({"code", "markdown", "raw"})
 
 
 def judge(
-    change: Change, *, doc: DocName, notebook: Document, rights: Rights, prefixes: Collection[bytes]
+    changes: Sequence[Change],
+    *,
+    doc: DocName,
+    notebook: Document,
+    rights: Rights,
+    prefixes: Collection[bytes],
 ) -> None:
-    """Raise `Refused` unless this change may be applied as it is."""
+    """Raise `Refused` unless these changes, in this order, may be applied as they are."""
     if doc != NOTEBOOK:
         raise Refused("not-allowed", "only the server writes outputs and kernel state")
     if not rights.write:
         raise Refused("read-only", "you may read this notebook but not change it")
-    if change.actor[:16] not in prefixes or not 16 <= len(change.actor) <= 20:
-        raise Refused("foreign-actor", "this change carries an author id of another connection")
-    if not all(notebook.has(dep) for dep in change.deps):
-        raise Refused("gap", "this change builds on changes that the server does not have")
-    _Judge(notebook).look(change)
+    judge = _Judge(notebook)
+    for change in changes:
+        if change.actor[:16] not in prefixes or not 16 <= len(change.actor) <= 20:
+            raise Refused("foreign-actor", "this change carries an author id of another connection")
+        judge.look(change)
 
 
 class _Judge:
-    """Judges one change; remembers what the change has made so far."""
+    """Judges the changes of one frame; remembers what they have made so far."""
 
     def __init__(self, notebook: Document) -> None:
         self._notebook = notebook
         self._places: dict[ObjId, Place] = {ROOT: Place.ROOT}
         self._made: dict[ObjId, set[str]] = {}
+        self._seen: set[ChangeHash] = set()
 
     def look(self, change: Change) -> None:
+        if not all(dep in self._seen or self._notebook.has(dep) for dep in change.deps):
+            raise Refused("gap", "this change builds on changes that the server does not have")
+        self._seen.add(change.hash)
         for op in change.ops:
             self._operation(op)
         if any(keys != CELL_KEYS for keys in self._made.values()):

@@ -36,6 +36,19 @@ class Stamp:
     last_modified: str
 
 
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """What the file held when it was last read or written: the base of a three-way merge.
+
+    `content` is None after a restart of the server; its cells are then read from the document at
+    `heads`, and the outputs count as unchanged.
+    """
+
+    heads: Heads
+    stamp: Stamp
+    content: Content | None = None
+
+
 # ---------------------------------------------------------------- events
 
 
@@ -74,9 +87,10 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A whole notebook from a client of the contents API: merged as edits against `base`.
+    """A whole notebook from a client of the contents API.
 
-    `base` is None when the client does not say what it started from: the state last saved.
+    It is merged as edits of what that client is most likely to have started from: the state that
+    was last handed out through the contents API, or else the one last saved.
     """
 
     content: Content

@@ -1,0 +1,270 @@
+"""What peers ask for: parsed, checked against their rights, made to wait for the edits they need.
+
+A call that depends on content names the heads that it needs; it waits here until the room has them
+and fails closed when they do not come. Each call is answered exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..crdt import Heads, holds
+from ..document import ipynb
+from ..document.authority import Rights
+from ..document.notebook import Notebook
+from ..errors import Forbidden, HeadsMissing, NotFound, PeerError, RuntimedError
+from ..ids import CellId, RunId, SessionId
+from ..protocol import frames
+from . import events as ev
+from .filing import Filing
+from .running import Running
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who waits for the answer: a call of a session, or a ticket of the host."""
+
+    session: SessionId | None = None
+    call: int = 0
+    ticket: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    asker: Asker
+    name: str
+    args: Mapping[str, Any]
+    heads: Heads
+    user: ev.User
+    deadline_ms: int
+
+
+EXECUTE: Final = frozenset({"run", "run_all", "cancel", "interrupt", "restart", "shutdown", "answer"})
+WRITE: Final = frozenset({"clear", "import_outputs", "trust", "save"})
+
+
+class Calls:
+    def __init__(
+        self,
+        running: Running,
+        filing: Filing,
+        notebook: Notebook,
+        out: list[ev.Effect],
+        *,
+        settings: ev.Settings,
+    ) -> None:
+        self._running = running
+        self._filing = filing
+        self._notebook = notebook
+        self._out = out
+        self._settings = settings
+        self._parked: list[_Call] = []
+        self._saves: list[tuple[int, Asker]] = []
+        self._tickets: dict[int, Asker] = {}
+        self._ticket = 0
+        self._does: dict[str, Callable[[_Call, int], object]] = {
+            "run": self._run,
+            "run_all": self._run_all,
+            "cancel": self._cancel,
+            "interrupt": self._interrupt,
+            "restart": self._restart,
+            "shutdown": self._shutdown,
+            "answer": self._answer_prompt,
+            "clear": self._clear,
+            "import_outputs": self._import_outputs,
+            "trust": self._trust,
+            "save": self._save,
+        }
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._parked or self._saves or self._tickets)
+
+    def wake_at(self) -> int | None:
+        return min((call.deadline_ms for call in self._parked), default=None)
+
+    # ------------------------------------------------------------ asking
+
+    def ask(
+        self,
+        asker: Asker,
+        name: str,
+        args: Mapping[str, Any],
+        heads: Heads,
+        user: ev.User,
+        rights: Rights,
+        now: int,
+    ) -> None:
+        try:
+            if name not in self._does:
+                raise PeerError(f"there is no call {name[:40]!r}; please reload")
+            if (name in EXECUTE and not rights.execute) or (name in WRITE and not rights.write):
+                wanted = "run code in" if name in EXECUTE else "change"
+                raise Forbidden(f"you may not {wanted} this notebook")
+        except PeerError as error:
+            self._fail(asker, error)
+            return
+        call = _Call(asker, name, args, heads, user, now + self._settings.heads_ms)
+        self._parked.append(call)
+
+    def advance(self, now: int) -> None:
+        """Do what has all that it needs; give up on what has waited too long."""
+        if not self._parked:
+            return
+        parked, self._parked = self._parked, []
+        for call in parked:
+            if holds(self._notebook.document, call.heads):
+                self._do(call, now)
+            elif now >= call.deadline_ms:
+                wait = self._settings.heads_ms / 1000
+                reason = f"the edits that this {call.name} builds on did not arrive in {wait:g} s"
+                self._fail(call.asker, HeadsMissing(f"{reason}; try again when they are saved"))
+            else:
+                self._parked.append(call)
+
+    def forget(self, session: SessionId) -> None:
+        """A session left: what it asked for still happens, but nobody waits for the answer."""
+        self._saves = [saver for saver in self._saves if saver[1].session != session]
+        for ticket, asker in list(self._tickets.items()):
+            if asker.session == session:
+                del self._tickets[ticket]
+
+    # ------------------------------------------------------------ answers from outside
+
+    def saved(self, attempt: int, stamp: Mapping[str, str]) -> None:
+        """Answer who asked before this attempt began; who asked later waits for the next one."""
+        waiting, self._saves = self._saves, []
+        for needed, asker in waiting:
+            if needed <= attempt:
+                self._reply(asker, dict(stamp))
+            else:
+                self._saves.append((needed, asker))
+
+    def not_saved(self, message: str) -> None:
+        waiting, self._saves = self._saves, []
+        for _, asker in waiting:
+            self._error(asker, "save-failed", message)
+
+    def done(self, ticket: int) -> None:
+        if (asker := self._tickets.pop(ticket, None)) is not None:
+            self._reply(asker, {})
+
+    def kernel_failed(self, message: str) -> None:
+        waiting, self._tickets = self._tickets, {}
+        for asker in waiting.values():
+            self._error(asker, "kernel-failed", message)
+
+    # ------------------------------------------------------------ doing
+
+    def _do(self, call: _Call, now: int) -> None:
+        try:
+            result = self._does[call.name](call, now)
+        except RuntimedError as error:
+            self._fail(call.asker, error)
+            return
+        if result is not None:
+            self._reply(call.asker, result)
+
+    def _run(self, call: _Call, now: int) -> object:
+        cells = [CellId(cell) for cell in _strings(call, "cells")]
+        for cell_id in cells:
+            if cell_id not in self._notebook:
+                raise NotFound(f"cell {cell_id!r} is not in this notebook any more")
+        return self._start(call, cells, now)
+
+    def _run_all(self, call: _Call, now: int) -> object:
+        return self._start(call, list(self._notebook.order), now)
+
+    def _start(self, call: _Call, cells: list[CellId], now: int) -> object:
+        code = [
+            (cell_id, self._notebook.source(cell_id))
+            for cell_id in cells
+            if self._notebook.cell(cell_id).cell_type == "code"
+        ]
+        stop = bool(call.args.get("stop_on_error", True))
+        runs = self._running.run(code, by=call.user.name, stop_on_error=stop, now=now)
+        return {"runs": list(runs)}
+
+    def _cancel(self, call: _Call, now: int) -> object:
+        self._running.cancel([RunId(run) for run in _strings(call, "runs")], now)
+        return {}
+
+    def _interrupt(self, call: _Call, now: int) -> None:
+        self._running.interrupting(now)
+        self._out.append(ev.Interrupt(self._wait(call)))
+
+    def _restart(self, call: _Call, now: int) -> None:
+        self._running.need_kernel()
+        if call.args.get("clear"):
+            self._running.clear(list(self._notebook.order), now)
+        self._out.append(ev.Restart(self._wait(call)))
+
+    def _shutdown(self, call: _Call, now: int) -> None:
+        self._running.need_kernel()
+        self._out.append(ev.Shutdown(self._wait(call)))
+
+    def _answer_prompt(self, call: _Call, now: int) -> object:
+        text = call.args.get("text")
+        prompt = call.args.get("prompt")
+        if not isinstance(text, str) or not isinstance(prompt, str):
+            raise PeerError("answer needs a prompt's id and a text")
+        self._running.answer(prompt, text, now)
+        return {}
+
+    def _clear(self, call: _Call, now: int) -> object:
+        self._running.clear([CellId(cell) for cell in _strings(call, "cells")], now)
+        return {}
+
+    def _import_outputs(self, call: _Call, now: int) -> object:
+        cell_id = CellId(str(call.args.get("cell", "")))
+        if cell_id not in self._notebook:
+            raise NotFound(f"cell {cell_id!r} is not in this notebook any more")
+        outcome = ipynb.read_outcome(
+            call.args.get("outputs"),
+            call.args.get("execution_count"),
+            new_id=self._running.new_id,
+            put_blob=self._running.put_blob,
+        )
+        self._running.import_outcome(cell_id, outcome, now)
+        return {}
+
+    def _trust(self, call: _Call, now: int) -> object:
+        for cell_id in self._notebook.order:
+            self._running.runtime.set_trusted(cell_id, True)
+        return {}
+
+    def _save(self, call: _Call, now: int) -> None:
+        self._filing.ask()
+        self._saves.append((self._filing.saving.attempt + 1, call.asker))
+
+    # ------------------------------------------------------------ replies
+
+    def _wait(self, call: _Call) -> int:
+        self._ticket += 1
+        self._tickets[self._ticket] = call.asker
+        return self._ticket
+
+    def _fail(self, asker: Asker, error: RuntimedError) -> None:
+        self._error(asker, error.code, str(error))
+
+    def _error(self, asker: Asker, code: str, message: str) -> None:
+        self._answer(asker, None, {"code": code, "message": message})
+
+    def _reply(self, asker: Asker, result: object) -> None:
+        self._answer(asker, result, None)
+
+    def _answer(self, asker: Asker, result: object, error: dict[str, str] | None) -> None:
+        if asker.session is None:
+            self._out.append(ev.Answered(asker.ticket, result, error))
+        else:
+            data = frames.encode(frames.Reply(asker.call, result, error))
+            self._out.append(ev.Send((asker.session,), data))
+
+
+def _strings(call: _Call, key: str) -> list[str]:
+    value = call.args.get(key)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise PeerError(f"{call.name} needs {key}: a list of ids")
+    return value

@@ -1,0 +1,167 @@
+"""What the file holds, and how the file and the room take in each other's changes.
+
+The base of every merge is the state last saved: what is in the file is compared with *that*, never
+with the live document, so nothing typed meanwhile is undone. `Saving` says when; this says what.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..crdt import Heads, changes_between, own_errors
+from ..document import merge
+from ..document.content import Content
+from ..document.notebook import Notebook
+from ..ids import NewId
+from ..protocol.tickets import prefix_of
+from . import events as ev
+from .running import Running
+from .saving import Saving
+
+
+class Filing:
+    def __init__(
+        self,
+        notebook: Notebook,
+        running: Running,
+        out: list[ev.Effect],
+        *,
+        saved: ev.SavedState | None,
+        settings: ev.Settings,
+        new_id: NewId,
+    ) -> None:
+        self._notebook = notebook
+        self._running = running
+        self._out = out
+        self._saved = saved
+        self._handed: ev.SavedState | None = None
+        self._writing: tuple[int, Heads, Content] | None = None
+        self._changes: list[bytes] = []
+        self._gone = False
+        self._new_id = new_id
+        self.saving = Saving(settings.quiet_ms, settings.longest_ms, settings.autosave)
+
+    # ------------------------------------------------------------ reading
+
+    @property
+    def stamp(self) -> ev.Stamp | None:
+        """Which file the room last read or wrote."""
+        return None if self._saved is None else self._saved.stamp
+
+    @property
+    def state(self) -> ev.SavedState | None:
+        """What the file held when the room last read or wrote it."""
+        return self._saved
+
+    @property
+    def unsaved(self) -> bool:
+        return self.saving.unsaved and not self._gone
+
+    def content(self) -> Content:
+        return replace(self._notebook.content(), outcomes=self._running.runtime.outcomes())
+
+    def hand_out(self) -> Content:
+        """The content as a client of the contents API gets it, remembered as its base."""
+        content = self.content()
+        if self._saved is not None:
+            stamp = self._saved.stamp
+            self._handed = ev.SavedState(self._notebook.heads, stamp, content)
+        return content
+
+    def take_changes(self) -> bytes:
+        """The notebook changes that merges have made since this was last asked."""
+        changes = b"".join(self._changes)
+        self._changes.clear()
+        return changes
+
+    # ------------------------------------------------------------ writing
+
+    def edited(self, now: int, *, output_only: bool = False) -> None:
+        self.saving.edited(now, output_only=output_only)
+
+    def ask(self) -> None:
+        self._gone = False
+        self.saving.ask()
+
+    def wake_at(self) -> int | None:
+        return None if self._gone else self.saving.wake_at()
+
+    def save_when_due(self, now: int) -> None:
+        if self._gone or not self.saving.due(now):
+            return
+        content = self.content()
+        attempt = self.saving.start()
+        self._writing = (attempt, self._notebook.heads, content)
+        trusted = frozenset(c.id for c in content.cells if self._running.runtime.trusted(c.id))
+        self._out.append(ev.SaveFile(attempt, content, trusted, self.stamp))
+
+    def saved(self, event: ev.Saved, now: int) -> Heads | None:
+        """The file was written; the heads that it now holds."""
+        if self._writing is None or self._writing[0] != event.attempt:
+            return None
+        _, heads, content = self._writing
+        self._writing = None
+        self._saved = ev.SavedState(heads, event.stamp, content)
+        self._handed = None
+        self.saving.saved(event.attempt, now)
+        return heads
+
+    def failed(self, event: ev.SaveFailed, now: int) -> None:
+        self._writing = None
+        self.saving.failed(event.attempt, now)
+
+    def gone(self) -> None:
+        """The file is not there any more; nothing is written until somebody asks for it."""
+        self._gone = True
+        self._saved = None
+
+    # ------------------------------------------------------------ taking in
+
+    def seen(self, event: ev.FileSeen, now: int) -> Heads | None:
+        """The file is another than the one last saved; merge it. The heads that the file holds."""
+        if self._writing is not None:
+            self.saving.void(self._writing[0], now)
+        if self.stamp is not None and event.stamp.hash == self.stamp.hash:
+            return None
+        self._gone = False
+        heads = self._merge(self._base(), event.content, now)
+        self._saved = ev.SavedState(heads, event.stamp, event.content)
+        self._handed = None
+        if self._notebook.heads != heads:
+            self.saving.edited(now)
+        return heads
+
+    def put(self, content: Content, now: int) -> None:
+        """A client of the contents API wrote the notebook: merge what it changed, and save."""
+        self._merge(self._handed or self._base(), content, now)
+        self._handed = None
+        self.ask()
+
+    def _base(self) -> ev.SavedState | None:
+        """The state last saved, with its content read back if it is not at hand."""
+        saved = self._saved
+        if saved is None or saved.content is not None:
+            return saved
+        content = self._notebook.content_at(saved.heads)
+        return replace(saved, content=replace(content, outcomes=self._running.runtime.outcomes()))
+
+    def _merge(self, base: ev.SavedState | None, theirs: Content, now: int) -> Heads:
+        """Apply to a fork of `base` what makes it `theirs`, and merge the fork."""
+        document = self._notebook.document
+        before = self._notebook.heads
+        heads = before if base is None else base.heads
+        was = self.content() if base is None or base.content is None else base.content
+        edits = merge.edits(was, theirs)
+        with own_errors("the file's changes cannot be merged"):
+            fork = Notebook(document.fork_at(list(heads), actor=prefix_of(self._new_id())))
+            merge.apply(fork, edits)
+            fork.commit(now_ms=now)
+        if fork.heads != heads:
+            touched = self._notebook.merge(fork.document)
+            self._changes.append(changes_between(document, before))
+            gone = [cell_id for cell_id in touched.cells if cell_id not in self._notebook]
+            self._running.cells_gone(gone, now)
+        for edit in edits:
+            if isinstance(edit, merge.SetOutcome) and edit.cell_id in self._notebook:
+                self._running.import_outcome(edit.cell_id, edit.outcome, now)
+        return fork.heads

@@ -1,0 +1,136 @@
+"""Making a room: from a file that was never open here, or from what the store has kept.
+
+The store is the truth where there is one; the file is merged in by the room itself, as a change like
+any other, when it is not the file that was last saved. Only the server turns an `.ipynb` into a
+document, and loading changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..crdt import Document, heads_of, load
+from ..document import seeds
+from ..document.content import FINISHED, Content
+from ..document.notebook import Notebook
+from ..document.runtime import KernelStatus, Runtime
+from ..errors import DocumentError
+from ..ids import CellId, Epoch, NewId, RoomId, RunId
+from ..protocol.tickets import prefix_of
+from . import events as ev
+from .room import Room
+
+RESTARTED = "the server was restarted while this ran"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One document as the store has it."""
+
+    epoch: Epoch
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What every room needs that is not in a document or a file."""
+
+    room_id: RoomId
+    path: str
+    settings: ev.Settings
+    secret: bytes
+    new_id: NewId
+    server: str
+
+    def actor(self) -> bytes:
+        return prefix_of(self.new_id())
+
+
+def create(
+    making: Making, content: Content, stamp: ev.Stamp, *, trusted: Iterable[CellId], now_ms: int
+) -> tuple[Room, list[ev.Effect]]:
+    """A room for a file that has none yet; the effects store both documents whole."""
+    notebook = Notebook(seeds.empty_notebook(making.actor()))
+    notebook.fill(content)
+    notebook.commit(now_ms=now_ms)
+    runtime = _runtime_of(making, content, trusted, now_ms)
+    saved = ev.SavedState(notebook.heads, stamp, None)
+    room = _room(making, notebook, runtime, Epoch(making.new_id()), saved)
+    effects = room.store_whole()
+    effects += room.remember_saved()
+    return room, effects
+
+
+def reopen(
+    making: Making,
+    notebook: Kept,
+    runtime: Kept | None,
+    saved: tuple[tuple[str, ...], ev.Stamp] | None,
+    *,
+    file: Content | None,
+    trusted: Iterable[CellId],
+    now_ms: int,
+) -> tuple[Room, list[ev.Effect]]:
+    """A room from its store. `file` gives the outputs if the runtime document was lost."""
+    document = Notebook(load(notebook.data, actor=making.actor()))
+    kept = _reopened_runtime(making, runtime, now_ms) if runtime is not None else None
+    fresh = kept is None
+    if kept is None:
+        content = file if file is not None else document.content()
+        kept = _runtime_of(making, content, trusted, now_ms)
+    state = None if saved is None else ev.SavedState(saved[0], saved[1], None)
+    if state is not None and not all(document.document.has(head) for head in state.heads):
+        # Without its base the file can only be compared with the document as it is.
+        state = ev.SavedState(heads_of(document.document), ev.Stamp("", ""), None)
+    room = _room(making, document, kept, notebook.epoch, state)
+    effects = room.store_whole(only_runtime=True) if fresh else []
+    return room, effects
+
+
+def _room(
+    making: Making, notebook: Notebook, runtime: Runtime, epoch: Epoch, saved: ev.SavedState | None
+) -> Room:
+    return Room(
+        making.room_id,
+        making.path,
+        notebook=notebook,
+        runtime=runtime,
+        notebook_epoch=epoch,
+        saved=saved,
+        settings=making.settings,
+        secret=making.secret,
+        new_id=making.new_id,
+        server=making.server,
+    )
+
+
+def _runtime_of(
+    making: Making, content: Content, trusted: Iterable[CellId], now_ms: int
+) -> Runtime:
+    """A runtime document with the outputs that came with the file."""
+    runtime = Runtime.create(Epoch(making.new_id()), making.actor())
+    for cell_id, outcome in content.outcomes.items():
+        runtime.import_outcome(cell_id, outcome, RunId(making.new_id()), now_ms)
+    for cell_id in trusted:
+        runtime.set_trusted(cell_id, True)
+    runtime.commit(now_ms=now_ms)
+    return runtime
+
+
+def _reopened_runtime(making: Making, kept: Kept, now_ms: int) -> Runtime | None:
+    """The kept runtime document; what was running when the server went is lost, and says so."""
+    try:
+        document: Document = load(kept.data, actor=making.actor())
+        runtime = Runtime(document)
+    except DocumentError:
+        return None
+    runtime.count_history(len(kept.data))
+    for run in runtime.runs():
+        if run.state in FINISHED:
+            continue
+        runtime.dequeue(run.id)
+        state = "cancelled" if run.state == "queued" else "lost"
+        runtime.set_run(run.id, state=state, reason=RESTARTED, finished_at=now_ms, prompt=None)
+    runtime.set_kernel(KernelStatus())
+    return runtime

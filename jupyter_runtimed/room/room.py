@@ -1,0 +1,404 @@
+"""One open notebook: a pure machine from events to effects.
+
+    Room.handle(event, now_ms) -> [effect, ...]
+
+The room owns both documents, knows who is here, what runs and what the file holds. It does not know
+sockets, files, kernels, clocks or chance: the host turns those into events and carries effects out,
+in order. The parts, each a machine of its own: `sessions` (who is here), `replica` (what a peer
+lacks), `running` (what is executed), `calls` (what is asked for), `saving` (when the file is
+written), `filing` (what the file holds and how its changes come in).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from typing import assert_never
+
+from ..crdt import Change, own_errors
+from ..document import authority
+from ..document.content import Content
+from ..document.notebook import Notebook, Touched
+from ..document.runtime import Runtime
+from ..document.schema import NOTEBOOK, RUNTIME, DocName
+from ..errors import BadFrame, DocumentError, Refused, RuntimedError
+from ..ids import Epoch, NewId, RoomId, SessionId
+from ..protocol import frames, tickets
+from . import events as ev
+from .calls import Asker, Calls
+from .filing import Filing
+from .replica import Replica
+from .running import Running
+from .sessions import Session, Sessions
+
+BAD_FRAME = 4400
+OTHER_PROTOCOL = 4409
+CLOSING = 4503
+
+
+class Room:
+    def __init__(
+        self,
+        room_id: RoomId,
+        path: str,
+        *,
+        notebook: Notebook,
+        runtime: Runtime,
+        notebook_epoch: Epoch,
+        saved: ev.SavedState | None,
+        settings: ev.Settings,
+        secret: bytes,
+        new_id: NewId,
+        server: str,
+    ) -> None:
+        self.room_id = room_id
+        self.path = path
+        self.settings = settings
+        self.notebook = notebook
+        self.sessions = Sessions()
+        self._secret = secret
+        self._new_id = new_id
+        self._server = server
+        self._out: list[ev.Effect] = []
+        self._numbers = 0
+        self._stored = 0
+        self._store_trouble: str | None = None
+        self._unacked: deque[tuple[int, SessionId, frames.Heads]] = deque()
+        self._idle_since: int | None = None
+        self.running = Running(
+            runtime, self._out, settings=settings, new_id=new_id, kernel_name=self._kernel_name
+        )
+        self.filing = Filing(
+            notebook, self.running, self._out, saved=saved, settings=settings, new_id=new_id
+        )
+        self.calls = Calls(self.running, self.filing, notebook, self._out, settings=settings)
+        self._replicas: dict[DocName, Replica] = {
+            NOTEBOOK: Replica(NOTEBOOK, notebook_epoch, lambda: self.notebook.document),
+            RUNTIME: Replica(RUNTIME, runtime.epoch, lambda: self.running.runtime.document),
+        }
+
+    # ------------------------------------------------------------ what others may ask
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is here, nothing runs, nothing is unsaved or not yet durable."""
+        return (
+            not len(self.sessions)
+            and not self.running.active
+            and not self.filing.unsaved
+            and not self.calls.waiting
+            and self._stored >= self._numbers
+        )
+
+    @property
+    def runtime(self) -> Runtime:
+        return self.running.runtime
+
+    def content(self) -> Content:
+        """The whole notebook with its outputs; immutable."""
+        return self.filing.content()
+
+    def document(self, doc: DocName) -> Replica:
+        return self._replicas[doc]
+
+    def _kernel_name(self) -> str:
+        """The kernelspec that the notebook names, or ""."""
+        try:
+            spec = json.loads(self.notebook.metadata().get("kernelspec", "{}"))
+        except ValueError:
+            return ""
+        name = spec.get("name", "") if isinstance(spec, dict) else ""
+        return name if isinstance(name, str) else ""
+
+    # ------------------------------------------------------------ the machine
+
+    def handle(self, event: ev.Event, now_ms: int) -> list[ev.Effect]:
+        """Take in what happened; what must be done, in this order."""
+        self._dispatch(event, now_ms)
+        self.calls.advance(now_ms)
+        self._publish(now_ms)
+        self.filing.save_when_due(now_ms)
+        self._rest(now_ms)
+        effects = self._out[:]
+        self._out.clear()
+        return effects
+
+    def _dispatch(self, event: ev.Event, now: int) -> None:  # noqa: PLR0912 -- one arm per event
+        match event:
+            case ev.Joined():
+                self._join(event)
+            case ev.Received():
+                self._receive(event, now)
+            case ev.Left():
+                self._leave(event.session)
+            case ev.Called():
+                asker = Asker(ticket=event.ticket)
+                self.calls.ask(asker, event.name, event.args, event.heads, event.user, event.rights, now)
+            case ev.Put():
+                self.filing.put(event.content, now)
+            case ev.Stored():
+                self._durable(event.number)
+            case ev.StoreFailed():
+                self._store_trouble = event.message
+                self._tell("storage", {"ok": False, "message": event.message})
+            case ev.Saved():
+                self._saved(event, now)
+            case ev.SaveFailed():
+                self.filing.failed(event, now)
+                self._tell("save_failed", {"message": event.message})
+                self.calls.not_saved(event.message)
+            case ev.FileSeen():
+                self._file_seen(event, now)
+            case ev.FileMoved():
+                self.path = event.path
+                self._tell("moved", {"path": event.path})
+            case ev.FileGone():
+                self.filing.gone()
+                self._tell("deleted", {"message": event.message})
+            case ev.KernelSaid():
+                self.running.said(event.messages, now)
+            case ev.KernelIs():
+                self.running.kernel_is(event, now)
+            case ev.KernelFailed():
+                self.running.kernel_failed(event.message, now)
+                self.calls.kernel_failed(event.message)
+            case ev.Done():
+                self.calls.done(event.ticket)
+            case ev.Tick():
+                self.running.tick(now)
+            case ev.Closing():
+                self._closing(event.message)
+            case _:
+                assert_never(event)
+
+    # ------------------------------------------------------------ sessions
+
+    def _join(self, event: ev.Joined) -> None:
+        actor = tickets.prefix_of(f"{event.session}/{self._new_id()}")
+        self.sessions.add(Session(event.session, event.user, event.rights, actor))
+
+    def _leave(self, session_id: SessionId) -> None:
+        left = self.sessions.remove(session_id)
+        self.calls.forget(session_id)
+        if left is not None and left.presence is not None:
+            self._send(self.sessions.live(), frames.Presence(session_id, None))
+
+    def _receive(self, event: ev.Received, now: int) -> None:
+        session = self.sessions.get(event.session)
+        if session is None:
+            return
+        if event.rights != session.rights:
+            session.rights = event.rights
+            self._send((session.id,), frames.Event("rights", {"role": event.rights.role}))
+        try:
+            session.check(event.frame)
+        except BadFrame as error:
+            self._disconnect(session.id, BAD_FRAME, str(error))
+            return
+        match event.frame:
+            case frames.Hello():
+                self._greet(session, event.frame)
+            case frames.Change():
+                self._change(session, event.frame, now)
+            case frames.Call() as call:
+                asker = Asker(session=session.id, call=call.id)
+                self.calls.ask(
+                    asker, call.name, call.args, call.heads, session.user, session.rights, now
+                )
+            case frames.Presence():
+                state = session.show(event.frame.state)
+                self._send(self.sessions.live(but=session.id), frames.Presence(session.id, state))
+
+    def _greet(self, session: Session, hello: frames.Hello) -> None:
+        if hello.protocol != frames.PROTOCOL:
+            reason = f"this server speaks protocol {frames.PROTOCOL}; please reload"
+            self._disconnect(session.id, OTHER_PROTOCOL, reason)
+            return
+        session.greet(hello, secret=self._secret, room=self.room_id)
+        self.sessions.greeted()
+        self._send((session.id,), self._welcome(session))
+        for doc in (NOTEBOOK, RUNTIME):
+            self._send((session.id,), self._replicas[doc].sync_for(hello.docs.get(doc)))
+        for other in self.sessions:
+            if other.presence is not None and other is not session:
+                self._send((session.id,), frames.Presence(other.id, other.presence))
+        if self._store_trouble is not None:
+            body = {"ok": False, "message": self._store_trouble}
+            self._send((session.id,), frames.Event("storage", body))
+
+    def _welcome(self, session: Session) -> frames.Welcome:
+        user = session.user
+        return frames.Welcome(
+            room=self.room_id,
+            path=self.path,
+            server=self._server,
+            session=session.id,
+            user={"username": user.username, "name": user.name, "color": user.color},
+            role=session.rights.role,
+            actor=session.actor,
+            proof=tickets.prove(self._secret, self.room_id, session.actor),
+            docs={doc: (r.epoch, r.heads) for doc, r in self._replicas.items()},
+            limits={"frame": self.settings.change_bytes, "inline": self.settings.inline_chars},
+            saved=not self.filing.unsaved,
+        )
+
+    # ------------------------------------------------------------ changes
+
+    def _change(self, session: Session, frame: frames.Change, now: int) -> None:
+        hashes: tuple[str, ...] = ()
+        try:
+            with own_errors("these bytes are not changes"):
+                changes = Change.decode_all(frame.data)
+            hashes = tuple(change.hash for change in changes)
+            document = self.notebook.document
+            fresh = [change for change in changes if not document.has(change.hash)]
+            authority.judge(
+                fresh,
+                doc=frame.doc,
+                notebook=document,
+                rights=session.rights,
+                prefixes=session.prefixes,
+            )
+            if fresh:
+                touched = self.notebook.apply(fresh)
+        except Refused as error:
+            self._refuse(session, frame.doc, hashes, error.code, str(error))
+            return
+        except DocumentError as error:
+            self._refuse(session, frame.doc, hashes, "malformed", str(error))
+            return
+        if fresh:
+            data = b"".join(change.bytes for change in fresh)
+            self._send(self.sessions.live(but=session.id), frames.Change(NOTEBOOK, data))
+            self._append(NOTEBOOK, data)
+            self._noticed(touched, now)
+        self._unacked.append((self._numbers, session.id, self.notebook.heads))
+        if self._stored >= self._numbers:
+            self._durable(self._stored)
+
+    def _refuse(
+        self, session: Session, doc: DocName, hashes: tuple[str, ...], code: str, reason: str
+    ) -> None:
+        self._send((session.id,), frames.Refuse(doc, hashes, code, reason))
+
+    def _noticed(self, touched: Touched, now: int) -> None:
+        self.filing.edited(now)
+        if touched.structure:
+            gone = [cell_id for cell_id in touched.cells if cell_id not in self.notebook]
+            self.running.cells_gone(gone, now)
+
+    def _publish(self, now: int) -> None:
+        """Send and store what the server itself wrote while it handled this event."""
+        merged = self.filing.take_changes()
+        if merged:
+            self._append(NOTEBOOK, merged)
+            self._send(self.sessions.live(), frames.Change(NOTEBOOK, merged))
+        if (data := self.running.commit(now)) is not None:
+            self._append(RUNTIME, data)
+            self._send(self.sessions.live(), frames.Change(RUNTIME, data))
+            self.filing.edited(now, output_only=True)
+        if self.running.rotate_when_due(now):
+            self._announce_epoch()
+
+    def _announce_epoch(self) -> None:
+        replica = self._replicas[RUNTIME]
+        replica.renewed(self.running.runtime.epoch)
+        self._numbers += 1
+        self._out.append(ev.Replace(self._numbers, RUNTIME, replica.epoch, replica.whole()))
+        self._send(self.sessions.live(), replica.sync_for(None))
+
+    # ------------------------------------------------------------ durability
+
+    def _append(self, doc: DocName, data: bytes) -> None:
+        self._numbers += 1
+        self._out.append(ev.Append(self._numbers, doc, self._replicas[doc].epoch, data))
+
+    def store_whole(self, *, only_runtime: bool = False) -> list[ev.Effect]:
+        """The effects that store documents from nothing: a room that was just made."""
+        effects: list[ev.Effect] = []
+        for doc, replica in self._replicas.items():
+            if doc == RUNTIME or not only_runtime:
+                self._numbers += 1
+                effects.append(ev.Replace(self._numbers, doc, replica.epoch, replica.whole()))
+        return effects
+
+    def remember_saved(self) -> list[ev.Effect]:
+        """The effect that stores which file this room was made from."""
+        if (saved := self.filing.state) is None:
+            return []
+        self._numbers += 1
+        return [ev.Remember(self._numbers, saved.heads, saved.stamp)]
+
+    def _durable(self, number: int) -> None:
+        self._stored = max(self._stored, number)
+        if self._store_trouble is not None:
+            self._store_trouble = None
+            self._tell("storage", {"ok": True, "message": ""})
+        newest: dict[SessionId, frames.Heads] = {}
+        while self._unacked and self._unacked[0][0] <= self._stored:
+            _, session, heads = self._unacked.popleft()
+            newest[session] = heads
+        for session, heads in newest.items():
+            if self.sessions.get(session) is not None:
+                self._send((session,), frames.Ack(NOTEBOOK, heads))
+
+    # ------------------------------------------------------------ the file
+
+    def _saved(self, event: ev.Saved, now: int) -> None:
+        heads = self.filing.saved(event, now)
+        if heads is None:
+            return
+        self._numbers += 1
+        self._out.append(ev.Remember(self._numbers, heads, event.stamp))
+        stamp = {"hash": event.stamp.hash, "last_modified": event.stamp.last_modified}
+        self._tell("saved", {**stamp, "heads": list(heads)})
+        self.calls.saved(event.attempt, stamp)
+
+    def _file_seen(self, event: ev.FileSeen, now: int) -> None:
+        try:
+            merged = self.filing.seen(event, now)
+        except RuntimedError as error:
+            self._tell("save_failed", {"message": str(error)})
+            return
+        if merged is not None:
+            self._numbers += 1
+            self._out.append(ev.Remember(self._numbers, merged, event.stamp))
+            stamp = {"hash": event.stamp.hash, "last_modified": event.stamp.last_modified}
+            self._tell("merged", stamp)
+
+    # ------------------------------------------------------------ life
+
+    def _rest(self, now: int) -> None:
+        """Ask to be woken when something is due, and to be dropped when nothing is left to do."""
+        if not self.idle:
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
+        wishes = [self.filing.wake_at(), self.calls.wake_at(), self.running.wake_at()]
+        if self._idle_since is not None:
+            closing_at = self._idle_since + self.settings.idle_ms
+            if now >= closing_at:
+                self._out.append(ev.CloseRoom())
+            else:
+                wishes.append(closing_at)
+        due = [wish for wish in wishes if wish is not None]
+        if due:
+            self._out.append(ev.WakeAt(max(min(due), now)))
+
+    def _closing(self, message: str) -> None:
+        self._tell("closing", {"message": message})
+        if self.filing.unsaved:
+            self.filing.ask()
+
+    # ------------------------------------------------------------ sending
+
+    def _send(self, sessions: tuple[SessionId, ...], frame: frames.Frame) -> None:
+        if sessions:
+            self._out.append(ev.Send(sessions, frames.encode(frame)))
+
+    def _tell(self, name: str, body: dict[str, object]) -> None:
+        self._send(self.sessions.live(), frames.Event(name, body))
+
+    def _disconnect(self, session: SessionId, code: int, reason: str) -> None:
+        self._leave(session)
+        self._out.append(ev.Disconnect(session, code, reason))

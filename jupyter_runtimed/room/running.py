@@ -1,0 +1,190 @@
+"""What runs in this room: the execution core, joined to effects.
+
+It does not know who may run or where kernels come from; `calls` asks and the host answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, cast
+
+from ..document.content import Outcome
+from ..document.mime import Limits
+from ..document.runtime import KernelState, KernelStatus, Runtime
+from ..errors import NoKernel, NotFound
+from ..execution.execution import Execution
+from ..execution.messages import KernelMessage
+from ..execution.queue import Finished, SendExecute, Step, Wanted
+from ..ids import CellId, Epoch, NewId, RunId, Sha256
+from ..protocol.tickets import prefix_of
+from . import events as ev
+
+ABSENT: Final = frozenset({"none", "dead"})
+LOST: Final = {
+    "restarting": "the kernel was restarted",
+    "dead": "the kernel died",
+    "none": "the kernel was shut down",
+}
+"""Kernel states in which nothing that was sent comes back, and the reason if none is given."""
+
+
+class Running:
+    def __init__(
+        self,
+        runtime: Runtime,
+        out: list[ev.Effect],
+        *,
+        settings: ev.Settings,
+        new_id: NewId,
+        kernel_name: Callable[[], str],
+    ) -> None:
+        self.new_id = new_id
+        self._out = out
+        self._kernel_name = kernel_name
+        self._wake_at: int | None = None
+        self._asked_for_kernel = False
+        self._execution = Execution(
+            runtime,
+            put_blob=self.put_blob,
+            new_id=new_id,
+            limit=Limits(inline_chars=settings.inline_chars),
+        )
+
+    @property
+    def runtime(self) -> Runtime:
+        return self._execution.runtime
+
+    @property
+    def active(self) -> bool:
+        """Something runs or waits, by our doing or another client's."""
+        return self._execution.queue.busy or self.runtime.kernel.state == "busy"
+
+    def is_run(self, message_id: str) -> bool:
+        """Is this the id of a run, whose output goes into the document?"""
+        run_id = RunId(message_id)
+        return self.runtime.run(run_id) is not None or self._execution.queue.current == run_id
+
+    def put_blob(self, data: bytes) -> Sha256:
+        sha256 = Sha256(hashlib.sha256(data).hexdigest())
+        self._out.append(ev.PutBlob(sha256, data))
+        return sha256
+
+    # ------------------------------------------------------------ what people ask
+
+    def run(
+        self, code: Sequence[tuple[CellId, str]], *, by: str, stop_on_error: bool, now: int
+    ) -> tuple[RunId, ...]:
+        """Queue cells with the source that they have now; starts a kernel if there is none."""
+        wanted = [Wanted(RunId(self.new_id()), cell_id, source) for cell_id, source in code]
+        steps = self._execution.queue.request(
+            wanted, by=by, stop_on_error=stop_on_error, now_ms=now
+        )
+        if wanted and self.runtime.kernel.state in ABSENT and not self._asked_for_kernel:
+            self._asked_for_kernel = True
+            self._out.append(ev.StartKernel(self._kernel_name()))
+        self._do(steps)
+        return tuple(want.run_id for want in wanted)
+
+    def cancel(self, runs: Iterable[RunId], now: int) -> None:
+        self._do(self._execution.queue.cancel(runs, now_ms=now))
+
+    def need_kernel(self) -> None:
+        if self.runtime.kernel.state in ABSENT:
+            raise NoKernel("this notebook has no kernel; run a cell or choose a kernel first")
+
+    def interrupting(self, now: int) -> None:
+        self.need_kernel()
+        self._do(self._execution.queue.interrupted(now_ms=now))
+
+    def answer(self, prompt: str, text: str, now: int) -> None:
+        """Answer an open `input()`; the first answer wins."""
+        if self._execution.writer.answered(prompt, text) is None:
+            raise NotFound("this question was answered already, or its run is over")
+        self._out.append(ev.Reply(text))
+
+    def clear(self, cells: Iterable[CellId], now: int) -> None:
+        """Take the outputs of cells away; those of a cell that runs are emptied and go on."""
+        for cell_id in cells:
+            run = self.runtime.run_of(cell_id)
+            if run is None:
+                continue
+            if run.state in ("queued", "running"):
+                self.runtime.clear_outputs(run.id)
+            else:
+                self.runtime.import_outcome(cell_id, Outcome(), RunId(self.new_id()), now)
+
+    def import_outcome(self, cell_id: CellId, outcome: Outcome, now: int) -> None:
+        """Show outputs that came from elsewhere; a cell that runs keeps its own."""
+        run = self.runtime.run_of(cell_id)
+        if run is None or run.state not in ("queued", "running"):
+            self.runtime.import_outcome(cell_id, outcome, RunId(self.new_id()), now)
+
+    def cells_gone(self, cells: Iterable[CellId], now: int) -> None:
+        self._do(self._execution.queue.removed(cells, now_ms=now))
+
+    # ------------------------------------------------------------ what the kernel does
+
+    def said(self, messages: tuple[KernelMessage, ...], now: int) -> None:
+        self._do(self._execution.messages(messages, now_ms=now).steps)
+
+    def kernel_is(self, event: ev.KernelIs, now: int) -> None:
+        before = self.runtime.kernel
+        state = cast(KernelState, event.state)
+        status = KernelStatus(
+            id=event.id or before.id,
+            name=event.name or before.name,
+            display_name=event.display_name or before.display_name,
+            state=state,
+            reason=event.reason,
+        )
+        if state in LOST or (event.id and event.id != before.id and before.id):
+            reason = event.reason or LOST.get(state, "another kernel was chosen")
+            # Only who asked for a kernel that is yet to come still waits for it.
+            if not (self._asked_for_kernel and state in ABSENT):
+                self._do(self._execution.queue.lost(reason, now_ms=now))
+        if state != "none":
+            self._asked_for_kernel = False
+        self.runtime.set_kernel(status)
+        if state in ("idle", "busy"):
+            self._do(self._execution.queue.ready())
+
+    def kernel_failed(self, message: str, now: int) -> None:
+        self._asked_for_kernel = False
+        self._do(self._execution.queue.lost(message, now_ms=now))
+        if self.runtime.kernel.state in ABSENT:
+            self.runtime.set_kernel(KernelStatus(state="dead", reason=message))
+
+    # ------------------------------------------------------------ time
+
+    def wake_at(self) -> int | None:
+        return self._wake_at
+
+    def tick(self, now: int) -> None:
+        if self._wake_at is not None and now >= self._wake_at:
+            self._wake_at = None
+            self._do(self._execution.queue.wake(now_ms=now))
+
+    def commit(self, now: int) -> bytes | None:
+        return self.runtime.commit(now_ms=now)
+
+    def rotate_when_due(self, now: int) -> bool:
+        """Begin a fresh runtime document when the history of this one outgrew its content."""
+        if not self.runtime.wants_rotation:
+            return False
+        fresh = self.runtime.rotated(Epoch(self.new_id()), prefix_of(self.new_id()))
+        fresh.commit(now_ms=now)
+        self._execution.use(fresh)
+        return True
+
+    def _do(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            match step:
+                case SendExecute():
+                    self._out.append(
+                        ev.Execute(step.run_id, step.cell_id, step.code, step.stop_on_error)
+                    )
+                case Finished():
+                    self._execution.writer.forget(step.run_id)
+                case _:
+                    self._wake_at = step.at_ms

@@ -1,0 +1,106 @@
+"""Who is here: one session per connection, and what each may send.
+
+    GREETING --hello--> LIVE --left--> (gone)
+
+A session in GREETING may only say hello. In LIVE it may say hello again: that is how a client asks
+for a fresh copy after a refusal. Who somebody is comes from the server's own knowledge of the
+connection and never from a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from ..document.authority import Rights
+from ..errors import BadFrame
+from ..ids import RoomId, SessionId
+from ..protocol import tickets
+from ..protocol.frames import Call, Change, Frame, Hello, PeerKind, Presence
+from .events import User
+
+
+class SessionPhase(Enum):
+    GREETING = "greeting"
+    LIVE = "live"
+
+
+MAY_SEND: dict[SessionPhase, tuple[type, ...]] = {
+    SessionPhase.GREETING: (Hello,),
+    SessionPhase.LIVE: (Hello, Change, Call, Presence),
+}
+
+
+@dataclass(slots=True)
+class Session:
+    id: SessionId
+    user: User
+    rights: Rights
+    actor: bytes
+    phase: SessionPhase = SessionPhase.GREETING
+    kind: PeerKind = "browser"
+    prefixes: set[bytes] = field(default_factory=set)
+    presence: Mapping[str, Any] | None = None
+
+    def check(self, frame: Frame) -> None:
+        """Raise `BadFrame` if this kind of frame makes no sense now."""
+        if not isinstance(frame, MAY_SEND[self.phase]):
+            kind = type(frame).__name__.lower()
+            raise BadFrame(f"a {kind} frame is not expected while {self.phase.value}")
+
+    def greet(self, hello: Hello, *, secret: bytes, room: RoomId) -> None:
+        """Take in a hello: what the client is, and which earlier actors are its own."""
+        self.kind = hello.kind
+        self.phase = SessionPhase.LIVE
+        self.prefixes = {self.actor}
+        for prefix, proof in hello.tickets:
+            if tickets.proven(secret, room, prefix, proof):
+                self.prefixes.add(prefix)
+
+    def show(self, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+        """The presence state that others see: what the client says, under the server's name for it."""
+        if state is None:
+            self.presence = None
+            return None
+        user = {"username": self.user.username, "name": self.user.name, "color": self.user.color}
+        kept = {key: state[key] for key in ("cell", "cursors", "doing") if key in state}
+        self.presence = {**kept, "user": user, "kind": self.kind}
+        return self.presence
+
+
+class Sessions:
+    """All sessions of a room, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._here: dict[SessionId, Session] = {}
+        self._live: tuple[SessionId, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self._here)
+
+    def __iter__(self) -> Iterator[Session]:
+        return iter(self._here.values())
+
+    def get(self, session: SessionId) -> Session | None:
+        return self._here.get(session)
+
+    def add(self, session: Session) -> None:
+        self._here[session.id] = session
+        self._live = None
+
+    def remove(self, session: SessionId) -> Session | None:
+        self._live = None
+        return self._here.pop(session, None)
+
+    def greeted(self) -> None:
+        self._live = None
+
+    def live(self, *, but: SessionId | None = None) -> tuple[SessionId, ...]:
+        """Who gets live frames."""
+        if self._live is None:
+            self._live = tuple(s.id for s in self if s.phase is SessionPhase.LIVE)
+        if but is None:
+            return self._live
+        return tuple(session for session in self._live if session != but)

@@ -1,0 +1,1 @@
+"""The room in Jupyter Server: the only part that knows tornado, traitlets and jupyter_server."""

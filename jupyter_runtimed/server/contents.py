@@ -1,0 +1,122 @@
+"""The configured contents manager, with open notebooks read and written through their rooms.
+
+What is not an open notebook passes through untouched, to the same method of the same manager.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from .compose import extend
+
+if TYPE_CHECKING:
+    from ..host.host import Host
+    from ..host.registry import Registry
+
+
+def api_path(path: str) -> str:
+    return path.strip("/")
+
+
+class _Rooms:
+    """What both kinds of manager need; set by `take_part`."""
+
+    _registry: Registry
+
+    def _open_room(self, path: str, type: str | None) -> Host | None:
+        if type not in (None, "notebook"):
+            return None
+        return self._registry.by_path(api_path(path))
+
+    def _written(self, model: dict[str, Any], path: str) -> Host | None:
+        if model.get("type") != "notebook" or model.get("content") is None:
+            return None
+        return self._open_room(path, "notebook")
+
+
+class RoomContents(_Rooms):
+    """For managers whose methods are coroutines."""
+
+    async def get(
+        self, path: str, content: Any = True, type: Any = None, format: Any = None, **more: Any
+    ) -> Any:
+        host = self._open_room(path, type) if content else None
+        if host is None:
+            return await super().get(path, content, type, format, **more)  # type: ignore[misc]
+        model = await super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
+        return {**model, "content": await host.model(), "format": "json", "mimetype": None}
+
+    async def save(self, model: dict[str, Any], path: str = "") -> Any:
+        host = self._written(model, path)
+        if host is None:
+            return await super().save(model, path)  # type: ignore[misc]
+        await host.put_model(model["content"])
+        return await super().get(path, False, "notebook")  # type: ignore[misc]
+
+    async def rename_file(self, old_path: str, new_path: str) -> Any:
+        result = await super().rename_file(old_path, new_path)  # type: ignore[misc]
+        self._registry.moved(api_path(old_path), api_path(new_path))
+        return result
+
+    async def delete_file(self, path: str) -> Any:
+        result = await super().delete_file(path)  # type: ignore[misc]
+        self._registry.deleted(api_path(path))
+        return result
+
+
+class SyncRoomContents(_Rooms):
+    """For managers whose methods return at once. A `save` is merged at once and written soon."""
+
+    def get(
+        self, path: str, content: Any = True, type: Any = None, format: Any = None, **more: Any
+    ) -> Any:
+        host = self._open_room(path, type) if content else None
+        if host is None:
+            return super().get(path, content, type, format, **more)  # type: ignore[misc]
+        model = super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
+        return {**model, "content": host.model_now(), "format": "json", "mimetype": None}
+
+    def save(self, model: dict[str, Any], path: str = "") -> Any:
+        host = self._written(model, path)
+        if host is None:
+            return super().save(model, path)  # type: ignore[misc]
+        host.put_model_now(model["content"])
+        return super().get(path, False, "notebook")  # type: ignore[misc]
+
+    def rename_file(self, old_path: str, new_path: str) -> Any:
+        result = super().rename_file(old_path, new_path)  # type: ignore[misc]
+        self._registry.moved(api_path(old_path), api_path(new_path))
+        return result
+
+    def delete_file(self, path: str) -> Any:
+        result = super().delete_file(path)  # type: ignore[misc]
+        self._registry.deleted(api_path(path))
+        return result
+
+
+def take_part(manager: Any, registry: Registry) -> None:
+    """Let the configured contents manager read and write open notebooks through their rooms."""
+    kind = RoomContents if inspect.iscoroutinefunction(type(manager).get) else SyncRoomContents
+    extend(manager, kind)
+    manager._registry = registry
+
+
+class Plain:
+    """The configured manager as it was, for who reads and writes the file itself."""
+
+    def __init__(self, manager: Any) -> None:
+        self._manager = manager
+
+    async def get(self, path: str, **how: Any) -> dict[str, Any]:
+        return await self._call("get", path, **how)
+
+    async def save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
+        return await self._call("save", model, path)
+
+    async def _call(self, name: str, *args: Any, **how: Any) -> dict[str, Any]:
+        manager = self._manager
+        mixin = RoomContents if isinstance(manager, RoomContents) else SyncRoomContents
+        own = getattr(super(mixin, manager), name) if isinstance(manager, mixin) else getattr(manager, name)
+        result = own(*args, **how)
+        return await result if inspect.isawaitable(result) else result

@@ -1,0 +1,212 @@
+"""Kernels of notebooks: the host's port to the session and kernel managers that are configured.
+
+A room's kernel is that of the session of its notebook. Sessions come and go by Jupyter's own API;
+the extended managers say so here, and here the room is told.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from ..errors import KernelError, NoKernel
+from ..host.kernel import ClientLink, KernelLink
+from ..room.events import KernelIs
+from .compose import extend
+from .kernelsocket import socket_class
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from ..host.kernel import Link
+    from ..host.registry import Registry
+
+
+class SessionKernels:
+    """Which kernel belongs to which notebook, and what can be done to it."""
+
+    def __init__(self, sessions: Any, kernels: Any, *, log: Logger) -> None:
+        self._sessions = sessions
+        self._kernels = kernels
+        self._log = log
+        self._registry: Registry | None = None
+        self._watched: set[str] = set()
+
+    def take_part(self, registry: Registry) -> None:
+        """Hear of sessions and kernels that come, go, restart or die."""
+        self._registry = registry
+        extend(self._sessions, RoomSessions)
+        self._sessions._room_kernels = self
+        asynchronous = inspect.iscoroutinefunction(type(self._kernels).restart_kernel)
+        extend(self._kernels, RoomKernels if asynchronous else SyncRoomKernels)
+        self._kernels._room_kernels = self
+
+    def socket_class(self, configured: type) -> type:
+        def is_run(message_id: str) -> bool:
+            return self._registry is not None and self._registry.is_run(message_id)
+
+        return socket_class(configured, is_run)
+
+    # ------------------------------------------------------------ the host's port
+
+    async def find(self, path: str) -> tuple[Link, KernelIs] | None:
+        """The kernel that the notebook's session has, if there is one."""
+        for session in await self._sessions.list_sessions():
+            if session["path"] == path and session.get("kernel"):
+                return await self.link(session["kernel"]["id"])
+        return None
+
+    async def ensure(self, path: str, name: str) -> tuple[Link, KernelIs]:
+        """The notebook's kernel, started if there is none; `name` is a kernelspec, or ""."""
+        if (found := await self.find(path)) is not None:
+            return found
+        try:
+            session = await self._sessions.create_session(
+                path=path, name=path.rsplit("/", 1)[-1], type="notebook", kernel_name=name or None
+            )
+        except Exception as error:
+            raise KernelError(f"the kernel {name or '(default)'} did not start: {error}") from error
+        return await self.link(session["kernel"]["id"])
+
+    async def interrupt(self, kernel_id: str) -> None:
+        await self._do("interrupt_kernel", kernel_id)
+
+    async def restart(self, kernel_id: str) -> None:
+        """Returns when the restarted kernel has answered."""
+        result = await self._do("restart_kernel", kernel_id)
+        if inspect.isawaitable(result):
+            await result
+
+    async def shutdown(self, kernel_id: str) -> None:
+        for session in await self._sessions.list_sessions():
+            if session.get("kernel", {}).get("id") == kernel_id:
+                await self._sessions.delete_session(session["id"])
+                return
+        await self._do("shutdown_kernel", kernel_id)
+
+    async def _do(self, name: str, kernel_id: str) -> Any:
+        if kernel_id not in self._kernels:
+            raise NoKernel("this notebook has no kernel; start one first")
+        try:
+            result = getattr(self._kernels, name)(kernel_id)
+            return await result if inspect.isawaitable(result) else result
+        except Exception as error:
+            raise KernelError(f"{name.replace('_', ' ')}: {error}") from error
+
+    # ------------------------------------------------------------ links
+
+    async def link(self, kernel_id: str) -> tuple[Link, KernelIs]:
+        kernel = self._kernels.get_kernel(kernel_id)
+        self._watch(kernel_id)
+        status = self._status(kernel_id, kernel, "starting")
+        if getattr(kernel, "transport", "") in ("tcp", "ipc") and getattr(kernel, "shell_port", 0):
+            return KernelLink(kernel.get_connection_info(session=False)), status
+        return ClientLink(kernel), status
+
+    def _status(self, kernel_id: str, kernel: Any, state: str, reason: str = "") -> KernelIs:
+        name = str(getattr(kernel, "kernel_name", ""))
+        spec = getattr(kernel, "kernel_spec", None)
+        shown = str(getattr(spec, "display_name", "") or name)
+        return KernelIs(state, id=kernel_id, name=name, display_name=shown, reason=reason)
+
+    def _watch(self, kernel_id: str) -> None:
+        """Hear of restarts and deaths that nobody asked for."""
+        add = getattr(self._kernels, "add_restart_callback", None)
+        if add is None or kernel_id in self._watched:
+            return
+        self._watched.add(kernel_id)
+        try:
+            add(kernel_id, lambda: self.restarting(kernel_id, "the kernel died and was restarted"), "restart")
+            add(kernel_id, lambda: self.dead(kernel_id, "the kernel died"), "dead")
+        except (NotImplementedError, AttributeError):
+            self._log.debug("kernel %s cannot be watched for restarts", kernel_id)
+
+    # ------------------------------------------------------------ what the managers say
+
+    async def session_saved(self, path: str | None, kernel_id: str | None) -> None:
+        host = self._host_at(path)
+        if host is None or not kernel_id or host.kernel_id == kernel_id:
+            return
+        link, status = await self.link(kernel_id)
+        await host.attach(link, status)
+
+    async def session_deleted(self, path: str | None) -> None:
+        host = self._host_at(path)
+        if host is not None:
+            await host.detach(KernelIs("none", reason="the kernel was shut down"))
+
+    def restarting(self, kernel_id: str, reason: str = "restarted") -> None:
+        for host in self._hosts_of(kernel_id):
+            host.post(self._status(kernel_id, self._kernels.get_kernel(kernel_id), "restarting", reason))
+
+    def dead(self, kernel_id: str, reason: str) -> None:
+        for host in self._hosts_of(kernel_id):
+            host.post(KernelIs("dead", id=kernel_id, reason=reason))
+
+    async def gone(self, kernel_id: str, reason: str) -> None:
+        for host in self._hosts_of(kernel_id):
+            await host.detach(KernelIs("none", reason=reason))
+        self._watched.discard(kernel_id)
+
+    def _host_at(self, path: str | None) -> Any:
+        if self._registry is None or not path:
+            return None
+        return self._registry.by_path(path.strip("/"))
+
+    def _hosts_of(self, kernel_id: str) -> list[Any]:
+        if self._registry is None:
+            return []
+        return [host for host in self._registry.hosts() if host.kernel_id == kernel_id]
+
+
+class RoomSessions:
+    """For session managers: rooms follow the sessions of their notebooks."""
+
+    _room_kernels: SessionKernels
+
+    async def save_session(self, session_id: str, path: Any = None, name: Any = None, type: Any = None, kernel_id: Any = None) -> Any:
+        result = await super().save_session(session_id, path, name, type, kernel_id)  # type: ignore[misc]
+        await self._room_kernels.session_saved(path, kernel_id)
+        return result
+
+    async def update_session(self, session_id: str, **changes: Any) -> Any:
+        result = await super().update_session(session_id, **changes)  # type: ignore[misc]
+        if "kernel_id" in changes or "path" in changes:
+            session = await self.get_session(session_id=session_id)  # type: ignore[attr-defined]
+            kernel = session.get("kernel") or {}
+            await self._room_kernels.session_saved(session.get("path"), kernel.get("id"))
+        return result
+
+    async def delete_session(self, session_id: str) -> Any:
+        session = await self.get_session(session_id=session_id)  # type: ignore[attr-defined]
+        result = await super().delete_session(session_id)  # type: ignore[misc]
+        await self._room_kernels.session_deleted(session.get("path"))
+        return result
+
+
+class RoomKernels:
+    """For kernel managers whose methods are coroutines: rooms hear of restarts and shutdowns."""
+
+    _room_kernels: SessionKernels
+
+    async def restart_kernel(self, kernel_id: str, now: bool = False, **more: Any) -> Any:
+        self._room_kernels.restarting(kernel_id)
+        return await super().restart_kernel(kernel_id, now=now, **more)  # type: ignore[misc]
+
+    async def shutdown_kernel(self, kernel_id: str, now: bool = False, restart: bool = False) -> Any:
+        result = await super().shutdown_kernel(kernel_id, now=now, restart=restart)  # type: ignore[misc]
+        if not restart:
+            await self._room_kernels.gone(kernel_id, "the kernel was shut down")
+        return result
+
+
+class SyncRoomKernels:
+    """For kernel managers whose methods return at once."""
+
+    _room_kernels: SessionKernels
+
+    def restart_kernel(self, kernel_id: str, now: bool = False, **more: Any) -> Any:
+        self._room_kernels.restarting(kernel_id)
+        return super().restart_kernel(kernel_id, now=now, **more)  # type: ignore[misc]
+
+

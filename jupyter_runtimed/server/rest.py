@@ -1,0 +1,191 @@
+"""REST: opening and finding rooms, the calls without a socket, and blobs."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from tornado import web
+
+from .._version import __version__
+from ..errors import (
+    Closing,
+    Forbidden,
+    HeadsMissing,
+    KernelError,
+    NotebookError,
+    NotFound,
+    PeerError,
+    RoomElsewhere,
+    RuntimedError,
+    StorageError,
+    TooLarge,
+)
+from ..protocol.frames import PROTOCOL
+from .rights import rights_now, user_of
+
+if TYPE_CHECKING:
+    from ..host.host import Host
+
+STATUS: list[tuple[type[RuntimedError], int]] = [
+    (Forbidden, 403),
+    (NotFound, 404),
+    (HeadsMissing, 409),
+    (RoomElsewhere, 409),
+    (TooLarge, 413),
+    (NotebookError, 400),
+    (PeerError, 400),
+    (Closing, 503),
+    (KernelError, 502),
+    (StorageError, 503),
+]
+"""HTTP status of each error; the first match counts."""
+
+
+def status_of(error: RuntimedError) -> int:
+    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+
+
+class _Handler(APIHandler):  # type: ignore[misc]
+    auth_resource = "contents"
+
+    def initialize(self, registry: Any, **settings: Any) -> None:
+        self.registry = registry
+        self.about = settings
+
+    def host(self, room_id: str) -> Host:
+        found = self.registry.by_id(room_id)
+        if found is None:
+            raise web.HTTPError(404, "no such room; open the notebook by its path first")
+        return cast("Host", found)
+
+    def body(self) -> dict[str, Any]:
+        body = self.get_json_body()
+        if not isinstance(body, dict):
+            raise web.HTTPError(400, "a JSON object is expected")
+        return body
+
+    def fail(self, error: RuntimedError) -> None:
+        self.set_status(status_of(error))
+        self.finish(json.dumps({"code": error.code, "message": str(error), "reason": None}))
+
+
+class RoomsHandler(_Handler):
+    """`PUT` finds or opens the room of a notebook; `GET` lists the rooms that are open."""
+
+    @web.authenticated
+    @authorized("read", resource="contents")
+    async def get(self) -> None:
+        self.finish(json.dumps({"rooms": self.registry.rooms()}))
+
+    @web.authenticated
+    @authorized("read", resource="contents")
+    async def put(self) -> None:
+        path = self.body().get("path")
+        if not isinstance(path, str) or not path.strip("/"):
+            raise web.HTTPError(400, "say which notebook: {\"path\": \"folder/name.ipynb\"}")
+        try:
+            host = await self.registry.open(path.strip("/"))
+        except RuntimedError as error:
+            self.fail(error)
+            return
+        self.finish(json.dumps({"room": host.room_id, "path": host.path}))
+
+
+class RoomHandler(_Handler):
+    """The notebook as nbformat JSON, as it is now."""
+
+    @web.authenticated
+    @authorized("read", resource="contents")
+    async def get(self, room_id: str) -> None:
+        host = self.host(room_id)
+        model = await host.model()
+        self.finish(json.dumps(model))
+
+
+class CallHandler(_Handler):
+    """The calls of the protocol for scripts that have no socket."""
+
+    @web.authenticated
+    @authorized("read", resource="contents")
+    async def post(self, room_id: str, name: str) -> None:
+        host = self.host(room_id)
+        args = dict(self.body()) if self.request.body.strip() else {}
+        heads = args.pop("heads", [])
+        if not isinstance(heads, list) or not all(isinstance(head, str) for head in heads):
+            raise web.HTTPError(400, "heads are a list of change hashes")
+        try:
+            result = await host.call(
+                name, args, tuple(heads), user_of(self), await rights_now(self)
+            )
+        except RuntimedError as error:
+            self.fail(error)
+            return
+        self.finish(json.dumps(result))
+
+
+class StatusHandler(_Handler):
+    """That the server part is here, its version, and whom it cannot work beside."""
+
+    @web.authenticated
+    @authorized("read", resource="contents")
+    async def get(self) -> None:
+        about = {"version": __version__, "protocol": PROTOCOL}
+        self.finish(json.dumps({**about, "conflicts": self.about["conflicts"]()}))
+
+
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+SAFE_TYPES = frozenset(
+    {
+        "image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp",
+        "audio/mpeg", "audio/wav", "audio/ogg", "video/mp4", "video/webm",
+        "application/pdf", "text/plain", "application/json",
+    }
+)  # fmt: skip
+"""Types that a browser may be told; anything else is served as bytes to download."""
+
+
+class BlobHandler(JupyterHandler):  # type: ignore[misc]
+    """A large output, immutable, in a form that cannot run script."""
+
+    auth_resource = "contents"
+
+    def initialize(self, registry: Any, **_: Any) -> None:
+        self.registry = registry
+
+    def check_xsrf_cookie(self) -> None:
+        """Reading changes nothing."""
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Content-Security-Policy", "sandbox; default-src 'none'")
+        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
+
+    @property
+    def content_security_policy(self) -> str:
+        return "sandbox; default-src 'none'"
+
+    @web.authenticated
+    @authorized("read", resource="contents")
+    async def get(self, sha256: str) -> None:
+        if not _SHA256.match(sha256):
+            raise web.HTTPError(400, "a blob is named by its SHA-256, 64 hexadecimal digits")
+        wanted = self.get_query_argument("type", "application/octet-stream")
+        safe = wanted in SAFE_TYPES
+        try:
+            data = await self.registry.blob(sha256)
+        except RuntimedError as error:
+            raise web.HTTPError(404, str(error)) from error
+        charset = "; charset=utf-8" if wanted.startswith("text/") else ""
+        self.set_header("Content-Type", wanted + charset if safe else "application/octet-stream")
+        if not safe:
+            self.set_header("Content-Disposition", "attachment")
+        self.set_header("Cache-Control", "private, max-age=31536000, immutable")
+        self.set_header("Etag", f'"{sha256}"')
+        self.finish(data)
+
+

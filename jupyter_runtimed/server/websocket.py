@@ -1,0 +1,142 @@
+"""The socket of a room: Jupyter's authentication around frames that the room understands."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import ws_authenticated
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.websocket import WebSocketMixin
+from jupyter_server.utils import ensure_async
+from tornado import web
+from tornado.iostream import StreamBufferFullError, StreamClosedError
+from tornado.websocket import WebSocketHandler
+
+from ..document.authority import Rights
+from ..errors import BadFrame
+from ..protocol import frames
+from .rights import rights_now, rights_of, user_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from ..host.host import Host
+    from ..ids import SessionId
+
+BAD_FRAME = 4400
+NO_SUCH_ROOM = 4404
+TOO_SLOW = 4429
+
+_BINARY = 0x82
+"""First byte of an unfragmented binary WebSocket frame (RFC 6455, section 5.2)."""
+
+
+def wire(data: bytes) -> bytes:
+    """A server's WebSocket frame around `data`."""
+    size = len(data)
+    if size < 126:
+        return struct.pack("!BB", _BINARY, size) + data
+    if size < 1 << 16:
+        return struct.pack("!BBH", _BINARY, 126, size) + data
+    return struct.pack("!BBQ", _BINARY, 127, size) + data
+
+
+class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ignore[misc]
+    """One connection. It knows the handshake and the bytes; what they mean is the room's business."""
+
+    auth_resource = "contents"
+    host: Host | None = None
+    session: SessionId | None = None
+
+    def initialize(self, registry: Any, *, frame_bytes: int, backlog_bytes: int) -> None:
+        self.registry = registry
+        self.frame_bytes = frame_bytes
+        self.backlog_bytes = backlog_bytes
+
+    def set_default_headers(self) -> None:
+        """Content headers make no sense on a socket."""
+
+    @property
+    def max_message_size(self) -> int:
+        return self.frame_bytes
+
+    def get_compression_options(self) -> None:
+        """Changes are compact already; compression costs each reader's share of the loop."""
+        return
+
+    @ws_authenticated
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        allowed = self.authorizer.is_authorized(self, self.current_user, "read", "contents")
+        if not await ensure_async(allowed):
+            raise web.HTTPError(403, "you may not read notebooks on this server")
+        self._rights = await rights_now(self)
+        await super().get(*args, **kwargs)
+
+    def open(self, room_id: str) -> None:
+        super().open(room_id)
+        self.set_nodelay(True)
+        host = self.registry.by_id(room_id)
+        if host is None:
+            self.close(NO_SUCH_ROOM, "no such room; open the notebook again")
+            return
+        stream = self.ws_connection.stream
+        stream.max_write_buffer_size = self.backlog_bytes
+        self._stream = stream
+        self.host = host
+        self.session = host.join(user_of(self), self._rights, self)
+
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        """Judge and pass on one frame; a coroutine only when the authorizer is asynchronous."""
+        rights = rights_of(self)
+        if isinstance(rights, Rights):
+            self._receive(message, rights)
+            return None
+        return self._receive_later(message, rights)
+
+    async def _receive_later(self, message: str | bytes, rights: Awaitable[Rights]) -> None:
+        self._receive(message, await rights)
+
+    def _receive(self, message: str | bytes, rights: Rights) -> None:
+        if self.host is None or self.session is None:
+            return
+        try:
+            if isinstance(message, str):
+                raise BadFrame("frames are binary")
+            frame = frames.decode(message, cap_bytes=self.frame_bytes)
+        except BadFrame as error:
+            self.disconnect(BAD_FRAME, str(error))
+            return
+        self.host.receive(self.session, frame, rights)
+
+    def on_close(self) -> None:
+        super().on_close()
+        host, session = self.host, self.session
+        self.host = self.session = None
+        if host is not None and session is not None:
+            host.leave(session)
+
+    # ------------------------------------------------------------ what the host calls
+
+    def send(self, data: bytes) -> None:
+        """Hand bytes to the socket. A reader that is too slow is let go; it comes back by `hello`.
+
+        The frame is written to the stream as it is: tornado's own `write_message` makes a task for
+        each message and reader.
+        """
+        if self.ws_connection is None or self.ws_connection.is_closing():
+            return
+        try:
+            self._stream.write(wire(data))
+        except StreamClosedError:
+            return
+        except StreamBufferFullError:
+            self.log.info("a reader of room %s was too slow and was let go", self.path_args)
+            self.disconnect(TOO_SLOW, "too slow; reconnect")
+
+    def disconnect(self, code: int, reason: str) -> None:
+        """Close with a code; a reason may have 123 bytes on the wire."""
+        reason = reason.encode()[:120].decode(errors="ignore")
+        self.close(code, reason)
+
+
