@@ -279,7 +279,6 @@ class Peer:
 
     def _caught_up(self, sync: frames.Sync) -> Iterator[Happened]:
         touched = self._apply(_decoded(sync.data))
-        self._note_there(sync.heads)
         yield Synced("notebook", touched, replaced=False)
 
     def _changed(self, frame: frames.Change) -> Iterator[Happened]:
@@ -401,18 +400,6 @@ class Peer:
             return Rebased(NOTHING_MEANT, intent, refusal.code, refusal.reason)
         applied, dropped = intent.put_on(fresh)
         return Rebased(applied, dropped, refusal.code, refusal.reason)
-
-    def _note_there(self, heads: Heads) -> None:
-        """The server's heads: which of the own changes in doubt are among their ancestors?"""
-        own = self._ledger.own
-        document = self._held().document
-        if not own or not holds(document, heads):
-            return
-        later = {change.hash for change in document.changes_after(heads)}
-        for change in reversed(own):
-            if change.hash not in later:
-                self._ledger.there(change.hash)
-                return
 
     # ------------------------------------------------------------ going out
 

@@ -1,0 +1,769 @@
+"""A peer against a server replica of a few lines: what races do, told as stories."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+import pytest
+
+from jupyter_runtimed.crdt import Change as Edit
+from jupyter_runtimed.crdt import Document, changes_between, heads_of, holds
+from jupyter_runtimed.document import seeds
+from jupyter_runtimed.document.content import Cell, JsonText, Run, Stream
+from jupyter_runtimed.document.notebook import Notebook
+from jupyter_runtimed.document.runtime import Runtime
+from jupyter_runtimed.document.schema import DocName
+from jupyter_runtimed.errors import BadFrame, DocumentError, TooLarge
+from jupyter_runtimed.ids import CellId, Epoch, RunId
+from jupyter_runtimed.protocol import frames
+from jupyter_runtimed.protocol.frames import (
+    Ack,
+    Call,
+    Change,
+    Event,
+    Frame,
+    Hello,
+    Presence,
+    Refuse,
+    Reply,
+    Sync,
+    Welcome,
+    decode,
+    encode,
+)
+from jupyter_runtimed.protocol.happened import (
+    Acked,
+    Changed,
+    Happened,
+    PresenceChanged,
+    Rebased,
+    RefusedChange,
+    Replied,
+    Synced,
+    Told,
+    Welcomed,
+)
+from jupyter_runtimed.protocol.peer import DISCONNECTED, Peer
+
+ONE, TWO = CellId("one"), CellId("two")
+
+
+class Server:
+    """One room as a hub without tasks: frames go in and out at once, acknowledgements when told."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[DocName, Epoch] = {"notebook": Epoch("n1"), "runtime": Epoch("r1")}
+        self.notebook = Notebook(seeds.empty_notebook(b"server"))
+        self.notebook.add_cells(
+            [Cell(ONE, "code", "print(1)"), Cell(TWO, "markdown", "text")], index=0
+        )
+        self.notebook.commit(now_ms=0)
+        self.runtime = Runtime.create(Epoch("r1"), b"server-run")
+        self.runtime.commit(now_ms=0)
+        self.links: list[Link] = []
+        self.refuse: str | None = None
+        self.limit = 64 << 20
+        self.connections = 0
+
+    def document(self, doc: DocName) -> Document:
+        return (self.notebook if doc == "notebook" else self.runtime).document
+
+    def connect(self, peer: Peer, role: frames.Role = "runner") -> Link:
+        self.connections += 1
+        link = Link(self, peer, f"s{self.connections}", role)
+        self.links.append(link)
+        for data in peer.connected():
+            link.take(decode(data))
+        link.flow()
+        return link
+
+    def sync(self, doc: DocName, held: tuple[Epoch, frames.Heads] | None) -> Sync:
+        document, epoch = self.document(doc), self.epochs[doc]
+        if held is not None and held[0] == epoch and held[1] and holds(document, held[1]):
+            return Sync(doc, epoch, False, changes_between(document, held[1]), heads_of(document))
+        return Sync(doc, epoch, True, document.save(), heads_of(document))
+
+    def pass_on(self, data: bytes, doc: DocName = "notebook", but: Link | None = None) -> None:
+        for link in self.links:
+            if link is not but:
+                link.to_peer.append(Change(doc, data))
+
+    def edit(self) -> None:
+        """Tell everybody what was written to the server's own notebook."""
+        data = self.notebook.commit(now_ms=0)
+        assert data is not None
+        self.pass_on(data)
+
+    def run_said(self) -> None:
+        data = self.runtime.commit(now_ms=0)
+        assert data is not None
+        self.pass_on(data, "runtime")
+
+    def flow(self) -> list[Happened]:
+        news: list[Happened] = []
+        while any(link.busy for link in self.links):
+            news += [event for link in self.links for event in link.flow()]
+        return news
+
+    def text(self, cell_id: CellId = ONE) -> str:
+        return self.notebook.source(cell_id)
+
+
+class Link:
+    """One connection; what is on its way can be looked at, repeated or lost."""
+
+    def __init__(self, server: Server, peer: Peer, name: str, role: frames.Role) -> None:
+        self.server, self.peer, self.name, self.role = server, peer, name, role
+        self.prefix = name.encode().ljust(16, b".")
+        self.prefixes = {self.prefix}
+        self.to_peer: list[Frame] = []
+        self.to_server: list[Frame] = []
+        self.sent: list[Frame] = []
+        self.happened: list[Happened] = []
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.to_peer or self.to_server or self.peer.outbox)
+
+    def flow(self, *, deaf: bool = False) -> list[Happened]:
+        """Let frames run both ways until nothing moves; `deaf`: what the server says is lost."""
+        news: list[Happened] = []
+        while self.busy:
+            self.to_server += map(decode, self.peer.drain())
+            while self.to_server:
+                frame = self.to_server.pop(0)
+                self.sent.append(frame)
+                self.take(frame)
+            said, self.to_peer = self.to_peer, []
+            if not deaf:
+                news += [e for frame in said for e in self.peer.received(encode(frame))]
+        self.happened += news
+        return news
+
+    def cut(self) -> list[Happened]:
+        self.server.links.remove(self)
+        return self.peer.disconnected()
+
+    def take(self, frame: Frame) -> None:
+        match frame:
+            case Hello():
+                self.hello(frame)
+            case Change():
+                self.change(frame)
+            case Call():
+                missing = not holds(self.server.notebook.document, frame.heads)
+                error = {"code": "heads-missing", "message": "not here"} if missing else None
+                self.to_peer.append(Reply(frame.id, {"name": frame.name}, error))
+            case Presence():
+                pass
+            case _:
+                raise AssertionError(frame)
+
+    def hello(self, hello: Hello) -> None:
+        server = self.server
+        self.prefixes |= {prefix for prefix, proof in hello.tickets if proof == prefix[::-1]}
+        self.to_peer.append(
+            Welcome(
+                room="room", path="a.ipynb", server="0", session=self.name,
+                user={"username": "ana", "name": "Ana", "color": None}, role=self.role,
+                actor=self.prefix, proof=self.prefix[::-1],
+                docs={doc: (e, heads_of(server.document(doc))) for doc, e in server.epochs.items()},
+                limits={"frame": server.limit, "inline": 8192}, saved=True,
+            )
+        )  # fmt: skip
+        self.to_peer += [server.sync("notebook", hello.docs.get("notebook"))]
+        self.to_peer += [server.sync("runtime", hello.docs.get("runtime"))]
+
+    def change(self, frame: Change) -> None:
+        edits = Edit.decode_all(frame.data)
+        document = self.server.notebook.document
+        new = [edit for edit in edits if not document.has(edit.hash)]
+        if (code := self.verdict(new)) is not None:
+            self.to_peer.append(
+                Refuse("notebook", tuple(e.hash for e in edits), code, f"it is {code}")
+            )
+            return
+        self.server.notebook.apply(new)
+        if new:
+            self.server.pass_on(b"".join(e.bytes for e in new), but=self)
+        self.to_peer.append(Ack("notebook", heads_of(document)))
+
+    def verdict(self, edits: Iterable[Edit]) -> str | None:
+        known = set()
+        for edit in edits:
+            if self.role == "viewer":
+                return "read-only"
+            if edit.actor[:16] not in self.prefixes:
+                return "foreign-actor"
+            if not all(dep in known or self.server.notebook.document.has(dep) for dep in edit.deps):
+                return "gap"
+            known.add(edit.hash)
+        return self.server.refuse if known else None
+
+
+def write(peer: Peer, text: str, at: int = 0, cell_id: CellId = ONE) -> None:
+    assert peer.notebook is not None
+    peer.notebook.splice(cell_id, at, 0, text)
+    peer.edited()
+
+
+def text_of(peer: Peer, cell_id: CellId = ONE) -> str:
+    assert peer.notebook is not None
+    return peer.notebook.source(cell_id)
+
+
+def of_kind(events: Iterable[Happened], kind: type) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def test_a_first_connection_brings_both_documents(server: Server) -> None:
+    peer = Peer("tests")
+    link = server.connect(peer)
+    assert [type(event) for event in link.happened] == [Welcomed, Synced, Synced]
+    assert peer.live
+    assert peer.role == "runner"
+    assert text_of(peer) == "print(1)"
+    assert peer.runtime is not None
+    assert peer.runtime.kernel.state == "none"
+    assert peer.unacked == 0
+
+
+def test_an_edit_is_sent_at_once_and_acknowledged(server: Server) -> None:
+    peer = Peer("tests")
+    link = server.connect(peer)
+    write(peer, "# ")
+    assert peer.unacked == 1
+    events = link.flow()
+    assert server.text() == "# print(1)"
+    assert of_kind(events, Acked)[-1].unacked == 0
+    assert peer.unacked == 0
+    assert peer.shared == server.notebook.heads
+
+
+def test_two_people_type_in_one_cell_and_both_have_all_of_it(server: Server) -> None:
+    ana, bob = Peer("ana"), Peer("bob")
+    server.connect(ana)
+    server.connect(bob)
+    for i in range(5):
+        write(ana, str(i), 0)
+        write(bob, "b", len(text_of(bob)))
+    events = server.flow()
+    assert text_of(ana) == text_of(bob) == server.text() == "43210print(1)bbbbb"
+    assert of_kind(events, Changed)[0].touched.cells == {ONE}
+    assert ana.unacked == bob.unacked == 0
+    assert ana.shared == bob.shared == server.notebook.heads
+
+
+def test_positions_count_code_points_also_beyond_the_basic_plane(server: Server) -> None:
+    ana, bob = Peer("ana"), Peer("bob")
+    server.connect(ana)
+    server.connect(bob)
+    write(ana, "👩‍👩‍👧é𝒳", 0)
+    server.flow()
+    write(bob, "|", 5)
+    server.flow()
+    assert text_of(ana) == text_of(bob) == "👩‍👩‍👧|é𝒳print(1)"
+
+
+def test_every_replica_writes_under_an_actor_of_its_own(server: Server) -> None:
+    ana, bob = Peer("ana"), Peer("bob")
+    actors = []
+    for _ in range(3):
+        links = [server.connect(ana), server.connect(bob)]
+        for peer in (ana, bob):
+            assert peer.notebook is not None
+            actors.append(peer.notebook.document.actor)
+        for link in links:
+            link.cut()
+    assert len(set(actors)) == len(actors)
+    assert all(len(actor) == 20 for actor in actors)
+
+
+class TestReconnecting:
+    def test_offline_edits_of_both_sides_are_merged(self, server: Server) -> None:
+        ana, bob = Peer("ana"), Peer("bob")
+        first = server.connect(ana)
+        server.connect(bob)
+        first.cut()
+        write(ana, "a")
+        write(ana, "a")
+        write(bob, "b", 8)
+        server.flow()
+        assert ana.unacked == 2
+        again = server.connect(ana)
+        assert isinstance(again.happened[1], Synced)
+        assert not again.happened[1].replaced
+        server.flow()
+        assert text_of(ana) == text_of(bob) == server.text() == "aaprint(1)b"
+        assert ana.unacked == 0
+        assert not of_kind(again.happened, RefusedChange), "the earlier prefix came with its ticket"
+
+    def test_nothing_is_sent_twice_when_only_the_ack_was_lost(self, server: Server) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        write(peer, "a")
+        write(peer, "b")
+        link.flow(deaf=True)
+        link.cut()
+        assert peer.unacked == 2
+        again = server.connect(peer)
+        assert server.text() == text_of(peer) == "baprint(1)"
+        assert peer.unacked == 0
+        (sent,) = [frame for frame in again.sent if isinstance(frame, Change)]
+        assert len(Edit.decode_all(sent.data)) == 1, "the newest, so that it is acknowledged"
+        assert peer.shared == server.notebook.heads
+
+    def test_changes_that_never_arrived_are_sent_in_the_order_they_were_made(
+        self, server: Server
+    ) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        for letter in "abc":
+            write(peer, letter)
+        peer.drain()
+        link.cut()
+        server.connect(peer)
+        assert server.text() == "cbaprint(1)"
+        assert peer.unacked == 0
+
+    def test_frames_that_come_twice_change_nothing(self, server: Server) -> None:
+        ana, bob = Peer("ana"), Peer("bob")
+        link = server.connect(ana)
+        server.connect(bob)
+        write(bob, "b")
+        server.links[1].flow()
+        twice = list(link.to_peer)
+        link.to_peer += twice
+        link.flow()
+        for _ in range(2):
+            link.to_peer += twice
+            link.to_peer.append(server.sync("notebook", (Epoch("n1"), ana.shared)))
+            assert not of_kind(link.flow(), Changed)
+        write(ana, "a")
+        link.flow()
+        assert text_of(ana) == server.text() == "abprint(1)"
+        assert ana.shared == server.notebook.heads
+
+    def test_a_server_that_lost_what_it_had_not_stored_gets_it_again(self, server: Server) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        before = server.document("notebook").save()
+        write(peer, "a")
+        link.flow()
+        link.cut()
+        write(peer, "b")
+        server.notebook = Notebook(Document.load(before, actor=b"server-2"))
+        again = server.connect(peer)
+        assert again.happened[1] == Synced("notebook", again.happened[1].touched, replaced=True)
+        assert server.text() == text_of(peer) == "baprint(1)"
+        assert peer.unacked == 0
+        assert not of_kind(again.happened, Rebased)
+
+    def test_an_edit_upon_somebody_elses_lost_edit_is_rebased(self, server: Server) -> None:
+        ana, bob = Peer("ana"), Peer("bob")
+        links = [server.connect(ana), server.connect(bob)]
+        before = server.document("notebook").save()
+        write(bob, "lost ")
+        server.flow()
+        write(ana, "mine", 5)
+        ana.drain()
+        for link in links:
+            link.cut()
+        server.notebook = Notebook(Document.load(before, actor=b"server-2"))
+        again = server.connect(ana)
+        assert of_kind(again.happened, Rebased)
+        assert server.text() == text_of(ana) == "mineprint(1)"
+        server.connect(bob)
+        server.flow()
+        assert sorted(text_of(ana)) == sorted("lost mineprint(1)")
+        assert text_of(ana) == text_of(bob) == server.text()
+
+    def test_calls_wait_for_a_connection_and_name_the_newest_heads(self, server: Server) -> None:
+        peer = Peer("tests")
+        early = peer.call("interrupt")
+        link = server.connect(peer)
+        assert of_kind(link.happened, Replied) == [Replied(early, {"name": "interrupt"}, None)]
+        link.cut()
+        run = peer.call("run", {"cells": [ONE]})
+        write(peer, "x")
+        again = server.connect(peer)
+        assert of_kind(again.happened, Replied) == [Replied(run, {"name": "run"}, None)]
+        kinds = [type(frame) for frame in again.sent]
+        assert kinds.index(Change) < kinds.index(Call)
+
+    def test_a_call_without_an_answer_fails_when_the_connection_does(self, server: Server) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        call = peer.call("run_all")
+        link.flow(deaf=True)
+        (lost,) = link.cut()
+        assert isinstance(lost, Replied)
+        assert (lost.id, (lost.error or {})["code"]) == (call, DISCONNECTED)
+        assert not of_kind(server.connect(peer).happened, Replied)
+
+
+class TestRefusals:
+    def test_a_viewer_gets_told_and_the_local_notebook_follows_the_server(
+        self, server: Server
+    ) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer, role="viewer")
+        write(peer, "forbidden")
+        write(peer, "more")
+        events = link.flow()
+        assert {event.code for event in of_kind(events, RefusedChange)} == {"read-only"}
+        (rebased,) = of_kind(events, Rebased)
+        assert rebased.dropped.texts[ONE].after == "moreforbiddenprint(1)"
+        assert not rebased.applied
+        assert text_of(peer) == server.text() == "print(1)"
+        assert peer.unacked == 0
+        assert peer.live
+
+    def test_what_was_meant_is_put_on_a_fresh_copy(self, server: Server) -> None:
+        ana, bob = Peer("ana"), Peer("bob")
+        link = server.connect(ana)
+        server.connect(bob)
+        assert ana.notebook is not None
+        server.refuse = "not-allowed"
+        write(ana, "mine ")
+        ana.notebook.add_cell(Cell(CellId("new"), "code", "fresh"), after=TWO)
+        ana.notebook.delete_cell(TWO)
+        ana.notebook.set_metadata(ONE, "tags", JsonText("[1]"))
+        ana.notebook.set_metadata(None, "title", JsonText('"T"'))
+        ana.notebook.set_cell_type(ONE, "raw")
+        ana.edited()
+        ana.outbox, waiting = [], ana.outbox
+        link.to_server += map(decode, waiting[:1])
+        write(bob, " theirs", 8)
+        server.refuse = None
+        server.links[1].flow()
+        server.refuse = "not-allowed"
+        link.take(link.to_server.pop(0))
+        server.refuse = None
+        events = link.flow()
+        (rebased,) = of_kind(events, Rebased)
+        assert (rebased.code, bool(rebased.dropped)) == ("not-allowed", False)
+        assert ana.unacked == 0
+        content = server.notebook.content()
+        assert [cell.id for cell in content.cells] == [ONE, "new"]
+        assert content.cells[0].source == "mine print(1) theirs"
+        assert (content.cells[0].cell_type, content.cells[0].metadata) == ("raw", {"tags": "[1]"})
+        assert content.metadata == {"title": '"T"'}
+        assert ana.notebook.content() == content
+        server.flow()
+        assert text_of(bob) == server.text()
+
+    def test_what_is_refused_again_is_dropped_and_said(self, server: Server) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        server.refuse = "not-allowed"
+        write(peer, "no")
+        events = link.flow()
+        first, second = of_kind(events, Rebased)
+        assert first.applied == second.dropped
+        assert text_of(peer) == server.text()
+        assert peer.unacked == 0
+        server.refuse = None
+        write(peer, "yes")
+        link.flow()
+        assert server.text() == "yesprint(1)"
+
+    def test_what_had_arrived_before_is_not_meant_again(self, server: Server) -> None:
+        ana, bob = Peer("ana"), Peer("bob")
+        link = server.connect(ana)
+        server.connect(bob)
+        write(ana, "hello ")
+        link.to_server += map(decode, ana.drain())
+        link.take(link.to_server.pop(0))
+        link.to_peer.clear()
+        server.links[1].flow()
+        write(bob, "X", 2)
+        server.links[1].flow()
+        link.to_peer.clear()
+        write(ana, "and ")
+        server.refuse = "not-allowed"
+        link.take(decode(ana.drain()[0]))
+        server.refuse = None
+        server.flow()
+        assert text_of(ana) == text_of(bob) == server.text() == "and heXllo print(1)"
+
+    def test_edits_made_while_the_fresh_copy_is_on_its_way_are_kept(self, server: Server) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        server.refuse = "malformed"
+        write(peer, "a")
+        for data in peer.drain():
+            link.take(decode(data))
+        server.refuse = None
+        refusal = encode(link.to_peer.pop(0))
+        peer.received(refusal)
+        assert not peer.live
+        write(peer, "b")
+        link.flow()
+        assert text_of(peer) == server.text() == "baprint(1)"
+        assert peer.unacked == 0
+
+    def test_a_server_that_no_longer_knows_the_ticket_costs_nothing_but_a_copy(
+        self, server: Server
+    ) -> None:
+        peer = Peer("tests")
+        server.connect(peer).cut()
+        write(peer, "offline ")
+        peer._tickets = dict.fromkeys(peer._tickets, b"forged")
+        link = server.connect(peer)
+        assert of_kind(link.happened, RefusedChange)[0].code == "foreign-actor"
+        assert text_of(peer) == server.text() == "offline print(1)"
+        assert peer.unacked == 0
+
+    def test_rights_that_were_lost_meanwhile_do_not_lose_the_words(self, server: Server) -> None:
+        peer = Peer("tests")
+        server.connect(peer).cut()
+        write(peer, "offline ")
+        link = server.connect(peer, role="viewer")
+        (rebased,) = of_kind(link.happened, Rebased)
+        assert rebased.dropped.texts[ONE].after == "offline print(1)"
+        assert text_of(peer) == "print(1)"
+
+    def test_a_change_that_the_server_cannot_take_is_dropped_here(self, server: Server) -> None:
+        peer = Peer("tests")
+        server.limit = 2000
+        link = server.connect(peer)
+        write(peer, "".join(random.Random(1).choices("abcdefgh0123456789", k=9000)))
+        events = link.flow()
+        (rebased,) = of_kind(events, Rebased)
+        assert rebased.code == "too-large"
+        assert len(rebased.dropped.texts[ONE].after) == 9008
+        assert text_of(peer) == server.text() == "print(1)"
+        with pytest.raises(TooLarge):
+            peer.call("answer", {"text": "x" * (1 << 20)})
+
+
+class TestAnotherHistory:
+    def replace(self, server: Server, text: str) -> None:
+        server.epochs["notebook"] = Epoch("n2")
+        server.notebook = Notebook(seeds.empty_notebook(b"another"))
+        server.notebook.add_cells([Cell(ONE, "code", text), Cell(TWO, "markdown", "text")], index=0)
+        server.notebook.commit(now_ms=0)
+
+    def test_words_that_were_not_acknowledged_are_put_on_it(self, server: Server) -> None:
+        peer = Peer("tests")
+        server.connect(peer).cut()
+        write(peer, "mine ")
+        self.replace(server, "print(1) # theirs")
+        link = server.connect(peer)
+        (rebased,) = of_kind(link.happened, Rebased)
+        assert rebased.applied.texts[ONE].after == "mine print(1)"
+        assert text_of(peer) == server.text() == "mine print(1) # theirs"
+        assert peer.unacked == 0
+        assert peer.epoch("notebook") == "n2"
+
+    def test_what_is_there_already_is_not_doubled(self, server: Server) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        write(peer, "mine ")
+        link.flow(deaf=True)
+        link.cut()
+        self.replace(server, "mine print(1) # theirs")
+        server.connect(peer)
+        assert text_of(peer) == server.text() == "mine print(1) # theirs"
+
+    def test_words_of_a_cell_that_is_gone_are_handed_back(self, server: Server) -> None:
+        peer = Peer("tests")
+        server.connect(peer).cut()
+        write(peer, "mine ")
+        self.replace(server, "")
+        server.notebook.delete_cell(ONE)
+        server.notebook.commit(now_ms=0)
+        link = server.connect(peer)
+        (rebased,) = of_kind(link.happened, Rebased)
+        assert rebased.dropped.texts[ONE].after == "mine print(1)"
+        assert not rebased.applied
+
+    def test_a_rotated_runtime_comes_unasked(self, server: Server) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        server.runtime = server.runtime.rotated(Epoch("r2"), b"rotated")
+        server.runtime.commit(now_ms=0)
+        server.epochs["runtime"] = Epoch("r2")
+        link.to_peer.append(server.sync("runtime", None))
+        (synced,) = link.flow()
+        assert isinstance(synced, Synced)
+        assert (synced.doc, synced.replaced) == ("runtime", True)
+        assert peer.runtime is not None
+        assert peer.runtime.epoch == peer.epoch("runtime") == "r2"
+        assert peer.live
+
+
+class TestTheRuntimeDocument:
+    def test_runs_and_outputs_are_read_as_they_come(self, server: Server) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        view, run_id = peer.runtime, RunId("run-1")
+        assert view is not None
+        server.runtime.add_run(Run(run_id, ONE, "queued", "ana", 5))
+        server.runtime.enqueue(run_id)
+        server.run_said()
+        (changed,) = link.flow()
+        assert isinstance(changed, Changed)
+        assert (changed.touched.cells, changed.touched.queue) == ({ONE}, True)
+        assert view.queue == (run_id,)
+        assert view.outcome(ONE).outputs == ()
+        for i in range(3):
+            server.runtime.append_output(run_id, Stream(f"o{i}", "stdout", ("a",)))
+            server.run_said()
+            link.flow()
+            assert view.outputs(run_id) == tuple(server.runtime.outputs(run_id))
+        server.runtime.splice_chunks(run_id, "o1", 0, 1, ["b", "c"])
+        server.runtime.set_run(run_id, state="ok", execution_count=4)
+        server.runtime.dequeue(run_id)
+        server.run_said()
+        link.flow()
+        assert view.outputs(run_id) == tuple(server.runtime.outputs(run_id))
+        assert view.run_of(ONE) == server.runtime.run(run_id)
+        assert view.outcome(ONE).execution_count == 4
+        server.runtime.clear_outputs(run_id)
+        server.run_said()
+        link.flow()
+        assert view.outputs(run_id) == ()
+        server.runtime.add_run(Run(RunId("run-2"), ONE, "queued", "ana", 5))
+        server.run_said()
+        link.flow()
+        assert view.run(run_id) is None
+        assert list(view.runs()) == ["run-2"]
+
+
+class TestNonsense:
+    def test_a_frame_before_the_welcome(self, server: Server) -> None:
+        peer = Peer("tests")
+        peer.connected()
+        with pytest.raises(BadFrame, match="before the welcome"):
+            peer.received(encode(server.sync("notebook", None)))
+
+    @pytest.mark.parametrize("frame", [Hello("s", "agent"), Call(1, "run")])
+    def test_frames_of_the_other_direction(self, server: Server, frame: Frame) -> None:
+        peer = Peer("tests")
+        server.connect(peer)
+        with pytest.raises(BadFrame):
+            peer.received(encode(frame))
+
+    def test_damaged_changes_make_the_next_connection_fetch_anew(self, server: Server) -> None:
+        peer = Peer("tests")
+        link = server.connect(peer)
+        write(peer, "kept ")
+        peer.drain()
+        with pytest.raises(DocumentError):
+            peer.received(encode(Change("notebook", b"\x85oJ\x83 nonsense")))
+        link.cut()
+        again = server.connect(peer)
+        assert again.happened[1] == Synced("notebook", again.happened[1].touched, replaced=True)
+        assert text_of(peer) == server.text() == "kept print(1)"
+
+    def test_a_gap_is_closed_by_asking_again(self, server: Server) -> None:
+        peer, other = Peer("tests"), Peer("other")
+        link = server.connect(peer)
+        server.connect(other)
+        write(other, "a")
+        write(other, "b")
+        server.links[1].flow()
+        del link.to_peer[0]
+        write(peer, "mine ")
+        link.flow()
+        server.flow()
+        assert text_of(peer) == server.text() == text_of(other)
+        assert peer.live
+
+    def test_a_version_that_is_not_ours(self, server: Server) -> None:
+        peer = Peer("tests")
+        peer.connected()
+        link = Link(server, peer, "s", "runner")
+        link.hello(Hello("tests", "agent"))
+        welcome = link.to_peer[0]
+        assert isinstance(welcome, Welcome)
+        newer = frames._plain(welcome)
+        newer[1]["protocol"] = 2
+        with pytest.raises(BadFrame, match="same version"):
+            peer.received(frames.msgpack.packb(newer))
+
+
+def test_events_and_presence_are_passed_on(server: Server) -> None:
+    peer = Peer("tests")
+    link = server.connect(peer)
+    state = {"user": {"name": "Bob"}, "kind": "browser", "cell": ONE}
+    link.to_peer += [Event("rights", {"role": "editor"}), Presence("s9", state)]
+    assert link.flow() == [Told("rights", {"role": "editor"}), PresenceChanged("s9", state)]
+    assert (peer.role, peer.presences) == ("editor", {"s9": state})
+    assert link.cut() == [PresenceChanged("s9", None)]
+    peer.show({"cell": ONE})
+    again = server.connect(peer)
+    assert Presence("", {"cell": ONE}) in again.sent
+
+
+def test_an_ack_that_overtakes_what_it_acknowledges_counts_when_that_comes(server: Server) -> None:
+    ana, bob = Peer("ana"), Peer("bob")
+    link = server.connect(ana)
+    server.connect(bob)
+    write(ana, "a")
+    link.flow(deaf=True)
+    server.links[1].flow()
+    write(bob, "b")
+    server.links[1].flow()
+    passed_on, link.to_peer = link.to_peer, [Ack("notebook", server.notebook.heads)]
+    link.flow()
+    assert ana.unacked == 1
+    link.to_peer += passed_on
+    link.flow()
+    assert ana.unacked == 0
+    assert ana.shared == server.notebook.heads
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_history_of_cuts_and_refusals_ends_with_the_same_words_everywhere(seed: int) -> None:
+    """Words are never lost (none is deleted here) and never doubled, whatever the weather."""
+    dice, server = random.Random(seed), Server()
+    peers = [Peer(f"p{i}") for i in range(3)]
+    links: dict[int, Link] = {}
+    words: set[str] = set()
+    for step in range(80):
+        who = dice.randrange(3)
+        peer, link = peers[who], links.get(who)
+        match dice.randrange(8):
+            case 0 if link is not None:
+                link.flow(deaf=dice.random() < 0.5)
+                link.cut()
+                del links[who]
+            case 1 if link is None:
+                links[who] = server.connect(peer)
+            case 2 if link is not None:
+                server.refuse = "not-allowed" if dice.random() < 0.3 and peer.unacked else None
+                link.to_server += map(decode, peer.drain())
+                if link.to_server:
+                    link.take(link.to_server.pop(0))
+                server.refuse = None
+            case 3 | 4 if link is not None:
+                link.flow()
+            case _ if peer.notebook is not None:
+                word = f"<{step}>"
+                words.add(word)
+                text = text_of(peer)
+                places = [
+                    i for i in range(len(text) + 1) if text[:i].count("<") == text[:i].count(">")
+                ]
+                write(peer, word, dice.choice(places))
+            case _:
+                pass
+    for who, peer in enumerate(peers):
+        if who not in links:
+            links[who] = server.connect(peer)
+    for _ in range(4):
+        server.flow()
+    texts = {text_of(peer) for peer in peers} | {server.text()}
+    assert len(texts) == 1
+    (text,) = texts
+    assert all(text.count(word) == 1 for word in words), (text, words)
+    assert all(peer.unacked == 0 and peer.shared == server.notebook.heads for peer in peers)
