@@ -68,8 +68,8 @@ test: test-engine test-lab test-python  ## every test: Rust, TypeScript, Python,
 
 test-engine: setup
 	mkdir -p $(REPORTS)
-	cd pyautomerge && cargo fmt --check
 	cd pyautomerge && cargo test --locked 2>&1 | tee ../$(REPORTS)/cargo.txt
+	cd pyautomerge && $(BIN)/python -m pytest --junitxml=../$(REPORTS)/engine.xml
 
 test-lab: setup
 	mkdir -p $(REPORTS)
@@ -81,11 +81,13 @@ test-python: setup
 	chromium=$$(scripts/chromium) && PATH="$(BIN):$$PATH" CHROMIUM="$$chromium" \
 	  $(BIN)/python -m pytest --junitxml=$(REPORTS)/pytest.xml $(ARGS)
 
-lint: setup  ## ruff, mypy, import-linter, clippy, eslint, prettier
+lint: setup  ## ruff, mypy, import-linter, rustfmt, clippy, eslint, prettier
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m mypy.stubtest pyautomerge
+	cd pyautomerge && cargo fmt --check
 	cd pyautomerge && cargo clippy --locked --all-targets -- -D warnings
 	cd labextension && npm run lint && npm run format:check
 
