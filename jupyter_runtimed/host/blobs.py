@@ -1,0 +1,96 @@
+"""Large outputs, as files by their SHA-256: `ab/cdef...`.
+
+Written by the store's own thread, before the change that refers to them; readable from the moment
+they are put. It does not know which documents refer to what: `sweep` is told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import time
+from collections.abc import Set as AbstractSet
+from functools import partial
+from pathlib import Path
+
+from ..errors import NotFound, StorageError
+from ..ids import RoomId, Sha256
+from .datadir import sync_folder
+from .writer import Write, Writer
+
+GRACE_SECONDS = 3600.0
+"""How old a blob must be to be swept: younger ones may belong to a change on its way to the store."""
+
+
+class Blobs:
+    def __init__(self, folder: Path, writer: Writer) -> None:
+        self._folder = folder
+        self._writer = writer
+        self._fresh: dict[Sha256, bytes] = {}
+
+    def put(self, room: RoomId, sha256: Sha256, data: bytes) -> None:
+        """Keep a blob on behalf of a room; on disk before anything the room stores after this."""
+        self._fresh[sha256] = data
+        self._writer.submit(
+            Write(
+                room,
+                files=partial(self._write, sha256, data),
+                done=partial(self._fresh.pop, sha256, None),
+            )
+        )
+
+    def get(self, sha256: Sha256) -> bytes:
+        """The bytes; reads a file, so not for the event loop. Raises `NotFound`, `StorageError`."""
+        if (fresh := self._fresh.get(sha256)) is not None:
+            return fresh
+        try:
+            data = self.path(sha256).read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(f"there is no blob {sha256}; run the cell again") from error
+        except OSError as error:
+            raise StorageError(f"the blob {sha256} cannot be read: {error}") from error
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StorageError(f"the blob {sha256} is damaged on disk; run the cell again")
+        return data
+
+    def path(self, sha256: Sha256) -> Path:
+        """Where the blob lies, or will lie. Raises `NotFound` for what is not a SHA-256."""
+        if len(sha256) != 64 or set(sha256) - set("0123456789abcdef"):
+            raise NotFound("a blob is named by the 64 hex digits of its SHA-256")
+        return self._folder / sha256[:2] / sha256[2:]
+
+    def sweep(self, live: AbstractSet[Sha256], *, grace_seconds: float = GRACE_SECONDS) -> int:
+        """Remove what nothing refers to and nobody put lately; how many. Not for the event loop."""
+        before = time.time() - grace_seconds
+        swept = 0
+        for folder in self._folder.iterdir():
+            for path in folder.iterdir() if folder.is_dir() else ():
+                name = Sha256(folder.name + path.name)
+                if name not in live and name not in self._fresh and path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
+                    swept += 1
+        return swept
+
+    def _write(self, sha256: Sha256, data: bytes) -> None:
+        path = self.path(sha256)
+        try:
+            if path.stat().st_size == len(data):
+                os.utime(path)  # young again: a sweep that has begun leaves it
+                return
+        except FileNotFoundError:
+            pass
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self._folder)
+        fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        try:
+            with fresh.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)

@@ -1,0 +1,116 @@
+"""A store in memory, for simulated networks and tests: the same promises, with the disk in hand.
+
+`commit` is the fsync: what was written before it survives `crash`, what came after does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ..crdt import Heads
+from ..document.schema import DocName
+from ..errors import RoomElsewhere
+from ..ids import Epoch, RoomId
+from ..room.events import Stamp
+from .store import Listener, StoredDocument, StoredRoom
+
+Later = Callable[[Callable[[], None]], object]
+
+
+def _soon(call: Callable[[], None]) -> object:
+    return asyncio.get_running_loop().call_soon(call)
+
+
+@dataclass(slots=True)
+class MemoryStore:
+    """`later` decides when a commit happens that was not asked for (by default: this loop's next
+    turn). While `broken` says why, commits fail.
+    """
+
+    later: Later = _soon
+    broken: str | None = None
+    _durable: dict[RoomId, StoredRoom] = field(default_factory=dict)
+    _waiting: list[tuple[RoomId, int, Callable[[StoredRoom], StoredRoom]]] = field(
+        default_factory=list
+    )
+    _listeners: dict[RoomId, Listener] = field(default_factory=dict)
+    _planned: bool = False
+
+    # ------------------------------------------------------------ the promises of a store
+
+    def claim(self, room: RoomId, listener: Listener) -> None:
+        if room in self._listeners:
+            raise RoomElsewhere(f"room {room} is open already; close it there first")
+        self._listeners[room] = listener
+
+    async def load(self, room: RoomId) -> StoredRoom | None:
+        return self.stored(room)
+
+    def append(self, room: RoomId, number: int, doc: DocName, epoch: Epoch, data: bytes) -> None:
+        def change(now: StoredRoom) -> StoredRoom:
+            known = now.documents.get(doc, StoredDocument(epoch, ()))
+            if known.epoch != epoch:
+                return now
+            grown = StoredDocument(epoch, (*known.chunks, data))
+            return replace(now, documents={**now.documents, doc: grown})
+
+        self._write(room, number, change)
+
+    def replace(self, room: RoomId, number: int, doc: DocName, epoch: Epoch, data: bytes) -> None:
+        def change(now: StoredRoom) -> StoredRoom:
+            return replace(now, documents={**now.documents, doc: StoredDocument(epoch, (data,))})
+
+        self._write(room, number, change)
+
+    def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp) -> None:
+        self._write(room, number, lambda now: replace(now, saved=(heads, stamp)))
+
+    def locate(self, room: RoomId, path: str) -> None:
+        self._write(room, 0, lambda now: replace(now, path=path))
+
+    async def release(self, room: RoomId) -> None:
+        self.commit()
+        self._listeners.pop(room, None)
+
+    async def close(self) -> None:
+        self.commit()
+        self._listeners.clear()
+
+    # ------------------------------------------------------------ the disk in hand
+
+    def stored(self, room: RoomId) -> StoredRoom | None:
+        """What a crash now would leave."""
+        return self._durable.get(room)
+
+    def commit(self) -> None:
+        self._planned = False
+        if not self._waiting:
+            return
+        if self.broken is not None:
+            for room in dict.fromkeys(room for room, _, _ in self._waiting):
+                if (listener := self._listeners.get(room)) is not None:
+                    listener.on_failed(self.broken)
+            return
+        waiting, self._waiting = self._waiting, []
+        numbers: dict[RoomId, int] = {}
+        for room, number, change in waiting:
+            self._durable[room] = change(self._durable.get(room, StoredRoom("", {})))
+            if number:
+                numbers[room] = number
+        for room, number in numbers.items():
+            if (listener := self._listeners.get(room)) is not None:
+                listener.on_durable(number)
+
+    def crash(self) -> None:
+        """Lose what was not committed, and everybody who listened."""
+        self._waiting.clear()
+        self._listeners.clear()
+        self._planned = False
+
+    def _write(self, room: RoomId, number: int, change: Callable[[StoredRoom], StoredRoom]) -> None:
+        self._waiting.append((room, number, change))
+        if not self._planned:
+            self._planned = True
+            self.later(self.commit)

@@ -1,0 +1,79 @@
+"""What a store promises, and what it gives back.
+
+A store keeps, for each room, its two documents (a whole one and the changes since), the file's path
+and which version that file was last saved from. What it reports as durable is there after a crash
+of the process, the machine or the disk's cache. What it cannot write it keeps in memory, says so,
+and writes later.
+
+It does not know what the bytes mean. Every implementation passes `tests/host/test_store.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..crdt import Heads
+from ..document.schema import DocName
+from ..ids import Epoch, RoomId
+from ..room.events import Stamp
+
+
+class Listener(Protocol):
+    """Who wrote, called on the loop."""
+
+    def on_durable(self, number: int) -> None:
+        """Everything up to and including this number is durable."""
+
+    def on_failed(self, message: str) -> None:
+        """Writes wait in memory, for this reason; `on_durable` says when that is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """Chunks in the order in which they were stored: the whole document first, then changes."""
+
+    epoch: Epoch
+    chunks: tuple[bytes, ...]
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(self.chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRoom:
+    """What is known of a room. `damage`: a sentence for each thing that could not be read."""
+
+    path: str
+    documents: dict[DocName, StoredDocument]
+    saved: tuple[Heads, Stamp] | None = None
+    damage: tuple[str, ...] = field(default=())
+
+
+class Store(Protocol):
+    """Writes return at once, in order; `number` is what the listener hears when it is durable."""
+
+    def claim(self, room: RoomId, listener: Listener) -> None:
+        """Become the only writer of a room, anywhere. Raises `RoomElsewhere`."""
+
+    async def load(self, room: RoomId) -> StoredRoom | None:
+        """What is stored, or None if nothing is. Raises `StorageError` if it cannot be read."""
+
+    def append(self, room: RoomId, number: int, doc: DocName, epoch: Epoch, data: bytes) -> None:
+        """Keep change chunks, after everything kept for this document before."""
+
+    def replace(self, room: RoomId, number: int, doc: DocName, epoch: Epoch, data: bytes) -> None:
+        """Keep a whole document in place of all that was kept for it."""
+
+    def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp) -> None:
+        """Keep which version was last saved, and what file that made."""
+
+    def locate(self, room: RoomId, path: str) -> None:
+        """Keep where the room's file is."""
+
+    async def release(self, room: RoomId) -> None:
+        """Let others have the room, after everything written for it is durable."""
+
+    async def close(self) -> None:
+        """Write everything, then stop. Raises `StorageError` naming what could not be written."""

@@ -1,0 +1,38 @@
+"""A process that writes to a store until it is killed, and says what was acknowledged."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from jupyter_runtimed.host.datadir import DataDir
+from jupyter_runtimed.host.sqlite_store import SqliteStore
+from jupyter_runtimed.ids import Epoch, RoomId
+
+
+class Acknowledge:
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+
+    def on_durable(self, number: int) -> None:
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
+        self.wake.set()
+
+    def on_failed(self, message: str) -> None:
+        raise SystemExit(message)
+
+
+async def main() -> None:
+    store = SqliteStore(DataDir(Path(sys.argv[1])), server="writer")
+    listener = Acknowledge()
+    store.claim(RoomId("room"), listener)
+    number = 0
+    while True:
+        for _ in range(7):
+            number += 1
+            store.append(RoomId("room"), number, "notebook", Epoch("e"), b"%d," % number)
+        listener.wake.clear()
+        await listener.wake.wait()
+
+
+asyncio.run(main())
