@@ -119,6 +119,11 @@ def same(a: object, b: object) -> bool:
     return a == b
 
 
+def same_text(a: str, b: str) -> bool:
+    """Whether two JSON texts say the same."""
+    return a == b or same(parse(a), parse(b))
+
+
 class Place(NamedTuple):
     """Where one member of an object or item of a list stands in the text.
 

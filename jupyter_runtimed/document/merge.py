@@ -14,6 +14,7 @@ from typing import TypeAlias
 from ..ids import CellId
 from .content import NOTHING, Cell, Content, JsonMap, JsonText, Outcome
 from .ipynb_read import IDS_FROM_MINOR
+from .jsontext import same_text
 from .likeness import longest_rising, match
 from .mime import GetBlob
 from .notebook import Notebook
@@ -169,7 +170,11 @@ def _cell(was: Cell, cell: Cell) -> list[Edit]:
 
 def _entries(was: JsonMap, now: JsonMap) -> list[tuple[str, JsonText | None]]:
     gone: list[tuple[str, JsonText | None]] = [(key, None) for key in was if key not in now]
-    return gone + [(key, value) for key, value in now.items() if was.get(key) != value]
+    return gone + [
+        (key, value)
+        for key, value in now.items()
+        if key not in was or not same_text(was[key], value)
+    ]
 
 
 def apply(notebook: Notebook, changes: Iterable[Edit]) -> dict[CellId, Outcome]:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from . import mime
-from .content import Display, ErrorOutput, Outcome, Output, Stream, UnknownOutput
+from .content import (
+    Display,
+    ErrorOutput,
+    Json,
+    JsonMap,
+    MimeValue,
+    Outcome,
+    Output,
+    Stream,
+    UnknownOutput,
+)
+from .jsontext import same_text
 from .mime import GetBlob
 
 
@@ -25,28 +36,37 @@ def stream_text(stream: Stream, get_blob: GetBlob) -> str:
 
 def same_output(a: Output, b: Output, get_blob: GetBlob | None) -> bool:
     """Equal in a file: ids and display ids aside, and however a stream is cut into chunks."""
+    if not _same_map(a.extra, b.extra):
+        return False
     match a, b:
         case Stream(), Stream():
-            return a.name == b.name and a.extra == b.extra and _same_text(a, b, get_blob)
+            return a.name == b.name and _same_text(a, b, get_blob)
         case Display(), Display():
             return (
                 a.type == b.type
-                and a.data == b.data
-                and a.metadata == b.metadata
                 and a.execution_count == b.execution_count
-                and a.extra == b.extra
+                and same_text(a.metadata, b.metadata)
+                and a.data.keys() == b.data.keys()
+                and all(_same_value(value, b.data[key]) for key, value in a.data.items())
             )
         case ErrorOutput(), ErrorOutput():
-            return (
-                a.ename == b.ename
-                and a.evalue == b.evalue
-                and a.traceback == b.traceback
-                and a.extra == b.extra
-            )
+            return a.ename == b.ename and a.evalue == b.evalue and a.traceback == b.traceback
         case UnknownOutput(), UnknownOutput():
-            return a.type == b.type and a.extra == b.extra
+            return a.type == b.type
         case _:
             return False
+
+
+def _same_map(a: JsonMap, b: JsonMap) -> bool:
+    return a == b or (
+        a.keys() == b.keys() and all(same_text(text, b[key]) for key, text in a.items())
+    )
+
+
+def _same_value(a: MimeValue, b: MimeValue) -> bool:
+    if isinstance(a, Json) and isinstance(b, Json):
+        return same_text(a.text, b.text)
+    return a == b
 
 
 def same_outcome(a: Outcome, b: Outcome, get_blob: GetBlob | None) -> bool:
