@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::errors::{from_core, undecodable, DecodeError};
 use crate::guard::guard;
+use crate::rows::believable;
 
 /// A chunk's hash covers everything behind magic bytes and checksum.
 const HASHED_FROM: usize = 8;
@@ -50,7 +51,12 @@ fn first_chunk(data: &[u8]) -> PyResult<(Chunk<'_>, &[u8])> {
     };
     let (length, rest) = length_prefix(rest)?;
     let length = usize::try_from(length).map_err(|_| cut_off())?;
-    let (_, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
+    let (body, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
+    if !believable(kind, body) {
+        return Err(DecodeError::new_err(
+            "a chunk claims to hold more than its size allows",
+        ));
+    }
     let bytes = &data[..data.len() - rest.len()];
     Ok((
         Chunk {

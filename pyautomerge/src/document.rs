@@ -12,6 +12,7 @@ use automerge::{Automerge, LoadOptions, TextEncoding};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 
+use crate::chunks;
 use crate::errors::{core_failed, from_core, undecodable};
 use crate::guard::guard;
 use crate::ids::{parse_actor, parse_text_unit, show_text_unit};
@@ -84,6 +85,7 @@ impl Document {
         let actor = parse_actor(actor)?;
         let options = LoadOptions::new().text_encoding(parse_text_unit(text_unit)?);
         let doc = py.detach(|| {
+            chunks::split(data)?;
             guard(|| Automerge::load_with_options(data, options))
                 .map_err(undecodable)?
                 .map_err(from_core)

@@ -20,6 +20,7 @@ mod ids;
 mod patches;
 mod reading;
 mod replay;
+mod rows;
 mod state;
 mod sync;
 mod syncing;

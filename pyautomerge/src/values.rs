@@ -24,7 +24,9 @@ impl Text {
     #[new]
     #[pyo3(signature = (value = "", /))]
     fn new(value: &str) -> Self {
-        Self { value: value.to_owned() }
+        Self {
+            value: value.to_owned(),
+        }
     }
 
     fn __repr__(&self) -> String {
