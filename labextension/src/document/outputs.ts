@@ -51,20 +51,20 @@ export class OutputReader {
     if (known !== undefined) {
       return known;
     }
-    let missing = false;
+    const missing = new Set<string>();
     const look = (blob: BlobNode): string | { failed: boolean } => {
       const found = this._blobs.look(blob);
       if (found.state === 'here') {
         return found.text;
       }
-      missing = true;
-      waits.add(read(blob.blob));
+      missing.add(read(blob.blob));
       return { failed: found.state === 'failed' };
     };
     const output = readOutput(node, look, this._placeholder);
-    if (!missing) {
+    if (missing.size === 0) {
       this._read.set(node, output);
     }
+    missing.forEach(sha256 => waits.add(sha256));
     return output;
   }
 
@@ -214,7 +214,7 @@ export function sameOutput(a?: nbformat.IOutput, b?: nbformat.IOutput): boolean 
   if (isStream(a) && isStream(b)) {
     return a.name === b.name && textOf(a) === textOf(b);
   }
-  return JSONExt.deepEqual(a as PartialJSONValue, b as PartialJSONValue);
+  return JSONExt.deepEqual(a, b);
 }
 
 function changeStream(before: nbformat.IOutput, after: nbformat.IOutput): Delta<string> | null {

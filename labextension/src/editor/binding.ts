@@ -1,0 +1,82 @@
+/**
+ * An editor bound to a cell of a room: one-way in (`incoming`), one-way out (`outgoing`).
+ *
+ * Echoes are stopped by the origin of a change. An editor that lost step (a character cut in half, a
+ * refused edit) is brought back after the current turn, and takes no single changes until then.
+ */
+import type { Extension } from '@codemirror/state';
+import { Compartment, EditorState, Prec } from '@codemirror/state';
+import type { EditorView, PluginValue, ViewUpdate } from '@codemirror/view';
+import { ViewPlugin } from '@codemirror/view';
+import { holds, resync, toTransaction } from './incoming';
+import { toCell } from './outgoing';
+import type { EditorSource, TextChange } from './source';
+
+class Binding implements PluginValue {
+  constructor(
+    private readonly _view: EditorView,
+    private readonly _cell: EditorSource,
+    private readonly _locks: Compartment
+  ) {
+    _cell.textChanged.connect(this._onText);
+    _cell.readOnlyChanged.connect(this._onReadOnly);
+    if (!holds(_view.state.doc, _cell.getSource())) {
+      this._lostStep();
+    }
+  }
+
+  update(update: ViewUpdate): void {
+    if (update.docChanged && !toCell(update, this._cell, this)) {
+      this._lostStep();
+    }
+  }
+
+  destroy(): void {
+    this._isDestroyed = true;
+    this._cell.textChanged.disconnect(this._onText);
+    this._cell.readOnlyChanged.disconnect(this._onReadOnly);
+  }
+
+  private readonly _onText = (_sender: unknown, change: TextChange): void => {
+    if (change.origin === this || this._isBehind) {
+      return;
+    }
+    if (this._view.state.doc.length !== change.changes.length) {
+      this._lostStep();
+    } else {
+      this._view.dispatch(toTransaction(change, this, this._view.hasFocus));
+    }
+  };
+
+  private readonly _onReadOnly = (_sender: unknown, readOnly: boolean): void => {
+    this._view.dispatch({ effects: this._locks.reconfigure(lock(readOnly)) });
+  };
+
+  private _lostStep(): void {
+    if (this._isBehind) {
+      return;
+    }
+    this._isBehind = true;
+    // An editor cannot be changed while it is being made or updated.
+    queueMicrotask(() => {
+      this._isBehind = false;
+      if (!this._isDestroyed) {
+        resync(this._view, this._cell.getSource(), this);
+      }
+    });
+  }
+
+  private _isBehind = false;
+  private _isDestroyed = false;
+}
+
+/** The extension that binds an editor to a cell, for as long as the editor lives. */
+export function roomBinding(cell: EditorSource): Extension {
+  const locks = new Compartment();
+  return [locks.of(lock(cell.readOnly)), ViewPlugin.define(view => new Binding(view, cell, locks))];
+}
+
+/** Nothing for writers: an editor has reasons of its own to be read-only. */
+function lock(readOnly: boolean): Extension {
+  return readOnly ? Prec.highest(EditorState.readOnly.of(true)) : [];
+}

@@ -1,0 +1,34 @@
+/**
+ * What the editor binding needs of a cell.
+ *
+ * This file and its neighbours import nothing of Automerge: editors must be bound even where the
+ * WebAssembly never arrives.
+ */
+import type { ChangeSet, Text } from '@codemirror/state';
+import type { ISignal } from '@lumino/signaling';
+
+export interface TextChange {
+  changes: ChangeSet;
+  /** Who made it: an editor's own binding, when it came from there. */
+  origin: unknown;
+  /** Whether it is an undo or redo of one's own work. */
+  undo: boolean;
+}
+
+export interface EditorSource {
+  readonly isRoomCell: true;
+  readonly readOnly: boolean;
+  readonly readOnlyChanged: ISignal<unknown, boolean>;
+  /** Every change of the text, in order; each starts from the text that the one before left. */
+  readonly textChanged: ISignal<unknown, TextChange>;
+  getSource(): string;
+  /**
+   * Takes in an edit of a text that was `base`, which may be behind the cell's own. False when it
+   * was refused.
+   */
+  applyEditorChange(changes: ChangeSet, base: Text, origin: unknown): boolean;
+}
+
+export function isRoomCell(model: unknown): model is EditorSource {
+  return (model as Partial<EditorSource> | null | undefined)?.isRoomCell === true;
+}

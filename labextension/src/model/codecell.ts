@@ -1,0 +1,237 @@
+/**
+ * Code cells: what the runtime document says of their outputs, and what JupyterLab asks about them.
+ *
+ * `_shown` is what the views were told last, including what they did themselves (JupyterLab empties
+ * its output area before it asks). Each telling goes from there to the truth, so asking and being
+ * refused both end in what the server says.
+ */
+import type { CellChange, IExecutionState, ISharedCodeCell } from '@jupyter/ydoc';
+import type * as nbformat from '@jupyterlab/nbformat';
+import type { PartialJSONValue } from '@lumino/coreutils';
+import { changeOutputs, sameOutput } from '../document/outputs';
+import type { RunNode } from '../document/schema';
+import { isLive, TRUSTED } from '../document/schema';
+import { RoomCell } from './cell';
+import type { RoomNotebook } from './notebook';
+
+interface Truth {
+  outputs: nbformat.IOutput[];
+  count: number | null;
+  state: IExecutionState;
+}
+
+export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
+  constructor(notebook: RoomNotebook, id: string) {
+    super(notebook, id);
+    this._told = this._truth();
+    this._shown = this._told.outputs;
+    this._viewTrusts = notebook.isTrusted(id);
+  }
+
+  readonly cell_type = 'code';
+
+  get execution_count(): nbformat.ExecutionCount {
+    return countOf(this._run);
+  }
+  set execution_count(count: nbformat.ExecutionCount) {
+    if (count !== this.execution_count && !this.notebook.core.runs.outbox.clears(this._id)) {
+      this._told = { ...this._told, count };
+      this._correct();
+    }
+  }
+
+  get executionState(): IExecutionState {
+    return stateOf(this._run);
+  }
+  set executionState(_state: IExecutionState) {
+    // The runtime document says what runs.
+  }
+
+  get outputs(): nbformat.IOutput[] {
+    return this.getOutputs();
+  }
+  set outputs(outputs: nbformat.IOutput[]) {
+    this.setOutputs(outputs);
+  }
+
+  getOutputs(): nbformat.IOutput[] {
+    return structuredClone(this._truth().outputs);
+  }
+
+  setOutputs(outputs: nbformat.IOutput[]): void {
+    this._ask(outputs);
+  }
+
+  updateOutputs(start: number, end: number, outputs: nbformat.IOutput[] = []): void {
+    const next = [...this._shown];
+    next.splice(start, Math.max(0, end - start), ...outputs);
+    this._ask(next);
+  }
+
+  appendStreamOutput(index: number, text: string): void {
+    this._editStream(index, old => old + text);
+  }
+
+  removeStreamOutput(index: number, start: number): void {
+    this._editStream(index, old => old.slice(0, start));
+  }
+
+  clearOutputs(): void {
+    this._ask([]);
+  }
+
+  override getMetadata(): Partial<nbformat.IBaseCellMetadata>;
+  override getMetadata(key: string): PartialJSONValue | undefined;
+  override getMetadata(
+    key?: string
+  ): Partial<nbformat.IBaseCellMetadata> | PartialJSONValue | undefined {
+    const trusted = this.notebook.isTrusted(this._id);
+    if (key === undefined) {
+      return trusted ? { ...super.getMetadata(), [TRUSTED]: true } : super.getMetadata();
+    }
+    return key === TRUSTED ? trusted || undefined : super.getMetadata(key);
+  }
+
+  override toJSON(): nbformat.ICodeCell & { id: string } {
+    return {
+      ...super.toJSON(),
+      cell_type: this.cell_type,
+      outputs: this.getOutputs(),
+      execution_count: this.execution_count
+    };
+  }
+
+  /** Whether the view may show as trusted what the server does not trust. */
+  get overtrusts(): boolean {
+    const trusted = this.notebook.isTrusted(this._id);
+    return this._viewTrusts && !trusted && this._truth().outputs.length > 0;
+  }
+
+  /** Whether the server trusts what the view still holds back. */
+  get undertrusts(): boolean {
+    return !this._viewTrusts && this.notebook.isTrusted(this._id);
+  }
+
+  /** Brings the views from what they show to what the runtime document says. */
+  tellRun(): void {
+    const now = this._truth();
+    const change = this._changeTo(now);
+    this._shown = now.outputs;
+    this._told = now;
+    if (this.isDisposed || Object.keys(change).length === 0) {
+      return;
+    }
+    this._telling = true;
+    try {
+      this.changed.emit(change);
+    } finally {
+      this._telling = false;
+    }
+  }
+
+  protected override describe(): void {
+    // What a code cell has besides text and metadata is in the runtime document.
+  }
+
+  protected override noteTrust(trusted: unknown): void {
+    if (trusted !== true) {
+      return;
+    }
+    this._viewTrusts = true;
+    if (!this.notebook.isTrusted(this._id)) {
+      this.notebook.core.runs.outbox.trust(this._id);
+    }
+  }
+
+  private _changeTo(now: Truth): CellChange {
+    const change: CellChange = {};
+    const outputs = changeOutputs(this._shown, now.outputs);
+    if (outputs?.stream !== undefined) {
+      // JupyterLab reads plain strings where its types say Yjs text.
+      change.streamOutputChange = outputs.stream as unknown as typeof change.streamOutputChange;
+    }
+    if (outputs?.outputs !== undefined) {
+      const delta = outputs.outputs.map(({ insert, ...step }) =>
+        insert === undefined ? step : { ...step, insert: insert.map(asMap) }
+      );
+      change.outputsChange = delta as unknown as typeof change.outputsChange;
+    }
+    if (now.count !== this._told.count) {
+      const args = { oldValue: this._told.count, newValue: now.count };
+      change.executionCountChange = args as unknown as typeof change.executionCountChange;
+    }
+    if (now.state !== this._told.state) {
+      change.executionStateChange = { oldValue: this._told.state, newValue: now.state };
+    }
+    return change;
+  }
+
+  /** JupyterLab wants the outputs to be these: the server is asked, the views show it already. */
+  private _ask(wanted: nbformat.IOutput[]): void {
+    if (this._telling || this.isDisposed) {
+      return;
+    }
+    const truth = this._truth();
+    this._shown = wanted;
+    const same =
+      wanted.length === truth.outputs.length &&
+      wanted.every((output, i) => sameOutput(output, truth.outputs[i]));
+    if (same && (wanted.length > 0 || truth.count === null)) {
+      return;
+    }
+    if (this.notebook.readOnly || this.notebook.core.runs.isWaiting(this._id)) {
+      this._correct();
+    } else if (wanted.length === 0) {
+      this.notebook.core.runs.outbox.clear(this._id);
+    } else {
+      this.notebook.core.runs.outbox.importOutputs(this._id, {
+        outputs: wanted,
+        executionCount: truth.count
+      });
+    }
+  }
+
+  private _editStream(index: number, edit: (text: string) => string): void {
+    const output = this._shown[index];
+    if (this._telling || output?.output_type !== 'stream') {
+      return;
+    }
+    const { text } = output as nbformat.IStream;
+    const next = [...this._shown];
+    next[index] = { ...output, text: edit(typeof text === 'string' ? text : text.join('')) };
+    this._ask(next);
+  }
+
+  /** After JupyterLab has finished with its own view of it. */
+  private _correct(): void {
+    queueMicrotask(() => {
+      this.notebook.core.runs.tell([this._id]);
+    });
+  }
+
+  private _truth(): Truth {
+    const outputs = this.notebook.core.runs.show(this._id);
+    return { outputs, count: countOf(this._run), state: stateOf(this._run) };
+  }
+
+  private get _run(): RunNode | undefined {
+    return this.notebook.core.runs.run(this._id);
+  }
+
+  private _shown: nbformat.IOutput[];
+  private _told: Truth;
+  private _viewTrusts: boolean;
+  private _telling = false;
+}
+
+function countOf(run: RunNode | undefined): number | null {
+  return run?.execution_count ?? null;
+}
+
+function stateOf(run: RunNode | undefined): IExecutionState {
+  return isLive(run) ? 'running' : 'idle';
+}
+
+function asMap(output: nbformat.IOutput): { toJSON(): nbformat.IOutput } {
+  return { toJSON: () => output };
+}

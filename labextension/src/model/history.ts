@@ -1,0 +1,169 @@
+/**
+ * The undo stacks of one notebook: one per cell, kept by id so that they survive moves, and one for
+ * the notebook. Turns batches of changes into items, and items into changes.
+ */
+import type { NotebookBatch } from '../document/documents';
+import { read } from '../document/automerge';
+import type { RuntimeNode } from '../document/schema';
+import { own, runOf } from '../document/schema';
+import { toText } from '../document/text';
+import type { EntryPath } from '../document/writes';
+import { changeText, getEntry, setEntry } from '../document/writes';
+import type { Transaction } from './transaction';
+import type { EntryUndo, KeptOutputs, UndoClock, UndoHost, UndoItem } from './undo';
+import { emptyItem, isEmpty, UndoStack } from './undo';
+
+export class History {
+  constructor(
+    private readonly _host: UndoHost,
+    private readonly _clock: UndoClock
+  ) {
+    this.notebook = new UndoStack(_host, _clock);
+  }
+
+  readonly notebook: UndoStack;
+
+  cell(id: string): UndoStack {
+    let stack = this._cells.get(id);
+    if (stack === undefined) {
+      stack = new UndoStack(this._host, this._clock);
+      this._cells.set(id, stack);
+    }
+    return stack;
+  }
+
+  clear(): void {
+    this.notebook.clear();
+    this._cells.clear();
+  }
+
+  /** Moves every stack but `except` along with the text edits of a batch. */
+  rebase(batch: NotebookBatch, except: UndoStack | null): void {
+    for (const [id, { text }] of batch.edit.edited) {
+      for (const stack of text === null ? [] : [this.notebook, this._cells.get(id)]) {
+        if (text !== null && stack !== except) {
+          stack?.rebase(id, text);
+        }
+      }
+    }
+  }
+
+  /**
+   * Cells that others deleted although there was own typing in them: the notebook's undo brings
+   * them back with it.
+   */
+  rescue(batch: NotebookBatch, runtime: RuntimeNode): string[] {
+    const lost = [...batch.edit.deleted].filter(id => this._typedIn(id));
+    for (const id of lost) {
+      const item = emptyItem();
+      noteDeleted(item, id, batch, runtime);
+      this.notebook.keep(item);
+    }
+    return lost;
+  }
+
+  private _typedIn(id: string): boolean {
+    const typed = (stack: UndoStack | undefined): boolean =>
+      stack?.undoStack.some(item => item.text.has(id)) ?? false;
+    return typed(this._cells.get(id)) || typed(this.notebook);
+  }
+
+  private readonly _cells = new Map<string, UndoStack>();
+}
+
+/** What undoes a local batch; null when there is nothing to undo in it. */
+export function inverseOf(
+  batch: NotebookBatch,
+  runtime: RuntimeNode,
+  cleared: Iterable<string>
+): UndoItem | null {
+  const item = emptyItem();
+  for (const id of batch.edit.created) {
+    item.cells.set(id, null);
+  }
+  for (const id of batch.edit.deleted) {
+    noteDeleted(item, id, batch, runtime);
+  }
+  for (const [id, edit] of batch.edit.edited) {
+    const before = own(batch.before.cells, id);
+    if (edit.text !== null && before !== undefined) {
+      item.text.set(id, edit.text.invert(toText(before.source)));
+    }
+    const paths: EntryPath[] = [
+      ...Array.from(edit.metadata, (key): EntryPath => ['cells', id, 'metadata', key]),
+      ...Array.from(edit.attachments, (key): EntryPath => ['cells', id, 'attachments', key])
+    ];
+    if (edit.moved) {
+      paths.push(['cells', id, 'position']);
+    }
+    if (edit.retyped) {
+      paths.push(['cells', id, 'cell_type']);
+    }
+    paths.forEach(path => {
+      noteEntry(item, path, batch);
+    });
+  }
+  for (const id of cleared) {
+    noteOutputs(item, id, runtime);
+  }
+  return isEmpty(item) ? null : item;
+}
+
+/** Writes what an item restores. The cells that came back, or got their outputs back, by id. */
+export function applyItem(item: UndoItem, tx: Transaction): void {
+  for (const [id, was] of item.cells) {
+    if (was === null) {
+      tx.take(id);
+    } else {
+      tx.restore(id, was);
+    }
+  }
+  for (const [id, inverse] of item.text) {
+    if (own(tx.draft.cells, id)?.source.length === inverse.length) {
+      changeText(tx.draft, id, inverse);
+    }
+  }
+  for (const entry of item.entries.values()) {
+    undoEntry(entry, tx);
+  }
+}
+
+function undoEntry(entry: EntryUndo, tx: Transaction): void {
+  if (getEntry(tx.draft, entry.path) === entry.now) {
+    setEntry(tx.draft, entry.path, entry.was);
+    if (entry.path[0] === 'cells' && entry.path.length === 3) {
+      tx.renewed.add(entry.path[1]);
+    }
+  }
+}
+
+function noteDeleted(item: UndoItem, id: string, batch: NotebookBatch, runtime: RuntimeNode): void {
+  const was = own(batch.before.cells, id);
+  if (was !== undefined) {
+    item.cells.set(id, was);
+    noteOutputs(item, id, runtime);
+  }
+}
+
+function noteEntry(item: UndoItem, path: EntryPath, batch: NotebookBatch): void {
+  const was = getEntry(batch.before, path);
+  const now = getEntry(batch.after, path);
+  if (was !== now) {
+    item.entries.set(path.join('\0'), { path, was, now });
+  }
+}
+
+function noteOutputs(item: UndoItem, id: string, runtime: RuntimeNode): void {
+  const kept = keptOutputs(runtime, id);
+  if (kept !== null) {
+    item.outputs.set(id, kept);
+  }
+}
+
+function keptOutputs(runtime: RuntimeNode, id: string): KeptOutputs | null {
+  const run = runOf(runtime, id);
+  if (run === undefined || read(run.state) === 'queued') {
+    return null;
+  }
+  return { outputs: run.outputs, executionCount: run.execution_count ?? null };
+}

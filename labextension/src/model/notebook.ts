@@ -1,0 +1,335 @@
+/**
+ * A room's notebook as JupyterLab's shared model, directly on the Automerge documents: no Yjs copy.
+ *
+ * This is the surface; the inside is `core`. It is made before the WebAssembly is there, as an empty
+ * notebook that refuses edits; `documents` is filled later. It writes the notebook document only:
+ * what JupyterLab wants of outputs becomes a request.
+ */
+import type {
+  IAwareness,
+  IMapChange,
+  ISharedNotebook,
+  NotebookChange,
+  SharedCell
+} from '@jupyter/ydoc';
+import type * as nbformat from '@jupyterlab/nbformat';
+import type { JSONObject, JSONValue, PartialJSONValue } from '@lumino/coreutils';
+import { JSONExt } from '@lumino/coreutils';
+import { Signal } from '@lumino/signaling';
+import type { BlobReader } from '../document/blobs';
+import type { RoomDocuments } from '../document/documents';
+import type { Placeholder } from '../document/outputs';
+import { minorOf, readJsonMap } from '../document/schema';
+import { LocalAwareness } from './awareness';
+import type { Context, Refusal } from './core';
+import { NotebookCore } from './core';
+import type { AnyRoomCell } from './dispatch';
+import type { Plan } from './metadata';
+import { isEmptyStandIn, parseEntry, planWhole, sameJson, without } from './metadata';
+import type { RuntimeRequests } from './requests';
+import type { Transaction } from './transaction';
+import type { UndoClock, UndoStack } from './undo';
+
+export interface RoomNotebookOptions {
+  disableDocumentWideUndoRedo?: boolean;
+  blobs?: BlobReader;
+  requests?: RuntimeRequests;
+  placeholder?: Placeholder;
+  clock?: UndoClock;
+}
+
+export class RoomNotebook implements ISharedNotebook {
+  constructor(options: RoomNotebookOptions = {}) {
+    this.disableDocumentWideUndoRedo = options.disableDocumentWideUndoRedo ?? false;
+    this.core = new NotebookCore(this, options);
+  }
+
+  readonly version = '2.0.0';
+  readonly isRoomNotebook = true;
+  readonly disableDocumentWideUndoRedo: boolean;
+  readonly core: NotebookCore;
+  readonly awareness = new LocalAwareness() as unknown as IAwareness;
+  readonly changed = new Signal<this, NotebookChange>(this);
+  readonly metadataChanged = new Signal<this, IMapChange>(this);
+  readonly disposed = new Signal<this, void>(this);
+  /** An edit that was not taken: nothing of it is left anywhere. */
+  readonly refused = new Signal<this, Refusal>(this);
+  readonly readOnlyChanged = new Signal<this, boolean>(this);
+  /** The id of a cell whose outputs the server trusts from now on. Views are to show them so. */
+  readonly trustGained = new Signal<this, string>(this);
+  /** The id of a cell that others deleted though there was own typing in it; undo brings it back. */
+  readonly cellLost = new Signal<this, string>(this);
+
+  get cells(): AnyRoomCell[] {
+    return this.core.dispatch.cells;
+  }
+
+  /** The documents underneath, for the protocol. */
+  get documents(): RoomDocuments {
+    return this.core.documents;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Viewers read; their edits come back as `refused`. */
+  get readOnly(): boolean {
+    return this._readOnly;
+  }
+  set readOnly(value: boolean) {
+    if (value !== this._readOnly) {
+      this._readOnly = value;
+      this.readOnlyChanged.emit(value);
+    }
+  }
+
+  /** Fills the notebook: outputs first, so that cells are made with them. */
+  attach(state: Record<'notebook' | 'runtime', { epoch: string; data: Uint8Array }>): void {
+    this.documents.load('runtime', state.runtime.epoch, state.runtime.data);
+    this.documents.load('notebook', state.notebook.epoch, state.notebook.data);
+  }
+
+  // ------------------------------------------------------------ state of this client
+
+  get state(): JSONObject {
+    return JSONExt.deepCopy(this._state);
+  }
+
+  getState(key: string): JSONValue | undefined {
+    const value = this._state[key];
+    return value === undefined ? value : JSONExt.deepCopy(value);
+  }
+
+  setState(key: string, value: JSONValue): void {
+    const oldValue = this._state[key];
+    if (!sameJson(oldValue, value)) {
+      this._state[key] = value;
+      this.core.afterEvents(() => {
+        this.changed.emit({ stateChange: [{ name: key, oldValue, newValue: value }] });
+      });
+    }
+  }
+
+  get dirty(): boolean {
+    return this._state['dirty'] === true;
+  }
+  set dirty(value: boolean) {
+    this.setState('dirty', value);
+  }
+
+  // ------------------------------------------------------------ undo
+
+  get undoManager(): UndoStack {
+    return this.core.history.notebook;
+  }
+
+  undoStackOf(cellId: string): UndoStack {
+    return this.disableDocumentWideUndoRedo
+      ? this.core.history.cell(cellId)
+      : this.core.history.notebook;
+  }
+
+  canUndo(): boolean {
+    return this.undoManager.canUndo();
+  }
+
+  canRedo(): boolean {
+    return this.undoManager.canRedo();
+  }
+
+  clearUndoHistory(): void {
+    this.core.history.clear();
+  }
+
+  undo(): boolean {
+    return this.undoManager.undo();
+  }
+
+  redo(): boolean {
+    return this.undoManager.redo();
+  }
+
+  // ------------------------------------------------------------ transactions
+
+  transact(f: () => void, undoable = true, origin: unknown = null): void {
+    this.core.run(f, { stack: undoable ? this.undoManager : null, origin: origin ?? this });
+  }
+
+  // ------------------------------------------------------------ cells
+
+  getCell(index: number): AnyRoomCell {
+    return this.cells[index] as AnyRoomCell;
+  }
+
+  addCell(cell: SharedCell.Cell): AnyRoomCell {
+    return this.insertCell(Infinity, cell);
+  }
+
+  insertCell(index: number, cell: SharedCell.Cell): AnyRoomCell {
+    return this.insertCells(index, [cell])[0] as AnyRoomCell;
+  }
+
+  insertCells(index: number, cells: SharedCell.Cell[]): AnyRoomCell[] {
+    return this.core.insert(index, cells, this._context);
+  }
+
+  moveCell(from: number, to: number): void {
+    this.moveCells(from, to);
+  }
+
+  moveCells(from: number, to: number, n = 1): void {
+    this._structure(tx => {
+      tx.move(from, to, n);
+    });
+  }
+
+  deleteCell(index: number): void {
+    this.deleteCellRange(index, index + 1);
+  }
+
+  deleteCellRange(from: number, to: number): void {
+    this._structure(tx => {
+      tx.remove(from, to);
+    });
+  }
+
+  // ------------------------------------------------------------ metadata
+
+  get nbformat(): number {
+    return 4;
+  }
+
+  get nbformat_minor(): number {
+    return minorOf(this.documents.notebook);
+  }
+
+  get metadata(): nbformat.INotebookMetadata {
+    return this.getMetadata();
+  }
+  set metadata(value: nbformat.INotebookMetadata) {
+    this.setMetadata(value);
+  }
+
+  getMetadata(): nbformat.INotebookMetadata;
+  getMetadata(key: string): PartialJSONValue | undefined;
+  getMetadata(key?: string): nbformat.INotebookMetadata | PartialJSONValue | undefined {
+    const map = this.core.live.metadata;
+    return key === undefined
+      ? (readJsonMap(map) as nbformat.INotebookMetadata)
+      : parseEntry(map, key);
+  }
+
+  setMetadata(metadata: nbformat.INotebookMetadata): void;
+  setMetadata(metadata: string, value: PartialJSONValue): void;
+  setMetadata(metadata: nbformat.INotebookMetadata | string, value?: PartialJSONValue): void {
+    if (typeof metadata !== 'string') {
+      this._plan(planWhole(this.getMetadata(), { ...metadata }));
+    } else if (value === undefined) {
+      throw new TypeError(`'${metadata}' cannot be set to undefined; delete it instead`);
+    } else {
+      this.updateMetadata({ [metadata]: value });
+    }
+  }
+
+  updateMetadata(value: Partial<nbformat.INotebookMetadata>): void {
+    const current = this.getMetadata();
+    const entries = Object.entries(value).filter(
+      ([key, entry]) =>
+        !sameJson(current[key], entry) &&
+        !(current[key] === undefined && isEmptyStandIn(key, entry))
+    );
+    this._plan(new Map(entries));
+  }
+
+  deleteMetadata(key: string): void {
+    if (this.getMetadata(key) !== undefined) {
+      this._plan(new Map([[key, undefined]]));
+    }
+  }
+
+  // ------------------------------------------------------------ the whole
+
+  getSource(): JSONValue {
+    return this.toJSON() as unknown as JSONValue;
+  }
+
+  setSource(value: JSONValue): void {
+    this.fromJSON(value as unknown as nbformat.INotebookContent);
+    this.dirty = false;
+  }
+
+  fromJSON(value: nbformat.INotebookContent): void {
+    const metadata = without(value.metadata, 'orig_nbformat') as nbformat.INotebookMetadata;
+    const named = value.nbformat === 4 && value.nbformat_minor >= 5;
+    const cells = value.cells.map(cell => {
+      const { id, ...rest } = cell as SharedCell.Cell;
+      return named && typeof id === 'string' ? { ...rest, id } : rest;
+    });
+    this.transact(() => {
+      this.setMetadata(metadata);
+      this._structure(tx => {
+        tx.remove(0, tx.order.length);
+      });
+      this.insertCells(0, cells);
+    });
+  }
+
+  toJSON(): nbformat.INotebookContent {
+    const named = this.nbformat_minor >= 5;
+    const cells = this.cells.map(cell => {
+      const { id, ...rest } = cell.toJSON();
+      return named ? { id, ...rest } : rest;
+    });
+    return {
+      metadata: this.getMetadata(),
+      nbformat_minor: this.nbformat_minor,
+      nbformat: this.nbformat,
+      cells: cells
+    };
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this.core.dispose();
+    this.awareness.destroy();
+    this.disposed.emit();
+    Signal.clearData(this);
+  }
+
+  // ------------------------------------------------------------ outputs
+
+  /** Whether the server trusts what this cell shows, or the cell shows nothing. */
+  isTrusted(cellId: string): boolean {
+    return this.core.runs.isTrusted(cellId);
+  }
+
+  /** Asks again for outputs that could not be fetched. */
+  retryBlobs(): void {
+    this.core.runs.retryBlobs();
+  }
+
+  private get _context(): Context {
+    return { stack: this.undoManager, origin: this };
+  }
+
+  private _structure(f: (tx: Transaction) => void): void {
+    this.core.write(f, this._context);
+  }
+
+  private _plan(plan: Plan): void {
+    if (plan.size > 0) {
+      const write = (tx: Transaction): void => {
+        tx.applyPlan(key => ['metadata', key], plan);
+      };
+      this.core.write(write, { stack: null, origin: this });
+    }
+  }
+
+  private readonly _state: Record<string, JSONValue> = {};
+  private _readOnly = false;
+  private _isDisposed = false;
+}

@@ -1,0 +1,162 @@
+/**
+ * The runtime document as the cells' views see it: outputs, counts, state and trust.
+ *
+ * Nothing here writes that document. What JupyterLab wants of it is asked of the server, and views
+ * are brought back to what the server says.
+ */
+import type { BlobReader } from '../document/blobs';
+import { BlobShelf } from '../document/blobs';
+import type { RoomDocuments } from '../document/documents';
+import type { Placeholder } from '../document/outputs';
+import { OutputReader, sameOutput } from '../document/outputs';
+import type { RunNode } from '../document/schema';
+import { isLive, own, runOf } from '../document/schema';
+import type { RoomCodeCell } from './codecell';
+import type { Dispatcher } from './dispatch';
+import type { Import, RuntimeRequests } from './requests';
+import { Outbox } from './requests';
+import type { UndoItem } from './undo';
+
+export interface RunOptions {
+  blobs?: BlobReader | undefined;
+  requests?: RuntimeRequests | undefined;
+  placeholder?: Placeholder | undefined;
+  /** Called with a cell whose outputs the server trusts from now on. */
+  trustGained: (cellId: string) => void;
+}
+
+export class RunViews {
+  constructor(
+    private readonly _documents: RoomDocuments,
+    private readonly _dispatch: Dispatcher,
+    private readonly _options: RunOptions
+  ) {
+    this._blobs = new BlobShelf(_options.blobs ?? null, sha256 => {
+      this._arrived(sha256);
+    });
+    this._reader = new OutputReader(this._blobs, _options.placeholder ?? plainPlaceholder);
+    this.outbox = new Outbox(
+      _options.requests ?? null,
+      ids => {
+        this.tell(ids);
+      },
+      ids => this._meansAll(ids)
+    );
+  }
+
+  readonly outbox: Outbox;
+
+  run(cellId: string): RunNode | undefined {
+    return runOf(this._documents.runtime, cellId);
+  }
+
+  /** What a cell shows now; a blob that is missing makes it show again when it arrives. */
+  show(cellId: string): ReturnType<OutputReader['show']> {
+    const waits = new Set<string>();
+    const outputs = this._reader.show(this.run(cellId)?.outputs ?? [], waits);
+    for (const sha256 of waits) {
+      this._waiting.set(sha256, (this._waiting.get(sha256) ?? new Set()).add(cellId));
+    }
+    return outputs;
+  }
+
+  /** Trusted, or without outputs that could be distrusted. */
+  isTrusted(cellId: string): boolean {
+    const entry = own(this._documents.runtime.cells, cellId);
+    return this._documents.epoch('runtime') !== null && (entry === undefined || !!entry.trusted);
+  }
+
+  /** Whether parts of what this cell shows are still on their way. */
+  isWaiting(cellId: string): boolean {
+    return [...this._waiting.values()].some(ids => ids.has(cellId));
+  }
+
+  retryBlobs(): void {
+    this._blobs.retry();
+  }
+
+  /** Brings the views of these cells to what the runtime document says. */
+  tell(ids: Iterable<string>): void {
+    this._dispatch.enqueue(() => {
+      const unsafe = this._code(ids).filter(cell => cell.overtrusts);
+      if (unsafe.length > 0) {
+        this._dispatch.renew(this._documents.notebook, new Set(unsafe.map(cell => cell.id)));
+      }
+      for (const cell of this._code(ids)) {
+        if (cell.undertrusts) {
+          this._options.trustGained(cell.id);
+        }
+        cell.tellRun();
+      }
+    });
+  }
+
+  /** A cell was put into the notebook with these outputs, or (null) without any. */
+  want(cellId: string, wanted: Import | null): void {
+    const run = this.run(cellId);
+    if (isLive(run)) {
+      return;
+    }
+    if (wanted === null) {
+      if (run !== undefined && (run.outputs.length > 0 || run.execution_count != null)) {
+        this.outbox.clear(cellId);
+      }
+      return;
+    }
+    const shown = this.show(cellId);
+    const same =
+      shown.length === wanted.outputs.length &&
+      shown.every((output, i) => sameOutput(output, wanted.outputs[i]));
+    if (!same) {
+      this.outbox.importOutputs(cellId, wanted);
+    }
+  }
+
+  /** Undo brought cells back: their outputs are to come back too. */
+  restore(item: UndoItem): void {
+    for (const [id, { outputs, executionCount }] of item.outputs) {
+      const there = own(this._documents.notebook.cells, id) !== undefined;
+      if (there && !isLive(this.run(id)) && (outputs.length > 0 || executionCount !== null)) {
+        const resolved = this._reader.resolve(outputs);
+        this.outbox.importOutputs(
+          id,
+          resolved.then(found => ({ outputs: found, executionCount }))
+        );
+      }
+    }
+  }
+
+  dispose(): void {
+    this._blobs.dispose();
+    this._waiting.clear();
+  }
+
+  private _code(ids: Iterable<string>): RoomCodeCell[] {
+    const cells = Array.from(ids, id => this._dispatch.cell(id));
+    return cells.filter(cell => cell?.cell_type === 'code');
+  }
+
+  private _arrived(sha256: string): void {
+    const ids = this._waiting.get(sha256) ?? new Set<string>();
+    this._waiting.delete(sha256);
+    this.tell(ids);
+  }
+
+  /** JupyterLab trusts cell by cell, also a cell that it empties; only all of them mean the notebook. */
+  private _meansAll(ids: ReadonlySet<string>): boolean {
+    const held = this._dispatch.cells
+      .map(cell => cell.id)
+      .filter(id => !this.isTrusted(id) && (this.run(id)?.outputs.length ?? 0) > 0)
+      .filter(id => !this.outbox.clears(id));
+    return held.length > 0 && held.every(id => ids.has(id));
+  }
+
+  private readonly _blobs: BlobShelf;
+  private readonly _reader: OutputReader;
+  private readonly _waiting = new Map<string, Set<string>>();
+}
+
+function plainPlaceholder(mime: string, bytes: number, failed: boolean): string {
+  const what = `${mime}, ${bytes} bytes`;
+  return failed ? `${what}: could not be loaded` : `${what}: loading`;
+}

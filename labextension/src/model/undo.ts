@@ -1,0 +1,250 @@
+/**
+ * Undo of one's own work, in the shape that JupyterLab expects of `Y.UndoManager`.
+ *
+ * A stack holds inverses of local changes. What others do meanwhile *rebases* them, as CodeMirror's
+ * history does, so only one's own work is undone. Stacks know items; how an item is applied to the
+ * document is given to them.
+ */
+import type { ChangeSet } from '@codemirror/state';
+import type { CellNode, OutputNode } from '../document/schema';
+import type { EntryPath } from '../document/writes';
+
+/** An entry that was changed: undone only while it still says what this change made it say. */
+export interface EntryUndo {
+  path: EntryPath;
+  was: string | null;
+  now: string | null;
+}
+
+/** The outputs that a cell had, kept as they are in the runtime document. */
+export interface KeptOutputs {
+  outputs: readonly OutputNode[];
+  executionCount: number | null;
+}
+
+export interface UndoItem {
+  /** JupyterLab keeps things of its own here. */
+  meta: Map<unknown, unknown>;
+  /** Inverse text edits, to be applied to the text as it is. */
+  text: Map<string, ChangeSet>;
+  /** Cells that were made (null) or taken away (what they were). */
+  cells: Map<string, CellNode | null>;
+  entries: Map<string, EntryUndo>;
+  outputs: Map<string, KeptOutputs>;
+}
+
+export function emptyItem(): UndoItem {
+  return {
+    meta: new Map(),
+    text: new Map(),
+    cells: new Map(),
+    entries: new Map(),
+    outputs: new Map()
+  };
+}
+
+export interface UndoHost {
+  /** Whether the document may be written now; a stack is left alone while it may not. */
+  mayApply(): boolean;
+  /** Applies an item and returns what undoes that; null when there was nothing left to do. */
+  apply(item: UndoItem, stack: UndoStack): UndoItem | null;
+}
+
+export interface UndoClock {
+  /** Milliseconds; only differences count. */
+  now(): number;
+  /** Calls back when the command that runs now has returned. */
+  afterCommand(then: () => void): void;
+}
+
+export const REAL_CLOCK: UndoClock = {
+  now: () => performance.now(),
+  afterCommand: then => {
+    queueMicrotask(then);
+  }
+};
+
+type StackEvent = 'stack-item-added' | 'stack-item-popped' | 'stack-item-updated' | 'stack-cleared';
+type StackHandler = (event: {
+  stackItem: { meta: Map<unknown, unknown> };
+  type: 'undo' | 'redo';
+}) => void;
+
+const TYPING_MS = 500;
+const LONGEST_STACK = 500;
+
+export class UndoStack {
+  constructor(
+    private readonly _host: UndoHost,
+    private readonly _clock: UndoClock = REAL_CLOCK
+  ) {}
+
+  readonly undoStack: UndoItem[] = [];
+  readonly redoStack: UndoItem[] = [];
+
+  canUndo(): boolean {
+    return this.undoStack.length > 0;
+  }
+
+  canRedo(): boolean {
+    return this.redoStack.length > 0;
+  }
+
+  /** Takes in the inverse of a local change; it may join the item before. */
+  push(item: UndoItem): void {
+    this.redoStack.length = 0;
+    const last = this.undoStack.at(-1);
+    const joined = last !== undefined && this._joins(last, item);
+    if (joined) {
+      join(last, item);
+    } else {
+      this.keep(item);
+    }
+    this._lastPush = this._clock.now();
+    this._closed = false;
+    this._inCommand = true;
+    this._clock.afterCommand(() => {
+      this._inCommand = false;
+    });
+    const type = joined ? 'stack-item-updated' : 'stack-item-added';
+    this._emit(type, joined ? last : item, 'undo');
+  }
+
+  /** Puts an item on top that joins nothing and leaves what can be redone. */
+  keep(item: UndoItem): void {
+    this.undoStack.push(item);
+    if (this.undoStack.length > LONGEST_STACK) {
+      this.undoStack.shift();
+    }
+    this._closed = true;
+  }
+
+  /** Somebody else changed the text of a cell: the inverses move with it. */
+  rebase(cellId: string, changes: ChangeSet): void {
+    rebaseItems(this.undoStack, cellId, changes);
+    rebaseItems(this.redoStack, cellId, changes);
+  }
+
+  undo(): boolean {
+    return this._step(this.undoStack, this.redoStack, 'undo');
+  }
+
+  redo(): boolean {
+    return this._step(this.redoStack, this.undoStack, 'redo');
+  }
+
+  /** The next change begins an item of its own. */
+  stopCapturing(): void {
+    this._closed = true;
+  }
+
+  clear(): void {
+    this.undoStack.length = this.redoStack.length = 0;
+    this._closed = true;
+  }
+
+  on(event: StackEvent, handler: StackHandler): void {
+    const handlers = this._handlers.get(event) ?? new Set();
+    this._handlers.set(event, handlers.add(handler));
+  }
+
+  off(event: StackEvent, handler: StackHandler): void {
+    this._handlers.get(event)?.delete(handler);
+  }
+
+  private _joins(last: UndoItem, item: UndoItem): boolean {
+    if (this._closed) {
+      return false;
+    }
+    if (this._inCommand) {
+      return true;
+    }
+    const typing = isTyping(last) && isTyping(item) && sameKeys(last.text, item.text);
+    return typing && this._clock.now() - this._lastPush < TYPING_MS;
+  }
+
+  private _step(from: UndoItem[], to: UndoItem[], type: 'undo' | 'redo'): boolean {
+    this._closed = true;
+    if (!this._host.mayApply()) {
+      return false;
+    }
+    let item = from.pop();
+    while (item !== undefined) {
+      const inverse = this._host.apply(item, this);
+      if (inverse !== null) {
+        inverse.meta = item.meta;
+        to.push(inverse);
+        this._emit('stack-item-popped', item, type);
+        return true;
+      }
+      item = from.pop();
+    }
+    return false;
+  }
+
+  private _emit(event: StackEvent, stackItem: UndoItem, type: 'undo' | 'redo'): void {
+    this._handlers.get(event)?.forEach(handler => {
+      handler({ stackItem, type });
+    });
+  }
+
+  private _lastPush = 0;
+  private _closed = true;
+  private _inCommand = false;
+  private readonly _handlers = new Map<StackEvent, Set<StackHandler>>();
+}
+
+export function isEmpty(item: UndoItem): boolean {
+  return item.text.size === 0 && item.cells.size === 0 && item.entries.size === 0;
+}
+
+function isTyping(item: UndoItem): boolean {
+  return item.cells.size === 0 && item.entries.size === 0;
+}
+
+function sameKeys(a: Map<string, unknown>, b: Map<string, unknown>): boolean {
+  return a.size === b.size && [...a.keys()].every(key => b.has(key));
+}
+
+/** Makes `last` undo `item` too, which came after it. */
+function join(last: UndoItem, item: UndoItem): void {
+  for (const [id, inverse] of item.text) {
+    // A cell that this item makes or takes away is restored whole.
+    if (!last.cells.has(id)) {
+      const older = last.text.get(id);
+      last.text.set(id, older === undefined ? inverse : inverse.compose(older));
+    }
+  }
+  for (const [id, was] of item.cells) {
+    if (!last.cells.has(id)) {
+      last.cells.set(id, was);
+    }
+  }
+  for (const [key, entry] of item.entries) {
+    const older = last.entries.get(key);
+    last.entries.set(key, older === undefined ? entry : { ...entry, was: older.was });
+  }
+  for (const [id, kept] of item.outputs) {
+    if (!last.outputs.has(id)) {
+      last.outputs.set(id, kept);
+    }
+  }
+}
+
+function rebaseItems(items: UndoItem[], cellId: string, changes: ChangeSet): void {
+  let foreign = changes;
+  for (let i = items.length - 1; i >= 0; i--) {
+    const item = items[i];
+    const inverse = item?.text.get(cellId);
+    if (item === undefined || inverse === undefined) {
+      continue;
+    }
+    if (inverse.length !== foreign.length) {
+      // The cell was made anew meanwhile: what this would undo is gone.
+      item.text.delete(cellId);
+      continue;
+    }
+    item.text.set(cellId, inverse.map(foreign));
+    foreign = foreign.map(inverse, true);
+  }
+}
