@@ -105,9 +105,9 @@ docs: setup  ## print the reference tables from the code into docs/reference/
 bench: setup  ## what the spine costs, beside a bare relay and plain JupyterLab
 	$(BIN)/python bench/spine.py $(ARGS)
 
-simulate: setup  ## the simulated network, SEEDS=200 histories from FIRST_SEED=0
-	RUNTIMED_SEEDS=$${SEEDS:-200} RUNTIMED_FIRST_SEED=$${FIRST_SEED:-0} \
-	  $(BIN)/python -m pytest -m simulation --timeout=0 $(ARGS)
+simulate: setup  ## the simulated network: SEEDS=400 histories from FIRST_SEED=0
+	$(BIN)/python -m pytest tests/room --timeout=0 \
+	  --seeds=$(or $(SEEDS),400) --first-seed=$(or $(FIRST_SEED),0) $(ARGS)
 
 soak: setup  ## the tests that take long
 	$(BIN)/python -m pytest -m long --timeout=0 $(ARGS)
