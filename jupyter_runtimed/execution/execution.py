@@ -13,7 +13,8 @@ from typing import Final, TypeAlias, cast
 from ..document.mime import DEFAULT_LIMITS, Limits, PutBlob
 from ..document.runtime import KernelState, Runtime
 from ..ids import NewId
-from .messages import KernelMessage, Problem
+from .fields import Problem
+from .messages import KernelMessage, StateIs, read
 from .outputs import NextInput, OutputWriter, Written
 from .queue import GRACE_MS, Finished, RunQueue, SendExecute, Step, WakeAt
 
@@ -82,9 +83,10 @@ class Execution:
         for message in reversed(batch):
             if message.type != "status" or message.parent_type not in _WORKING_REQUESTS:
                 continue
-            state = message.content.get("execution_state")
-            if state in _TOLD_STATES and kernel.state not in _SETTLED:
-                self.runtime.set_kernel(replace(kernel, state=cast(KernelState, state)))
+            said, _ = read(message)
+            known = isinstance(said, StateIs) and said.state in _TOLD_STATES
+            if isinstance(said, StateIs) and known and kernel.state not in _SETTLED:
+                self.runtime.set_kernel(replace(kernel, state=cast(KernelState, said.state)))
             return
 
 

@@ -7,19 +7,13 @@ Known message types are those of Jupyter's messaging protocol, version 5.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from ..document.jsontext import clean
+from .fields import Fields, Problem, map_of, plain_of, text_of
 
 Channel: TypeAlias = Literal["iopub", "shell", "control", "stdin"]
-
-_DEEPEST: Final = 200
-_INT64: Final = 1 << 63
-_LONGEST_INT_BITS: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +32,21 @@ class KernelMessage:
     @staticmethod
     def of(channel: Channel, raw: object) -> KernelMessage:
         """From a message in `jupyter_client`'s form (header, parent_header, content...)."""
-        message = _map(raw)
-        header, parent = _map(message.get("header")), _map(message.get("parent_header"))
+        message = map_of(raw)
+        header, parent = map_of(message.get("header")), map_of(message.get("parent_header"))
         buffers = message.get("buffers")
         return KernelMessage(
             channel=channel,
-            type=_text(header.get("msg_type", message.get("msg_type"))),
-            parent_id=_text(parent.get("msg_id")),
-            msg_id=_text(header.get("msg_id", message.get("msg_id"))),
-            content=_map(message.get("content")),
-            metadata=_map(message.get("metadata")),
+            type=text_of(header.get("msg_type", message.get("msg_type"))),
+            parent_id=text_of(parent.get("msg_id")),
+            msg_id=text_of(header.get("msg_id", message.get("msg_id"))),
+            content=map_of(message.get("content")),
+            metadata=map_of(message.get("metadata")),
             buffers=tuple(bytes(part) for part in buffers if isinstance(part, (bytes, memoryview)))
             if isinstance(buffers, (list, tuple))
             else (),
-            parent_type=_text(parent.get("msg_type")),
+            parent_type=text_of(parent.get("msg_type")),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something in a message that is not as the protocol says; the same one is the same value."""
-
-    type: str
-    what: str
 
 
 # ---------------------------------------------------------------- what messages mean
@@ -142,100 +128,14 @@ class Reading(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-class _Fields:
-    """The fields of one message's content, with a note on each that is not as it should be."""
-
-    def __init__(self, message: KernelMessage) -> None:
-        self._type = message.type
-        self._content = message.content
-        self.problems: list[Problem] = []
-
-    def note(self, what: str) -> None:
-        self.problems.append(Problem(self._type, what))
-
-    def text(self, key: str) -> str:
-        value = self._content.get(key, "")
-        if isinstance(value, list) and all(isinstance(part, str) for part in value):
-            self.note(f"{key} is a list of lines")
-            return clean("".join(value))
-        if not isinstance(value, str):
-            self.note(f"{key} is not text")
-            return "" if value is None else clean(_repr(value))
-        return clean(value)
-
-    def flag(self, key: str) -> bool:
-        value = self._content.get(key, False)
-        if not isinstance(value, bool):
-            self.note(f"{key} is not true or false")
-        return value is True or (isinstance(value, int) and value != 0)
-
-    def lines(self, key: str) -> tuple[str, ...]:
-        value = self._content.get(key, [])
-        if isinstance(value, (list, tuple)):
-            if not all(isinstance(line, str) for line in value):
-                self.note(f"{key} holds what is not text")
-            return tuple(clean(line if isinstance(line, str) else _repr(line)) for line in value)
-        self.note(f"{key} is not a list")
-        return (clean(value),) if isinstance(value, str) else ()
-
-    def count(self, key: str) -> int | None:
-        value = self._content.get(key)
-        if value is None:
-            return None
-        if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _INT64:
-            self.note(f"{key} is not a count")
-            return None
-        return value
-
-    def bundle(self, key: str) -> Mapping[str, object]:
-        """A map whose values are JSON without NaN and Infinity, which browsers cannot read."""
-        value = self._content.get(key, {})
-        if not isinstance(value, Mapping):
-            self.note(f"{key} is not an object")
-            return {}
-        return {clean(str(name)): self._json(key, inner) for name, inner in value.items()}
-
-    def display_id(self) -> str | None:
-        transient = self._content.get("transient", {})
-        if not isinstance(transient, Mapping):
-            self.note("transient is not an object")
-            return None
-        value = transient.get("display_id")
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str):
-            self.note("display_id is not text")
-            return None
-        return clean(value)
-
-    def payload(self) -> list[Mapping[str, object]]:
-        value = self._content.get("payload") or []
-        if not isinstance(value, list):
-            self.note("payload is not a list")
-            return []
-        return [_map(part) for part in value]
-
-    def _json(self, key: str, value: object) -> object:
-        if isinstance(value, str):
-            return value
-        try:
-            json.dumps(value, allow_nan=False)
-        except (ValueError, TypeError, RecursionError):
-            self.note(f"{key} holds what is not JSON")
-            return _plain(value, _DEEPEST)
-        return value
-
-
 def read(message: KernelMessage) -> Reading:
     """What a message means to the run that it belongs to. Never raises."""
-    fields = _Fields(message)
+    fields = Fields(message.type, message.content)
     meaning = _meaning(message, fields)
     return Reading(meaning, tuple(fields.problems))
 
 
-def _meaning(message: KernelMessage, fields: _Fields) -> Meaning | None:
+def _meaning(message: KernelMessage, fields: Fields) -> Meaning | None:
     match message.channel, message.type:
         case "iopub", "stream":
             return StreamText(fields.text("name") or "stdout", fields.text("text"))
@@ -259,19 +159,19 @@ def _meaning(message: KernelMessage, fields: _Fields) -> Meaning | None:
             return None
 
 
-def _shown(kind: Literal["display_data", "execute_result"], fields: _Fields) -> Shown:
+def _shown(kind: Literal["display_data", "execute_result"], fields: Fields) -> Shown:
     count = fields.count("execution_count") if kind == "execute_result" else None
     return Shown(kind, fields.bundle("data"), fields.bundle("metadata"), fields.display_id(), count)
 
 
-def _updated(fields: _Fields) -> Updated | None:
+def _updated(fields: Fields) -> Updated | None:
     if (display_id := fields.display_id()) is None:
         fields.note("there is no display_id")
         return None
     return Updated(fields.bundle("data"), fields.bundle("metadata"), display_id)
 
 
-def _replied(fields: _Fields) -> Replied:
+def _replied(fields: Fields) -> Replied:
     status = fields.text("status")
     if status in ("abort", "aborted"):
         return Replied("aborted", None)
@@ -282,45 +182,10 @@ def _replied(fields: _Fields) -> Replied:
         fields.note("status is not ok, error or aborted")
     payload = fields.payload()
     inputs = [part for part in payload if part.get("source") == "set_next_input"]
-    pages = [_map(part.get("data")) for part in payload if part.get("source") == "page"]
+    pages = [map_of(part.get("data")) for part in payload if part.get("source") == "page"]
     return Replied(
         "ok",
         count,
-        (_text(inputs[0].get("text")), inputs[0].get("replace") is True) if inputs else None,
-        tuple(_map(_plain(page, _DEEPEST)) for page in pages[:1] if page),
+        (text_of(inputs[0].get("text")), inputs[0].get("replace") is True) if inputs else None,
+        tuple(map_of(plain_of(page)) for page in pages[:1] if page),
     )
-
-
-# ---------------------------------------------------------------- checking
-
-
-def _map(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: object) -> str:
-    return clean(value) if isinstance(value, str) else ""
-
-
-def _repr(value: object) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False)
-    except (ValueError, TypeError, RecursionError):
-        return f"({type(value).__name__})"
-
-
-def _plain(value: object, depth: int) -> object:
-    """The nearest JSON value: null for numbers that JSON has not, and for what is too deep."""
-    match value:
-        case None | bool() | str():
-            return value
-        case int():
-            return value if value.bit_length() < _LONGEST_INT_BITS else None
-        case float():
-            return value if math.isfinite(value) else None
-        case Mapping() if depth:
-            return {str(key): _plain(inner, depth - 1) for key, inner in value.items()}
-        case list() | tuple() if depth:
-            return [_plain(inner, depth - 1) for inner in value]
-        case _:
-            return None

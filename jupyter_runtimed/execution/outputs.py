@@ -17,6 +17,7 @@ from ..document.content import Display, ErrorOutput, MimeValue, Output, Prompt, 
 from ..document.mime import DEFAULT_LIMITS, Limits, PutBlob, value_of
 from ..document.runtime import Runtime
 from ..ids import CellId, NewId, RunId
+from .fields import Problem
 from .messages import (
     Asked,
     Began,
@@ -24,7 +25,6 @@ from .messages import (
     Failed,
     KernelMessage,
     Meaning,
-    Problem,
     Replied,
     Shown,
     StateIs,

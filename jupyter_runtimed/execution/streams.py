@@ -80,8 +80,10 @@ class StreamTail:
         )
 
     def _settle(self, kept: list[str], new: list[str]) -> None:
-        """Move all but the last half limit of `kept` (chunks already) and `new` text to a blob."""
-        head, tail, stay = _cut(kept, new, self._limit // 2)
+        """Move all but the end of `kept` (chunks already) and `new` text to a blob."""
+        # Of a flood little stays: each tail is history that is carried until the next rotation.
+        flood = sum(map(len, new)) > 2 * self._limit
+        head, tail, stay = _cut(kept, new, self._limit // (8 if flood else 2))
         blobs = self._blobs()
         if stay:
             self._splice(blobs + len(kept), None, tail[stay:])

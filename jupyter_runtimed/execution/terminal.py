@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from .line import COLOUR, Line, style_after, style_with
 
 SCREEN_LINES: Final = 64
 
 _SPECIAL = re.compile(r"[\r\x08]|\x1b(?!\[[0-9;:]*m)")
-_COLOUR = re.compile(r"\x1b\[([0-9;:]*)m")
 _TOKEN = re.compile(
     r"\x1b\[(?P<args>[0-?]{0,64})[ -/]{0,8}(?P<final>[@-~])"  # CSI
     r"|\x1b[\]PX^_][^\x07\x1b]{0,4096}(?:\x07|\x1b\\)"  # OSC and the like: nothing to show
@@ -33,9 +33,7 @@ _TOKEN = re.compile(
 _UNFINISHED = re.compile(
     r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|[ -/]{0,8}|[\]PX^_][^\x07\x1b]{0,4096}\x1b?)\Z"
 )
-_RESET: Final = "\x1b[0m"
 _WIDEST: Final = 10_000
-_LONGEST_STYLE: Final = 128
 
 
 class Edit(NamedTuple):
@@ -50,7 +48,7 @@ class Terminal:
 
     def __init__(self, text: str = "", *, lines: int = SCREEN_LINES) -> None:
         """`text` is shown already, and the cursor stands at its end."""
-        self._lines: deque[_Line] = deque([_Line()])
+        self._lines: deque[Line] = deque([Line()])
         self._height = lines
         self._row = self._column = 0
         self._style = ""  # of what is written next
@@ -78,7 +76,7 @@ class Terminal:
             self._scroll()
             excess -= len(self._settled[-1])
         if excess > 0:
-            self._lines = deque([_Line(self._style)])
+            self._lines = deque([Line(self._style)])
             self._row = self._column = 0
         self._settled.clear()
 
@@ -91,7 +89,7 @@ class Terminal:
             return False
         if "\x1b" not in text:
             return "\r" not in text and "\x08" not in text
-        at_rest = last.cells is None and last.exit == self._style
+        at_rest = not last.overwritten and last.exit == self._style
         return at_rest and _SPECIAL.search(text) is None
 
     def _append(self, text: str) -> None:
@@ -100,11 +98,11 @@ class Terminal:
         if len(rest) > self._height:
             skipped = "\n".join(rest[: -self._height])
             rest = rest[-self._height :]
-            self._style = _style_after(self._style, skipped)
+            self._style = style_after(self._style, skipped)
             self._lines.clear()
             self._row = -1
         for line in rest:
-            self._lines.append(_Line(self._style))
+            self._lines.append(Line(self._style))
             self._row += 1
             self._column = 0
             self._write(line)
@@ -118,7 +116,7 @@ class Terminal:
             self._lines[-1].put(self._column, text, self._style)
             self._column += len(text)
             return
-        self._style = _style_after(self._style, text)
+        self._style = style_after(self._style, text)
         self._column += self._lines[-1].extend(text, self._style)
 
     # ------------------------------------------------------------ text with controls
@@ -157,7 +155,7 @@ class Terminal:
         if self._row < len(self._lines) - 1:
             self._row += 1
             return
-        self._lines.append(_Line(self._style))
+        self._lines.append(Line(self._style))
         self._row += 1
         while len(self._lines) > self._height:
             self._scroll()
@@ -191,14 +189,14 @@ class Terminal:
             self._column = 0
 
     def _colour(self, args: str, raw: str) -> None:
-        if not _COLOUR.fullmatch(raw):
+        if not COLOUR.fullmatch(raw):
             return
-        self._style = _style_with(self._style, args, raw)
+        self._style = style_with(self._style, args, raw)
         line = self._lines[self._row]
-        if line.cells is None and self._column == line.width:
+        if not line.overwritten and self._column == line.width:
             line.extend(raw, self._style)
         else:
-            line.overwritten()
+            line.take_apart()
 
     def _erase_screen(self, what: int) -> None:
         if what == 0:
@@ -210,7 +208,7 @@ class Terminal:
                 self._lines[index].erase(2, 0)
             self._lines[self._row].erase(1, self._column)
         else:
-            self._lines = deque([_Line(self._lines[0].entry)])
+            self._lines = deque([Line(self._lines[0].entry)])
             self._row = 0
 
     # ------------------------------------------------------------ what is shown
@@ -224,113 +222,7 @@ class Terminal:
     def _render(self) -> str:
         styles = [line.entry for line in self._lines]
         styles.append(self._style)
-        return "\n".join(map(_Line.render, self._lines, styles[1:]))
-
-
-@dataclass(slots=True)
-class _Cell:
-    char: str
-    style: str
-
-
-class _Line:
-    """One line. While it is only appended to, `raw` is its text; then `cells` are.
-
-    `entry` is the style in force where it begins, `exit` the one after `raw`.
-    """
-
-    __slots__ = ("cells", "entry", "exit", "raw", "width")
-
-    def __init__(self, entry: str = "") -> None:
-        self.entry = self.exit = entry
-        self.raw = ""
-        self.width = 0
-        self.cells: list[_Cell] | None = None
-
-    def extend(self, text: str, style: str) -> int:
-        """Append text with colours (only while `raw` is the text), `style` after it; its width."""
-        self.raw += text
-        self.exit = style
-        width = len(_COLOUR.sub("", text))
-        self.width += width
-        return width
-
-    def put(self, column: int, text: str, style: str) -> None:
-        """Write text without colours over what is there."""
-        if self.cells is None and column == self.width and self.exit == style:
-            self.raw += text
-            self.width += len(text)
-            return
-        cells = self.overwritten()
-        while len(cells) < column:
-            cells.append(_Cell(" ", ""))
-        cells[column : column + len(text)] = [_Cell(char, style) for char in text]
-        self.width = len(cells)
-
-    def erase(self, what: int, column: int) -> None:
-        """0: from the cursor to the end; 1: up to the cursor; 2: all."""
-        if what == 0 and column >= self.width:
-            return
-        cells = self.overwritten()
-        if what == 0:
-            del cells[column:]
-        elif what == 1:
-            for index in range(min(column + 1, len(cells))):
-                cells[index] = _Cell(" ", "")
-        else:
-            cells.clear()
-        self.width = len(cells)
-        if not cells:
-            self.cells, self.raw, self.exit = None, "", self.entry
-
-    def overwritten(self) -> list[_Cell]:
-        if self.cells is None:
-            self.cells, style, at = [], self.entry, 0
-            for colour in _COLOUR.finditer(self.raw):
-                self.cells += [_Cell(char, style) for char in self.raw[at : colour.start()]]
-                style, at = _style_with(style, colour[1], colour[0]), colour.end()
-            self.cells += [_Cell(char, style) for char in self.raw[at:]]
-            self.raw = ""
-        return self.cells
-
-    def render(self, following: str) -> str:
-        """The line as text, with what changes the style to that of what follows it."""
-        if self.cells is None:
-            return self.raw + _change(self.exit, following)
-        style, parts = self.entry, []
-        for cell in self.cells:
-            if cell.style != style:
-                parts.append(_change(style, cell.style))
-                style = cell.style
-            parts.append(cell.char)
-        return "".join(parts) + _change(style, following)
-
-
-# ---------------------------------------------------------------- styles
-
-
-def _style_with(style: str, args: str, raw: str) -> str:
-    """The style in force after a colour sequence: all sequences since the last reset."""
-    if args.strip("0;") == "":
-        return ""
-    if args.startswith(("0;", ";")):
-        return raw
-    # A program that changes colours without ever resetting them must not grow this for ever.
-    return style + raw if len(style) < _LONGEST_STYLE and raw != style else raw
-
-
-def _style_after(style: str, text: str) -> str:
-    for colour in _COLOUR.finditer(text):
-        style = _style_with(style, colour[1], colour[0])
-    return style
-
-
-def _change(before: str, after: str) -> str:
-    if before == after:
-        return ""
-    if before and after.startswith(before):
-        return after[len(before) :]
-    return (_RESET if before else "") + after
+        return "\n".join(map(Line.render, self._lines, styles[1:]))
 
 
 def _number(args: str) -> int:

@@ -1,0 +1,272 @@
+"""What runs next, and when a run is over."""
+
+from __future__ import annotations
+
+import pytest
+from execution_lab import Lab, failed, idle, message, printed, reply, status
+
+from jupyter_runtimed.execution.queue import (
+    TABLE,
+    Finished,
+    Heard,
+    Phase,
+    SendExecute,
+    Step,
+    WakeAt,
+    source_hash,
+)
+from jupyter_runtimed.execution.timing import timing
+from jupyter_runtimed.ids import CellId
+
+
+@pytest.fixture
+def lab() -> Lab:
+    lab = Lab()
+    lab.execution.queue.ready()
+    return lab
+
+
+def sent(steps: list[Step] | tuple[Step, ...]) -> list[str]:
+    return [step.cell_id for step in steps if isinstance(step, SendExecute)]
+
+
+def finished(steps: list[Step] | tuple[Step, ...]) -> list[tuple[str, str]]:
+    return [(step.cell_id, step.state) for step in steps if isinstance(step, Finished)]
+
+
+def states(lab: Lab) -> dict[str, str]:
+    runs = (lab.runtime.run_of(cell) for cell in lab.runtime.cells())
+    return {run.cell_id: run.state for run in runs if run is not None}
+
+
+def test_cells_run_one_after_another(lab: Lab) -> None:
+    assert sent(lab.ask("a", "b", "c", code="1")) == ["a"]
+    assert states(lab) == {"a": "running", "b": "queued", "c": "queued"}
+    assert lab.runtime.queue == (lab.run_id("b"), lab.run_id("c"))
+    first = lab.run_id("a")
+    assert lab.say(reply(first)).steps == (WakeAt(lab.now_ms + 2000),)
+    steps = lab.say(idle(first)).steps
+    assert finished(steps) == [("a", "ok")]
+    assert sent(steps) == ["b"]
+    lab.assert_mirror()
+
+
+def test_output_in_the_last_batch_is_there_when_the_run_is_over(lab: Lab) -> None:
+    lab.ask("a")
+    run = lab.run_id()
+    heard = lab.say(printed(run, "x"), reply(run), idle(run))
+    assert finished(heard.steps) == [("a", "ok")]
+    assert lab.text() == "x"
+
+
+def test_idle_may_come_before_the_reply(lab: Lab) -> None:
+    lab.ask("a")
+    run = lab.run_id()
+    assert finished(lab.say(idle(run)).steps) == []
+    assert finished(lab.say(reply(run)).steps) == [("a", "ok")]
+
+
+def test_without_a_kernel_runs_wait_until_there_is_one() -> None:
+    lab = Lab()
+    assert lab.ask("a") == []
+    assert lab.execution.queue.busy
+    assert sent(lab.execution.queue.ready()) == ["a"]
+
+
+class TestGrace:
+    def test_a_run_is_over_when_idle_never_comes(self, lab: Lab) -> None:
+        lab.ask("a", "b")
+        queue = lab.execution.queue
+        lab.say(reply(lab.run_id()))
+        assert queue.wake(now_ms=lab.now_ms + 1999) == [WakeAt(lab.now_ms + 2000)]
+        steps = queue.wake(now_ms=lab.now_ms + 2000)
+        assert finished(steps) == [("a", "ok")]
+        assert sent(steps) == ["b"]
+
+    def test_output_that_still_comes_prolongs_it(self, lab: Lab) -> None:
+        lab.ask("a")
+        run = lab.run_id()
+        lab.say(reply(run))
+        lab.now_ms += 1500
+        assert lab.say(printed(run, "more")).steps == (WakeAt(lab.now_ms + 2000),)
+        assert finished(lab.execution.queue.wake(now_ms=lab.now_ms + 1999)) == []
+        assert finished(lab.execution.queue.wake(now_ms=lab.now_ms + 2000)) == [("a", "ok")]
+
+    def test_a_reply_that_never_comes_does_not_hang_the_queue(self, lab: Lab) -> None:
+        lab.ask("a")
+        run = lab.run_id()
+        lab.say(failed(run), idle(run))
+        assert finished(lab.execution.queue.wake(now_ms=lab.now_ms + 2000)) == [("a", "error")]
+
+    def test_a_run_that_runs_is_left_alone(self, lab: Lab) -> None:
+        lab.ask("a")
+        lab.say(status(lab.run_id(), "busy"))
+        assert lab.execution.queue.wake(now_ms=lab.now_ms + 10**9) == []
+
+
+class TestErrors:
+    def test_an_error_stops_what_is_queued_behind_it(self, lab: Lab) -> None:
+        lab.ask("a", "b")
+        lab.ask("c")
+        run = lab.run_id()
+        steps = lab.say(failed(run), reply(run, "error"), idle(run)).steps
+        assert finished(steps) == [("a", "error"), ("b", "cancelled"), ("c", "cancelled")]
+        assert lab.run("b").reason == "an earlier cell failed"
+        assert lab.runtime.queue == ()
+        assert sent(lab.ask("d")) == ["d"]
+
+    def test_unless_the_request_says_otherwise(self, lab: Lab) -> None:
+        lab.ask("a", "b", stop_on_error=False)
+        run = lab.run_id()
+        steps = lab.say(reply(run, "error"), idle(run)).steps
+        assert finished(steps) == [("a", "error")]
+        assert sent(steps) == ["b"]
+
+    def test_a_run_that_the_kernel_skipped_is_cancelled(self, lab: Lab) -> None:
+        lab.ask("a")
+        run = lab.run_id()
+        assert finished(lab.say(reply(run, "aborted"), idle(run)).steps) == [("a", "cancelled")]
+
+
+class TestAskingAgain:
+    def test_a_queued_cell_is_queued_anew_at_the_end(self, lab: Lab) -> None:
+        lab.ask("a", "b", "c")
+        old = lab.run_id("b")
+        steps = lab.ask("b", code="new")
+        assert finished(steps) == [("b", "cancelled")]
+        assert lab.runtime.run(old) is None
+        assert lab.runtime.queue == (lab.run_id("c"), lab.run_id("b"))
+
+    def test_a_running_cell_is_queued_behind_and_its_output_goes_nowhere(self, lab: Lab) -> None:
+        lab.ask("a")
+        first = lab.run_id()
+        lab.say(printed(first, "first"))
+        assert lab.ask("a", code="new") == []
+        second = lab.run_id()
+        heard = lab.say(printed(first, "late"), reply(first), idle(first))
+        assert heard.strangers == ()
+        assert finished(heard.steps) == [("a", "ok")]
+        assert sent(heard.steps) == ["a"]
+        lab.say(printed(second, "second"))
+        assert lab.text() == "second"
+        lab.assert_mirror()
+
+    def test_a_cell_twice_in_one_request_runs_once(self, lab: Lab) -> None:
+        lab.ask("x")
+        assert finished(lab.ask("a", "a")) == [("a", "cancelled")]
+        assert len(lab.runtime.queue) == 1
+
+
+class TestTakingBack:
+    def test_a_cancelled_run_never_reaches_the_kernel(self, lab: Lab) -> None:
+        lab.ask("a", "b", "c")
+        running, second = lab.run_id("a"), lab.run_id("b")
+        steps = lab.execution.queue.cancel([second, running], now_ms=lab.now_ms)
+        assert finished(steps) == [("b", "cancelled")]
+        assert sent(lab.say(reply(running), idle(running)).steps) == ["c"]
+
+    def test_an_interrupt_empties_the_queue(self, lab: Lab) -> None:
+        lab.ask("a", "b")
+        assert finished(lab.execution.queue.interrupted(now_ms=5)) == [("b", "cancelled")]
+        assert lab.run("b").reason == "interrupted"
+        assert states(lab)["a"] == "running"
+
+    def test_a_deleted_cell_does_not_run(self, lab: Lab) -> None:
+        lab.ask("a", "b", "c")
+        steps = lab.execution.queue.removed([CellId("b")], now_ms=5)
+        assert finished(steps) == [("b", "cancelled")]
+        assert lab.runtime.run_of(CellId("b")) is None
+        run = lab.run_id()
+        assert sent(lab.say(reply(run), idle(run)).steps) == ["c"]
+        lab.assert_mirror()
+
+    def test_a_cell_that_is_deleted_while_it_runs_ends_in_peace(self, lab: Lab) -> None:
+        lab.ask("a", "b")
+        run = lab.run_id()
+        assert lab.execution.queue.removed([CellId("a")], now_ms=5) == []
+        assert lab.execution.queue.current == run
+        steps = lab.say(reply(run), idle(run)).steps
+        assert finished(steps) == [("a", "ok")]
+        assert sent(steps) == ["b"]
+
+
+class TestLosingTheKernel:
+    def test_what_ran_is_lost_and_what_waited_is_cancelled(self, lab: Lab) -> None:
+        lab.ask("a", "b")
+        lab.say(printed(lab.run_id(), "so far"))
+        steps = lab.execution.queue.lost("the kernel died", now_ms=7)
+        assert finished(steps) == [("a", "lost"), ("b", "cancelled")]
+        assert lab.run("a").reason == lab.run("b").reason == "the kernel died"
+        assert lab.text() == "so far"
+        assert not lab.execution.queue.busy
+        assert lab.ask("c") == []
+        assert sent(lab.execution.queue.ready()) == ["c"]
+        lab.commit()
+        lab.assert_mirror()
+
+    def test_after_a_crash_of_the_server_nothing_runs_for_ever(self, lab: Lab) -> None:
+        lab.ask("a", "b")
+        lab.commit()
+        after = Lab()
+        after.execution.use(lab.reopened())
+        steps = after.execution.queue.lost("the server was started again", now_ms=9)
+        assert sorted(finished(steps)) == [("a", "lost"), ("b", "cancelled")]
+        assert after.runtime.queue == ()
+
+    def test_a_run_whose_cell_is_gone_is_told_too(self, lab: Lab) -> None:
+        lab.ask("a")
+        lab.execution.queue.removed([CellId("a")], now_ms=5)
+        assert finished(lab.execution.queue.lost("restarted", now_ms=6)) == [("a", "lost")]
+
+    def test_late_messages_of_a_lost_run_change_no_state(self, lab: Lab) -> None:
+        lab.ask("a")
+        run = lab.run_id()
+        lab.execution.queue.lost("restarted", now_ms=6)
+        assert lab.say(reply(run), idle(run)).steps == ()
+        assert lab.run().state == "lost"
+
+
+class TestRecords:
+    def test_who_what_and_when(self, lab: Lab) -> None:
+        lab.ask("a", code="print(1)")
+        run_id = lab.run_id()
+        lab.now_ms += 10
+        lab.say(status(run_id, "busy"), message(run_id, "execute_input", execution_count=3))
+        lab.now_ms += 1500
+        lab.say(reply(run_id), idle(run_id))
+        run = lab.run()
+        assert (run.by, run.source_hash) == ("ana", source_hash("print(1)"))
+        assert (run.queued_at, run.started_at, run.finished_at) == (1_000_000, 1_000_010, 1_001_510)
+        assert run.execution_count == 3
+        assert lab.runtime.trusted(CellId("a"))
+        assert timing(run) == {
+            "iopub.status.busy": "1970-01-01T00:16:40.010Z",
+            "iopub.execute_input": "1970-01-01T00:16:40.010Z",
+            "shell.execute_reply.started": "1970-01-01T00:16:40.010Z",
+            "shell.execute_reply": "1970-01-01T00:16:41.510Z",
+            "iopub.status.idle": "1970-01-01T00:16:41.510Z",
+        }
+
+    def test_a_run_that_never_began_has_no_times(self, lab: Lab) -> None:
+        lab.ask("a", "b")
+        assert timing(lab.run("b")) == {}
+
+    def test_a_lost_run_says_when(self, lab: Lab) -> None:
+        lab.ask("a")
+        lab.say(status(lab.run_id(), "busy"))
+        lab.execution.queue.lost("died", now_ms=0)
+        assert timing(lab.run())["execution_failed"] == "1970-01-01T00:00:00.000Z"
+
+
+def test_no_phase_is_a_trap() -> None:
+    for phase in Phase:
+        assert TABLE[phase, Heard.LOST] is Phase.AWAY
+        if phase is not Phase.AWAY:
+            reached, around = {phase}, [phase]
+            while around:
+                here = around.pop()
+                for (start, _), end in TABLE.items():
+                    if start is here and end not in reached:
+                        reached.add(end)
+                        around.append(end)
+            assert Phase.FREE in reached

@@ -1,0 +1,216 @@
+"""What a real ipykernel says, as it comes, becomes what a cell shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import zmq
+from execution_lab import Lab
+from jupyter_client.manager import start_new_kernel
+
+from jupyter_runtimed.document.content import Blob, Display, ErrorOutput, Stream
+from jupyter_runtimed.execution.messages import Channel, KernelMessage
+from jupyter_runtimed.execution.queue import Finished, SendExecute, Step
+from jupyter_runtimed.execution.timing import timing
+
+pytestmark = pytest.mark.kernel
+
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    manager, client = start_new_kernel(kernel_name="python3")
+    yield client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+class Live(Lab):
+    """A lab whose steps go to a real kernel, and whose messages come from it."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__()
+        self.client = client
+        self.over: dict[str, str] = {}
+        self.execution.queue.ready()
+
+    def carry_out(self, steps: list[Step] | tuple[Step, ...]) -> None:
+        for step in steps:
+            if isinstance(step, SendExecute):
+                content = {
+                    "code": step.code,
+                    "silent": False,
+                    "store_history": True,
+                    "user_expressions": {},
+                    "allow_stdin": True,
+                    "stop_on_error": step.stop_on_error,
+                }
+                request = self.client.session.msg("execute_request", content)
+                request["header"]["msg_id"] = request["msg_id"] = step.run_id
+                self.client.shell_channel.send(request)
+            elif isinstance(step, Finished):
+                self.over[step.cell_id] = step.state
+
+    def listen(self) -> None:
+        """Take in whatever has come; wait if nothing has."""
+        sockets = {
+            getattr(self.client, f"{name}_channel").socket: name
+            for name in ("iopub", "shell", "stdin")
+        }
+        poller = zmq.Poller()
+        for socket in sockets:
+            poller.register(socket, zmq.POLLIN)
+        ready = dict(poller.poll(PATIENCE_MS))
+        assert ready, "the kernel fell silent"
+        batch = []
+        for socket, name in sockets.items():
+            while socket in ready and socket.poll(0):
+                batch.append(self.next(name))
+        heard = self.say(*batch)
+        assert heard.problems == ()
+        self.carry_out(heard.steps)
+
+    def next(self, name: Channel) -> KernelMessage:
+        return KernelMessage.of(name, getattr(self.client, f"{name}_channel").get_msg(timeout=1))
+
+    def do(self, code: str, cell: str = "a") -> str:
+        """Run a cell to its end; its state."""
+        self.over.pop(cell, None)
+        self.carry_out(self.ask(cell, code=code))
+        while cell not in self.over:
+            self.listen()
+        self.assert_mirror()
+        return self.over[cell]
+
+
+@pytest.fixture
+def live(client: Any) -> Live:
+    return Live(client)
+
+
+def test_a_table_and_a_result(live: Live) -> None:
+    code = "import pandas as pd\nprint('rows')\npd.DataFrame({'a': [1, 2]})"
+    assert live.do(code) == "ok"
+    printed, table = live.outputs()
+    assert isinstance(printed, Stream)
+    assert isinstance(table, Display)
+    assert table.type == "execute_result"
+    assert "<table" in str(table.data["text/html"])
+    assert table.execution_count == live.run().execution_count
+    assert live.run().started_at is not None
+    assert "shell.execute_reply" in timing(live.run())
+
+
+def test_a_picture_is_a_blob(live: Live) -> None:
+    code = "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 3, 2]);"
+    assert live.do(code) == "ok"
+    picture = live.outputs()[-1]
+    assert isinstance(picture, Display)
+    image = picture.data["image/png"]
+    assert isinstance(image, Blob)
+    assert live.blobs[image.sha256].startswith(b"\x89PNG")
+
+
+def test_display_updates_across_cells(live: Live) -> None:
+    live.do("from IPython.display import display\nh = display('start', display_id=True)", "a")
+    live.do("for n in range(50): h.update(n)", "b")
+    (shown,) = live.outputs("a")
+    assert isinstance(shown, Display)
+    assert shown.data["text/plain"] == "49"
+    assert live.outputs("b") == ()
+
+
+def test_progress_bars(live: Live) -> None:
+    code = """
+import sys
+for outer in range(3):
+    print(f"\\router {outer + 1}/3", end="", file=sys.stderr, flush=True)
+    for inner in range(100):
+        print(f"\\n\\rinner {inner + 1:3}%\\x1b[A\\r", end="", file=sys.stderr, flush=True)
+"""
+    assert live.do(code) == "ok"
+    assert live.text(name="stderr") == "outer 3/3\ninner 100%"
+
+
+def test_real_progress_bars(live: Live) -> None:
+    pytest.importorskip("tqdm")
+    code = """
+from tqdm import tqdm
+for _ in tqdm(range(3), desc="outer"):
+    for _ in tqdm(range(200), desc="inner", leave=False):
+        pass
+"""
+    assert live.do(code) == "ok"
+    lines = live.text(name="stderr").splitlines()
+    assert lines[0].startswith("outer: 100%|██████████| 3/3")
+    assert not "".join(lines[1:]).strip()
+
+
+def test_an_animation_shows_its_last_frame(live: Live) -> None:
+    code = """
+from IPython.display import clear_output, display
+for n in range(100):
+    clear_output(wait=True)
+    print("frame", n)
+    display(n)
+"""
+    assert live.do(code) == "ok"
+    assert live.text() == "frame 99\n"
+    assert len(live.outputs()) == 2
+
+
+def test_an_error_stops_the_queue(live: Live) -> None:
+    live.carry_out(live.ask("a", code="print('x')\n1 / 0"))
+    live.carry_out(live.ask("b", code="print('never')"))
+    while "a" not in live.over:
+        live.listen()
+    printed, error = live.outputs("a")
+    assert isinstance(printed, Stream)
+    assert isinstance(error, ErrorOutput)
+    assert error.ename == "ZeroDivisionError"
+    assert live.over == {"a": "error", "b": "cancelled"}
+
+
+def test_a_hundred_thousand_lines_come_whole(live: Live) -> None:
+    assert live.do("for n in range(100_000): print(n)") == "ok"
+    assert live.text() == "".join(f"{n}\n" for n in range(100_000))
+    (stream,) = live.outputs()
+    assert isinstance(stream, Stream)
+    assert sum(len(chunk) for chunk in stream.chunks if isinstance(chunk, str)) <= 8192
+    assert len(stream.chunks) < 200
+
+
+def test_stdout_and_stderr_in_order(live: Live) -> None:
+    code = """
+import sys
+for n in range(20):
+    print("out", n, flush=True)
+    print("err", n, file=sys.stderr, flush=True)
+"""
+    assert live.do(code) == "ok"
+    names = [o.name for o in live.outputs() if isinstance(o, Stream)]
+    assert names == ["stdout", "stderr"] * 20
+
+
+def test_a_question_is_asked_and_answered(live: Live) -> None:
+    live.carry_out(live.ask("a", code="name = input('Who? ')\nprint('hello', name)"))
+    while (prompt := live.run().prompt) is None:
+        live.listen()
+    assert prompt.text == "Who? "
+    live.execution.writer.answered(prompt.id, "Ana")
+    live.client.input("Ana")
+    while "a" not in live.over:
+        live.listen()
+    assert live.text() == "hello Ana\n"
+    assert live.text(name="stdin") == "Who?  Ana\n"
+    assert live.run().prompt is None
+
+
+def test_help_is_shown_below_the_cell(live: Live) -> None:
+    assert live.do("len?") == "ok"
+    (shown,) = live.outputs()
+    assert isinstance(shown, Display)
+    assert "Return the number of items" in str(shown.data["text/plain"])
