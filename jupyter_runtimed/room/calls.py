@@ -13,6 +13,7 @@ from typing import Any, Final
 from ..crdt import Heads, holds
 from ..document import ipynb
 from ..document.authority import Rights
+from ..document.content import NOTHING, Outcome
 from ..document.notebook import Notebook
 from ..errors import Forbidden, HeadsMissing, NotFound, PeerError, RuntimedError
 from ..ids import CellId, RunId, SessionId
@@ -221,14 +222,26 @@ class Calls:
         cell_id = CellId(str(call.args.get("cell", "")))
         if cell_id not in self._notebook:
             raise NotFound(f"cell {cell_id!r} is not in this notebook any more")
-        outcome = ipynb.read_outcome(
-            call.args.get("outputs"),
-            call.args.get("execution_count"),
+        outcome = self._read_outcome(cell_id, call.args)
+        self._running.import_outcome(cell_id, outcome, now)
+        return {}
+
+    def _read_outcome(self, cell_id: CellId, args: Mapping[str, Any]) -> Outcome:
+        """Outputs as nbformat JSON, read as if a file with this one cell had brought them."""
+        cell = {
+            "id": cell_id,
+            "cell_type": "code",
+            "source": "",
+            "metadata": {},
+            "outputs": args.get("outputs", []),
+            "execution_count": args.get("execution_count"),
+        }
+        found = ipynb.from_model(
+            {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]},
             new_id=self._running.new_id,
             put_blob=self._running.put_blob,
         )
-        self._running.import_outcome(cell_id, outcome, now)
-        return {}
+        return found.content.outcomes.get(cell_id, NOTHING)
 
     def _trust(self, call: _Call, now: int) -> object:
         for cell_id in self._notebook.order:

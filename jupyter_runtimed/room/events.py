@@ -124,10 +124,14 @@ class SaveFailed:
 
 @dataclass(frozen=True, slots=True)
 class FileSeen:
-    """The file on disk is not the one last saved or read; this is what it holds."""
+    """The file on disk is not the one last saved or read; this is what it holds.
+
+    `attempt` is set when that was found in place of writing: the answer to this `SaveFile`.
+    """
 
     content: Content
     stamp: Stamp
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +243,14 @@ class PutBlob:
 
 @dataclass(frozen=True, slots=True)
 class SaveFile:
-    """Write the notebook, if the file is still what `expected` says; else report `FileSeen`."""
+    """Write the notebook, if the file is still what `expected` says; else report `FileSeen`.
+
+    Before the file is touched, the store must durably know that it is about to hold `heads`: after
+    a crash in between, the file's changes are else compared with the wrong version.
+    """
 
     attempt: int
+    heads: Heads
     content: Content
     trusted: frozenset[CellId]
     expected: Stamp | None

@@ -79,6 +79,12 @@ class Filing:
     def edited(self, now: int, *, output_only: bool = False) -> None:
         self.saving.edited(now, output_only=output_only)
 
+    def compare(self, file: Content, now: int) -> None:
+        """On reopening: the store may hold what did not reach the file any more."""
+        ahead = self._saved is None or self._saved.heads != self._notebook.heads
+        if ahead or merge.edits(file, self.content()):
+            self.saving.edited(now)
+
     def ask(self) -> None:
         self._gone = False
         self.saving.ask()
@@ -93,7 +99,7 @@ class Filing:
         attempt = self.saving.start()
         self._writing = (attempt, self._notebook.heads, content)
         trusted = frozenset(c.id for c in content.cells if self._running.runtime.trusted(c.id))
-        self._out.append(ev.SaveFile(attempt, content, trusted, self.stamp))
+        self._out.append(ev.SaveFile(attempt, self._notebook.heads, content, trusted, self.stamp))
 
     def saved(self, event: ev.Saved, now: int) -> Heads | None:
         """The file was written; the heads that it now holds."""
@@ -119,8 +125,9 @@ class Filing:
 
     def seen(self, event: ev.FileSeen, now: int) -> Heads | None:
         """The file is another than the one last saved; merge it. The heads that the file holds."""
-        if self._writing is not None:
-            self.saving.void(self._writing[0], now)
+        if event.attempt is not None:
+            self._writing = None
+            self.saving.void(event.attempt, now)
         if self.stamp is not None and event.stamp.hash == self.stamp.hash:
             return None
         self._gone = False
@@ -154,14 +161,14 @@ class Filing:
         edits = merge.edits(was, theirs)
         with own_errors("the file's changes cannot be merged"):
             fork = Notebook(document.fork_at(list(heads), actor=prefix_of(self._new_id())))
-            merge.apply(fork, edits)
+            outcomes = merge.apply(fork, edits)
             fork.commit(now_ms=now)
         if fork.heads != heads:
             touched = self._notebook.merge(fork.document)
             self._changes.append(changes_between(document, before))
             gone = [cell_id for cell_id in touched.cells if cell_id not in self._notebook]
             self._running.cells_gone(gone, now)
-        for edit in edits:
-            if isinstance(edit, merge.SetOutcome) and edit.cell_id in self._notebook:
-                self._running.import_outcome(edit.cell_id, edit.outcome, now)
+        for cell_id, outcome in outcomes.items():
+            if cell_id in self._notebook:
+                self._running.import_outcome(cell_id, outcome, now)
         return fork.heads

@@ -7,11 +7,11 @@ document, and loading changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from ..crdt import Document, heads_of, load
-from ..document import seeds
+from ..crdt import Document, holds, load
+from ..document import merge, seeds
 from ..document.content import FINISHED, Content
 from ..document.notebook import Notebook
 from ..document.runtime import KernelStatus, Runtime
@@ -66,26 +66,47 @@ def reopen(
     making: Making,
     notebook: Kept,
     runtime: Kept | None,
-    saved: tuple[tuple[str, ...], ev.Stamp] | None,
+    bases: Sequence[ev.SavedState],
     *,
     file: Content | None,
+    stamp: ev.Stamp | None,
     trusted: Iterable[CellId],
     now_ms: int,
 ) -> tuple[Room, list[ev.Effect]]:
-    """A room from its store. `file` gives the outputs if the runtime document was lost."""
+    """A room from its store.
+
+    `file` and `stamp` are what the file holds now (None: it is not there). `bases` are the versions
+    that it may have been written from: the one last saved, and the one that was being saved when
+    the server went. `file` also gives the outputs if the runtime document was lost.
+    """
     document = Notebook(load(notebook.data, actor=making.actor()))
     kept = _reopened_runtime(making, runtime, now_ms) if runtime is not None else None
     fresh = kept is None
     if kept is None:
         content = file if file is not None else document.content()
         kept = _runtime_of(making, content, trusted, now_ms)
-    state = None if saved is None else ev.SavedState(saved[0], saved[1], None)
-    if state is not None and not all(document.document.has(head) for head in state.heads):
-        # Without its base the file can only be compared with the document as it is.
-        state = ev.SavedState(heads_of(document.document), ev.Stamp("", ""), None)
-    room = _room(making, document, kept, notebook.epoch, state)
+    known = [base for base in bases if holds(document.document, base.heads)]
+    room = _room(making, document, kept, notebook.epoch, _base_of(document, known, file, stamp))
     effects = room.store_whole(only_runtime=True) if fresh else []
+    if file is not None and stamp is not None:
+        effects += room.found_file(file, stamp, now_ms)
     return room, effects
+
+
+def _base_of(
+    notebook: Notebook,
+    known: Sequence[ev.SavedState],
+    file: Content | None,
+    stamp: ev.Stamp | None,
+) -> ev.SavedState | None:
+    """The version that the file was made from: the one it is, or else the one it is most like."""
+    for base in known:
+        if stamp is not None and base.stamp.hash == stamp.hash:
+            return base
+    if file is None or len(known) < 2:
+        return known[0] if known else None
+    cells = replace(file, outcomes={})
+    return min(known, key=lambda base: len(merge.edits(notebook.content_at(base.heads), cells)))
 
 
 def _room(

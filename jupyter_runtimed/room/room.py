@@ -329,6 +329,14 @@ class Room:
         self._numbers += 1
         return [ev.Remember(self._numbers, saved.heads, saved.stamp)]
 
+    def found_file(self, file: Content, stamp: ev.Stamp, now_ms: int) -> list[ev.Effect]:
+        """What the file holds when the room is opened again."""
+        saved = self.filing.state
+        if saved is not None and saved.stamp.hash == stamp.hash:
+            self.filing.compare(file, now_ms)
+            return self.handle(ev.Tick(), now_ms)
+        return self.handle(ev.FileSeen(file, stamp), now_ms)
+
     def _durable(self, number: int) -> None:
         self._stored = max(self._stored, number)
         if self._store_trouble is not None:

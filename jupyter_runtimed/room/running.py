@@ -138,7 +138,7 @@ class Running:
             state=state,
             reason=event.reason,
         )
-        if state in LOST or (event.id and event.id != before.id and before.id):
+        if state in LOST or _another(before, event):
             reason = event.reason or LOST.get(state, "another kernel was chosen")
             # Only who asked for a kernel that is yet to come still waits for it.
             if not (self._asked_for_kernel and state in ABSENT):
@@ -188,3 +188,8 @@ class Running:
                     self._execution.writer.forget(step.run_id)
                 case _:
                     self._wake_at = step.at_ms
+
+
+def _another(before: KernelStatus, event: ev.KernelIs) -> bool:
+    """Did another kernel take the place of one that was there?"""
+    return before.state not in ABSENT and event.id not in ("", before.id)

@@ -1,0 +1,11 @@
+"""Options and fixtures of the whole suite."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("simulation")
+    group.addoption("--seeds", type=int, default=40, help="how many simulated stories to run")
+    group.addoption("--first-seed", type=int, default=0, help="the seed of the first of them")

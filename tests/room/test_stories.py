@@ -1,0 +1,280 @@
+"""Stories of a room, on the simulated network. Each replays from its seed."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_runtimed.document.content import Cell
+from jupyter_runtimed.ids import CellId
+from jupyter_runtimed.protocol.happened import RefusedChange
+from jupyter_runtimed.room.events import Settings
+
+from ..support.network import MAY_EDIT, MAY_READ, Network, notebook_bytes
+
+SEEDS = range(5)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_two_people_and_an_agent_edit_while_the_kernel_prints(seed: int) -> None:
+    net = Network("print one\nwait 300\nprint two\nwait 300\nprint three", "", seed=seed)
+    ana, ben = net.join("ana"), net.join("ben")
+    bot = net.join("bot", kind="agent")
+    ana.run("c0")
+    for i in range(10):
+        ana.type("c1", f"<a{i}>", at=0)
+        ben.type("c1", f"<b{i}>")
+        bot.type("c1", f"<c{i}>")
+        net.run_for(60)
+    net.run_until_quiet()
+    net.assert_converged()
+    net.assert_nothing_lost()
+    assert ben.outputs("c0") == "one\ntwo\nthree\n"
+    assert ana.source("c1") == ben.source("c1") == bot.source("c1")
+    assert all(f"<{who}{i}>" in ana.source("c1") for who in "abc" for i in range(10))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_was_typed_offline_arrives_when_the_line_is_back(seed: int) -> None:
+    net = Network("x = 1", seed=seed)
+    ana, ben = net.join("ana"), net.join("ben")
+    net.cut("ana")
+    ana.type("c0", "\n# offline")
+    ben.type("c0", "# online\n", at=0)
+    net.run_for(5_000)
+    assert ana.peer.unacked == 1
+    net.heal("ana")
+    net.run_until_quiet()
+    net.assert_converged()
+    assert ana.source("c0") == "# online\nx = 1\n# offline"
+    assert ana.peer.unacked == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_acknowledged_character_survives_a_crash(seed: int) -> None:
+    net = Network("", seed=seed)
+    ana, ben = net.join("ana"), net.join("ben")
+    for i in range(40):
+        (ana if i % 2 else ben).type("c0", f"<{i}>")
+        net.run_for(net.clock.random.randint(0, 15))
+    net.crash_server()
+    net.run_for(500)
+    net.start_server()
+    net.run_until_quiet()
+    net.assert_converged()
+    net.assert_nothing_lost()
+    # What was not acknowledged was not lost either: its author still had it.
+    assert all(f"<{i}>" in ana.source("c0") for i in range(40))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_output_printed_while_no_browser_is_open_is_there_when_one_opens(seed: int) -> None:
+    lines = "\n".join(f"print line {i}\nwait 1000" for i in range(20))
+    net = Network(lines, seed=seed, settings=Settings(idle_ms=1_000))
+    ana = net.join("ana")
+    ana.run("c0")
+    net.run_for(4_500)
+    net.leave("ana")
+    net.run_for(60_000)
+    assert net.server.room is None, "an idle room is dropped once its run is over"
+    ben = net.join("ben")
+    assert ben.outputs("c0") == "".join(f"line {i}\n" for i in range(20))
+    assert ben.run_state("c0") == "ok"
+
+
+def test_a_room_stays_while_its_kernel_runs_something() -> None:
+    net = Network("wait 50000\nprint done", settings=Settings(idle_ms=100))
+    net.join("ana").run("c0")
+    net.run_for(1_000)
+    net.leave("ana")
+    net.run_for(40_000)
+    assert net.server.room is not None
+    net.run_for(60_000)
+    assert net.server.room is None
+    assert b"done" in net.disk.file
+
+
+def test_opening_and_closing_a_notebook_writes_nothing() -> None:
+    net = Network("x = 1", "y = 2", settings=Settings(idle_ms=100))
+    before = net.disk.file
+    net.join("ana")
+    net.run_for(20_000)
+    net.leave("ana")
+    net.run_for(20_000)
+    assert net.disk.writes == 0
+    assert net.disk.file == before
+
+
+def test_steady_typing_is_on_disk_within_the_longest_wait() -> None:
+    net = Network("")
+    ana = net.join("ana")
+    for _ in range(100):
+        ana.type("c0", "x")
+        net.run_for(150)
+    assert 2 <= net.disk.writes <= 4
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_outside_edit_is_merged_with_what_is_being_typed(seed: int) -> None:
+    net = Network("first", "second", seed=seed)
+    ana = net.join("ana")
+    for i in range(30):
+        ana.type("c0", f"<{i}>")
+        if i == 15:
+            net.server.write_outside(notebook_bytes("first", "second, by another hand"))
+        net.run_for(50)
+    net.run_until_quiet()
+    net.assert_converged()
+    assert ana.source("c0") == "first" + "".join(f"<{i}>" for i in range(30))
+    assert ana.source("c1") == "second, by another hand"
+
+
+def test_a_change_of_the_file_while_the_server_was_down_is_merged_on_opening() -> None:
+    net = Network("first", "second")
+    ana = net.join("ana")
+    ana.type("c0", " typed")
+    net.run_until_quiet()
+    net.crash_server()
+    net.disk.file = net.disk.file.replace(b"second", b"second, edited")
+    net.start_server()
+    net.run_until_quiet()
+    net.assert_converged()
+    assert ana.source("c0") == "first typed"
+    assert ana.source("c1") == "second, edited"
+
+
+def test_a_viewer_sees_everything_and_changes_nothing() -> None:
+    net = Network("x = 1")
+    ana, eve = net.join("ana"), net.join("eve", MAY_READ)
+    eve.type("c0", "forged")
+    ana.type("c0", "\ny = 2")
+    net.run_until_quiet()
+    net.assert_converged()
+    assert ana.source("c0") == eve.source("c0") == "x = 1\ny = 2"
+    refused = [h for h in eve.happened if isinstance(h, RefusedChange)]
+    assert refused and refused[0].code == "read-only"
+
+
+def test_who_may_edit_but_not_run_is_told_so() -> None:
+    net = Network("print 1")
+    ed = net.join("ed", MAY_EDIT)
+    call = ed.run("c0")
+    net.run_for(1_000)
+    reply = ed.reply_to(call)
+    assert reply is not None and reply.error is not None
+    assert reply.error["code"] == "forbidden"
+    assert net.server.kernel is None
+
+
+def test_a_run_waits_for_the_keystrokes_before_it() -> None:
+    net = Network("print old")
+    ana = net.join("ana")
+    ana.edit(lambda nb: nb.set_source(CellId("c0"), "print new"))
+    ana.run("c0")
+    net.run_until_quiet()
+    assert ana.outputs("c0") == "new\n"
+
+
+def test_a_run_whose_edits_never_come_fails_with_a_reason() -> None:
+    net = Network("print 1")
+    ana = net.join("ana")
+    call = ana.peer.call("run", {"cells": ["c0"]}, heads=("0" * 64,))
+    ana.edited()
+    net.run_for(20_000)
+    reply = ana.reply_to(call)
+    assert reply is not None and reply.error is not None
+    assert reply.error["code"] == "heads-missing"
+    assert ana.outputs("c0") == ""
+
+
+def test_a_run_of_a_cell_that_is_gone_fails_with_a_reason() -> None:
+    net = Network("print 1", "print 2")
+    ana = net.join("ana")
+    ana.edit(lambda nb: nb.delete_cell(CellId("c0")))
+    call = ana.run("c0")
+    net.run_for(1_000)
+    reply = ana.reply_to(call)
+    assert reply is not None and reply.error is not None and reply.error["code"] == "not-found"
+
+
+def test_an_error_stops_what_is_queued_behind_it() -> None:
+    net = Network("print 1", "fail because", "print 3")
+    ana = net.join("ana")
+    ana.call("run_all")
+    net.run_until_quiet()
+    assert [ana.run_state(c) for c in ("c0", "c1", "c2")] == ["ok", "error", "cancelled"]
+    assert ana.outputs("c1") == "Failure: because"
+
+
+def test_a_kernel_that_dies_loses_its_run_and_says_so() -> None:
+    net = Network("print 1\ndie", "print 2")
+    ana = net.join("ana")
+    ana.call("run_all")
+    net.run_until_quiet()
+    assert [ana.run_state(c) for c in ("c0", "c1")] == ["lost", "cancelled"]
+    assert ana.outputs("c0") == "1\n"
+    ana.run("c1")
+    net.run_until_quiet()
+    assert ana.outputs("c1") == "2\n"
+
+
+def test_a_crash_in_the_middle_of_a_run_is_said_and_keeps_what_was_printed() -> None:
+    net = Network("print 1\nwait 9000\nprint 2")
+    ana = net.join("ana")
+    ana.run("c0")
+    net.run_for(5_000)
+    net.crash_server()
+    net.start_server()
+    net.run_until_quiet()
+    assert ana.run_state("c0") == "lost"
+    assert ana.outputs("c0") == "1\n"
+
+
+def test_a_question_is_answered_once_by_whoever_is_first() -> None:
+    net = Network("ask name?\nprint bye")
+    ana, ben = net.join("ana"), net.join("ben")
+    ana.run("c0")
+    net.run_for(500)
+    assert ben.peer.runtime is not None
+    run = ben.peer.runtime.run_of(CellId("c0"))
+    assert run is not None and run.prompt is not None and run.prompt.text == "name?"
+    first = ben.call("answer", prompt=run.prompt.id, text="Ben")
+    net.run_for(100)
+    second = ana.call("answer", prompt=run.prompt.id, text="Ana")
+    net.run_until_quiet()
+    one, two = ben.reply_to(first), ana.reply_to(second)
+    assert one is not None and one.error is None
+    assert two is not None and two.error is not None
+    assert "you said Ben" in ana.outputs("c0")
+
+
+def test_a_save_is_answered_when_the_file_is_written() -> None:
+    net = Network("x = 1", settings=Settings(autosave=False))
+    ana = net.join("ana")
+    ana.type("c0", "\ny = 2")
+    net.run_for(60_000)
+    assert net.disk.writes == 0, "autosave off means off"
+    call = ana.call("save")
+    net.run_until(lambda: ana.reply_to(call) is not None)
+    assert net.disk.writes == 1
+    assert b"y = 2" in net.disk.file
+
+
+def test_cells_that_are_added_moved_and_deleted_at_once_end_the_same_everywhere() -> None:
+    net = Network("a", "b", "c", "d")
+    ana, ben = net.join("ana"), net.join("ben")
+    net.cut("ana")
+    net.cut("ben")
+    ana.edit(lambda nb: nb.move_cell(CellId("c0"), after=CellId("c3")))
+    ben.edit(lambda nb: nb.move_cell(CellId("c0"), after=CellId("c1")))
+    ana.edit(lambda nb: nb.delete_cell(CellId("c2")))
+    ben.edit(lambda nb: nb.delete_cell(CellId("c2")))
+    ana.edit(lambda nb: nb.add_cell(Cell(CellId("n1"), "code", "ana"), after=CellId("c1")))
+    ben.edit(lambda nb: nb.add_cell(Cell(CellId("n2"), "code", "ben"), after=CellId("c1")))
+    ben.type("c0", " edited while it moved")
+    net.heal("ana")
+    net.heal("ben")
+    net.run_until_quiet()
+    net.assert_converged()
+    order = [str(cell_id) for cell_id in ana.notebook.order]
+    assert sorted(order) == ["c0", "c1", "c3", "n1", "n2"]
+    assert ana.source("c0") == "a edited while it moved"

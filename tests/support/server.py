@@ -1,0 +1,279 @@
+"""A simulated server: the real room, with a disk, a store and a kernel that can fail under it.
+
+It carries out effects as the host does, in simulated time. What a crash leaves is what was durable:
+committed writes of the store, blobs, and the file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jupyter_runtimed.document import ipynb
+from jupyter_runtimed.document.authority import Rights
+from jupyter_runtimed.ids import RoomId, SessionId, Sha256
+from jupyter_runtimed.protocol import frames
+from jupyter_runtimed.room import events as ev
+from jupyter_runtimed.room import opening
+from jupyter_runtimed.room.room import Room
+
+from .clock import Clock
+from .kernel import SimKernel
+
+SECRET = b"a secret of the simulation"
+COMMIT_MS = 3
+WRITE_MS = 8
+
+
+@dataclass
+class Disk:
+    """What survives a crash."""
+
+    file: bytes
+    documents: dict[str, tuple[str, list[bytes]]] = field(default_factory=dict)
+    saved: ev.SavedState | None = None
+    intended: ev.SavedState | None = None
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    writes: int = 0
+
+    def stamp(self) -> ev.Stamp:
+        return ev.Stamp(hashlib.sha256(self.file).hexdigest(), "now")
+
+
+class SimServer:
+    def __init__(
+        self, clock: Clock, disk: Disk, settings: ev.Settings, new_id: Callable[[], str]
+    ) -> None:
+        self.clock = clock
+        self.disk = disk
+        self.settings = settings
+        self.up = True
+        self.opened = 0
+        self.room: Room | None = None
+        self.kernel: SimKernel | None = None
+        self.outlets: dict[SessionId, Callable[[bytes], None]] = {}
+        self.hangups: dict[SessionId, Callable[[], None]] = {}
+        self.answers: dict[int, ev.Answered] = {}
+        self._new_id = new_id
+        self._pending: list[Callable[[], None]] = []
+        self._life = 0
+        self._sessions = 0
+        self._kernels = 0
+        self._committing = False
+
+    # ------------------------------------------------------------ connections
+
+    def connect(
+        self, name: str, rights: Rights, outlet: Callable[[bytes], None], hangup: Callable[[], None]
+    ) -> SessionId:
+        self.open_room()
+        self._sessions += 1
+        session = SessionId(f"s{self._life}-{self._sessions}")
+        self.outlets[session] = outlet
+        self.hangups[session] = hangup
+        self.post(ev.Joined(session, ev.User(name, name), rights))
+        return session
+
+    def receive(self, session: SessionId, data: bytes, rights: Rights) -> None:
+        if session in self.outlets:
+            self.post(ev.Received(session, frames.decode(data), rights))
+
+    def disconnect(self, session: SessionId) -> None:
+        if self.outlets.pop(session, None) is not None:
+            self.hangups.pop(session)
+            self.post(ev.Left(session))
+
+    # ------------------------------------------------------------ life
+
+    def crash(self) -> None:
+        """`kill -9`: everything that is not on the disk is gone, the kernel with it."""
+        self._life += 1
+        self.up = False
+        self.room = None
+        self._pending.clear()
+        self._committing = False
+        self.outlets.clear()
+        if self.kernel is not None:
+            self.kernel.kill()
+            self.kernel = None
+        hangups, self.hangups = self.hangups, {}
+        for hangup in hangups.values():
+            hangup()
+
+    def start(self) -> None:
+        self.up = True
+
+    def open_room(self) -> Room:
+        if self.room is not None:
+            return self.room
+        self.opened += 1
+        making = opening.Making(
+            RoomId("room"), "a.ipynb", self.settings, SECRET, self._new_id, "simulated"
+        )
+        found = ipynb.read(self.disk.file, new_id=self._new_id, put_blob=self._put_blob)
+        now, kept = self.clock.now, self.disk.documents
+        if "notebook" in kept:
+            both = {
+                name: opening.Kept(epoch, b"".join(chunks))  # type: ignore[arg-type]
+                for name, (epoch, chunks) in kept.items()
+            }
+            self.room, effects = opening.reopen(
+                making,
+                both["notebook"],
+                both.get("runtime"),
+                [base for base in (self.disk.saved, self.disk.intended) if base is not None],
+                file=found.content,
+                stamp=self.disk.stamp(),
+                trusted=(),
+                now_ms=now,
+            )
+            self._carry_out(effects)
+        else:
+            self.room, effects = opening.create(
+                making, found.content, self.disk.stamp(), trusted=(), now_ms=now
+            )
+            self._carry_out(effects)
+        return self.room
+
+    def write_outside(self, data: bytes) -> None:
+        """Somebody else writes the file: git, an editor, an agent."""
+        self.disk.file = data
+        life = self._life
+
+        def seen() -> None:
+            if life == self._life:
+                self.post(self._seen())
+
+        self.clock.after(20, seen)
+
+    # ------------------------------------------------------------ the host's part
+
+    def post(self, event: ev.Event) -> None:
+        if self.room is not None:
+            self._carry_out(self.room.handle(event, self.clock.now))
+
+    def _post_later(self, delay_ms: int, event: Callable[[], ev.Event | None]) -> None:
+        life = self._life
+
+        def arrive() -> None:
+            if life == self._life and (happened := event()) is not None:
+                self.post(happened)
+
+        self.clock.after(delay_ms, arrive)
+
+    def _carry_out(self, effects: list[ev.Effect]) -> None:
+        for effect in effects:
+            self._do(effect)
+
+    def _do(self, effect: ev.Effect) -> None:
+        match effect:
+            case ev.Send():
+                for session in effect.sessions:
+                    if session in self.outlets:
+                        self.outlets[session](effect.data)
+            case ev.Append() | ev.Replace() | ev.Remember():
+                self._store(effect)
+            case ev.PutBlob():
+                self._put_blob(effect.data)
+            case ev.SaveFile():
+                self._post_later(WRITE_MS, lambda: self._intend(effect))
+            case ev.WakeAt():
+                room = self.room
+                delay = effect.at_ms - self.clock.now
+                self._post_later(delay, lambda: ev.Tick() if self.room is room else None)
+            case ev.CloseRoom():
+                self.room = None
+            case ev.Disconnect():
+                self.outlets.pop(effect.session, None)
+                hangup = self.hangups.pop(effect.session, None)
+                if hangup is not None:
+                    hangup()
+            case ev.Answered():
+                self.answers[effect.ticket] = effect
+            case _:
+                self._kernel_do(effect)
+
+    def _kernel_do(self, effect: ev.Effect) -> None:
+        match effect:
+            case ev.StartKernel():
+                self._kernels += 1
+                self.kernel = SimKernel(self.clock, self.post, self._kernels)
+                self.kernel.start()
+            case ev.Execute() if self.kernel is not None:
+                self.kernel.execute(effect)
+            case ev.Reply() if self.kernel is not None:
+                self.kernel.answer(effect.text)
+            case ev.Restart() if self.kernel is not None:
+                self.kernel.restart()
+                self._post_later(25, lambda: ev.Done(effect.ticket))
+            case ev.Interrupt():
+                self._post_later(5, lambda: ev.Done(effect.ticket))
+            case ev.Shutdown():
+                if self.kernel is not None:
+                    self.kernel.kill()
+                    self.kernel = None
+                self._post_later(5, lambda: ev.KernelIs("none"))
+                self._post_later(6, lambda: ev.Done(effect.ticket))
+
+    def _put_blob(self, data: bytes) -> Sha256:
+        sha256 = Sha256(hashlib.sha256(data).hexdigest())
+        self.disk.blobs[sha256] = data
+        return sha256
+
+    def _store(self, effect: ev.Append | ev.Replace | ev.Remember) -> None:
+        """Group commit: what was asked for until the commit comes is durable together."""
+        self._pending.append(lambda: self._commit_one(effect))
+        if self._committing:
+            return
+        self._committing = True
+        life = self._life
+
+        def commit() -> None:
+            if life != self._life:
+                return
+            self._committing = False
+            pending, self._pending = self._pending, []
+            for write in pending:
+                write()
+            self.post(ev.Stored(self._durable))
+
+        self.clock.after(self.clock.random.randint(0, COMMIT_MS), commit)
+
+    def _commit_one(self, effect: ev.Append | ev.Replace | ev.Remember) -> None:
+        self._durable = effect.number
+        match effect:
+            case ev.Append():
+                epoch, chunks = self.disk.documents[effect.doc]
+                assert epoch == effect.epoch
+                chunks.append(effect.data)
+            case ev.Replace():
+                self.disk.documents[effect.doc] = (effect.epoch, [effect.data])
+            case ev.Remember():
+                self.disk.saved = ev.SavedState(effect.heads, effect.stamp)
+                self.disk.intended = None
+
+    def _intend(self, effect: ev.SaveFile) -> ev.Event | None:
+        """Render, and make it known what the file is about to hold; the file is replaced later."""
+        stamp = self.disk.stamp()
+        if effect.expected is not None and effect.expected.hash != stamp.hash:
+            return self._seen(effect.attempt)
+        data = ipynb.write(
+            effect.content, get_blob=lambda sha: self.disk.blobs[sha], like=self.disk.file
+        )
+        made = ev.Stamp(hashlib.sha256(data).hexdigest(), "now")
+        self.disk.intended = ev.SavedState(effect.heads, made)
+        self._post_later(WRITE_MS, lambda: self._write_file(effect, stamp, data))
+        return None
+
+    def _write_file(self, effect: ev.SaveFile, expected: ev.Stamp, data: bytes) -> ev.Event:
+        if self.disk.stamp() != expected:
+            return self._seen(effect.attempt)
+        if data != self.disk.file:
+            self.disk.file = data
+            self.disk.writes += 1
+        return ev.Saved(effect.attempt, self.disk.stamp())
+
+    def _seen(self, attempt: int | None = None) -> ev.Event:
+        found = ipynb.read(self.disk.file, new_id=self._new_id, put_blob=self._put_blob)
+        return ev.FileSeen(found.content, self.disk.stamp(), attempt)
