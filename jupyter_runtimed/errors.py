@@ -93,3 +93,21 @@ class RoomElsewhere(StorageError):
 
 class Closing(RuntimedError):
     code = "closing"
+
+
+class ClientError(RuntimedError):
+    """A client of a server cannot go on."""
+
+    code = "client"
+
+
+class Unreachable(ClientError):
+    """There is no server there, or it is not a Jupyter server with this extension."""
+
+    code = "unreachable"
+
+
+class NotDurable(ClientError):
+    """Edits were made that are not known to be safe on the server."""
+
+    code = "not-durable"
