@@ -80,7 +80,7 @@ class KernelSocket(Printer):
         empty: dict[str, dict[str, str]] = {"parent_header": {}, "metadata": {}}
         await self._connection.send(json.dumps(message | empty | {"buffers": []}))
 
-    def text(self, cell: int) -> str:
+    async def text(self, cell: int) -> str:
         return "".join(self._parts[cell])
 
     def finished(self) -> bool:

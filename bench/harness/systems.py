@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 from harness.process import Server
 
 
 def nothing() -> None:
     """The callback of a client that nobody watches."""
+
+
+def plain_text(outputs: Iterable[dict[str, Any]]) -> str:
+    """What nbformat outputs say: standard output, and the plain text of displays."""
+    parts = []
+    for output in outputs:
+        if output.get("name") == "stdout":
+            parts.append("".join(output["text"]))
+        elif "data" in output:
+            parts.append("".join(output["data"].get("text/plain", "")))
+    return "".join(parts)
 
 
 class Client(ABC):
@@ -48,8 +59,8 @@ class Printer(ABC):
         """Ask for the run; return when it was asked for."""
 
     @abstractmethod
-    def text(self, cell: int) -> str:
-        """Everything that the cell has shown so far, as the second window holds it."""
+    async def text(self, cell: int) -> str:
+        """Everything that the cell has shown so far, as the second window holds or fetches it."""
 
     @abstractmethod
     def finished(self) -> bool:

@@ -18,6 +18,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text()
+AGENTS = (REPOSITORY / "docs/howto/agents.md").read_text()
 TOKEN = "a-token-for-the-readme"
 
 
@@ -60,14 +61,12 @@ def server(tmp_path: Path) -> Iterator[Running]:
         process.communicate(timeout=30)
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.kernel
-def test_the_agent_of_the_readme_adds_a_cell_and_gets_its_answer(server: Running) -> None:
-    (code,) = blocks("python")
-    assert len(code.strip().splitlines()) <= 14, "it is called a twelve-line example"
+def executed(code: str, server: Running) -> list[str]:
+    """Run a program of the docs as it is written, but for the address; the lines it prints."""
     for written, here in (("http://localhost:8888", server.url), ('"..."', f'"{TOKEN}"')):
         assert written in code
         code = code.replace(written, here)
@@ -78,15 +77,37 @@ def test_the_agent_of_the_readme_adds_a_cell_and_gets_its_answer(server: Running
         timeout=90,
         check=False,
     )
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("ok"), run.stdout
-    assert "42" in run.stdout
-    assert run.stderr == ""
+    assert (run.returncode, run.stderr) == (0, "")
+    return run.stdout.splitlines()
+
+
+@pytest.mark.kernel
+def test_the_agent_of_the_readme_adds_a_cell_and_gets_its_answer(server: Running) -> None:
+    (code,) = blocks(README, "python")
+    assert len(code.strip().splitlines()) <= 12
+    assert executed(code, server) == ["ok 42", "", "6 * 7  # the answer"]
+
+
+@pytest.mark.kernel
+def test_the_programs_of_the_guide_for_agents_do_what_it_says(server: Running) -> None:
+    opening, editing, running, watching = blocks(AGENTS, "python")
+    count = len(nbformat.read(server.folder / "tour.ipynb", 4).cells)
+    first, title, waves = executed(opening, server)
+    assert first == f"cells: {count} role: runner"
+    assert (title, waves) == ("title markdown # A short tour", "waves markdown ## A damped wave")
+    assert executed(editing, server) == ["A remark by a program | x = 2"]
+    written = nbformat.read(server.folder / "tour.ipynb", 4).cells
+    assert (len(written), written[-1].source) == (count + 1, "x = 2")
+    assert written[-1].metadata == {"tags": ["by-program"]}
+    assert executed(running, server)[1:] == ["hello", "ZeroDivisionError"]
+    assert executed(watching, server) == ["stdout", "True"]
 
 
 def test_the_console_commands_of_the_readme_exist() -> None:
     commands = [
-        line.split("#")[0].split() for block in blocks("console") for line in block.splitlines()
+        line.split("#")[0].split()
+        for block in blocks(README, "console")
+        for line in block.splitlines()
     ]
     targets = {words[1] for words in commands if words[:1] == ["make"]}
     makefile = (REPOSITORY / "Makefile").read_text()

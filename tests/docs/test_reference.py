@@ -34,5 +34,16 @@ def test_every_setting_says_what_it_does() -> None:
 
 def test_every_frame_kind_is_described() -> None:
     text = reference.pages()["frames.md"]
-    kinds = ["hello", "welcome", "sync", "change", "ack", "refuse", "call", "reply", "event", "presence"]
+    kinds = [
+        "hello",
+        "welcome",
+        "sync",
+        "change",
+        "ack",
+        "refuse",
+        "call",
+        "reply",
+        "event",
+        "presence",
+    ]
     assert all(f"## {kind}\n" in text for kind in kinds)
