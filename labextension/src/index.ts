@@ -1,6 +1,25 @@
-/** The plugins of the extension, in the order in which they are tried. */
+/**
+ * The plugins of the extension.
+ *
+ * What needs WebAssembly is imported by the plugins when they are activated, so that the binding of
+ * editors is there whatever becomes of the rest.
+ */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-const plugins: JupyterFrontEndPlugin<unknown>[] = [];
+import { binding } from './plugins/binding';
+import { content } from './plugins/content';
+import { executor } from './plugins/executor';
+import { guard } from './plugins/guard';
+import { notices } from './plugins/notices';
+import { status } from './plugins/status';
+
+const plugins: JupyterFrontEndPlugin<unknown>[] = [
+  binding,
+  guard,
+  content,
+  executor,
+  status,
+  notices
+];
 
 export default plugins;

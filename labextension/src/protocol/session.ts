@@ -71,9 +71,13 @@ export class Session {
   /** Documents that are asked for anew, whatever is held here. */
   private readonly anew = new Set<DocName>();
   private why = OTHER_HISTORY;
+  /** A notebook that waits for the first outputs, so that its cells are made with them. */
+  private early: Frames.Sync | null = null;
   private presence: PresenceState | null = null;
   private server: string | null = null;
   private restarted = false;
+  /** The server has forgotten the room since this session was last live. */
+  private reopened = false;
   private saved = true;
   private saveError: string | null = null;
   private storageError: string | null = null;
@@ -167,6 +171,7 @@ export class Session {
 
   private hello(): Effect[] {
     this.awaiting = new Set(DOCS);
+    this.early = null;
     const docs: Frames.Held = {};
     for (const doc of DOCS) {
       const epoch = this.replica.epoch(doc);
@@ -184,7 +189,8 @@ export class Session {
     if (frame.protocol !== PROTOCOL) {
       return this.close('protocol');
     }
-    this.restarted = this.server !== null && this.server !== frame.server;
+    this.restarted = this.reopened || (this.server !== null && this.server !== frame.server);
+    this.reopened = false;
     this.server = frame.server;
     this.room = frame.room;
     this.path = frame.path;
@@ -203,6 +209,17 @@ export class Session {
   }
 
   private sync(frame: Frames.Sync): Effect[] {
+    if (frame.doc === 'notebook' && this.replica.epoch('runtime') === null) {
+      this.early = frame;
+      return [];
+    }
+    const { early } = this;
+    this.early = null;
+    const effects = this.take(frame);
+    return early === null ? effects : [...effects, ...this.take(early)];
+  }
+
+  private take(frame: Frames.Sync): Effect[] {
     const effects = frame.doc === 'notebook' ? this.syncNotebook(frame) : this.syncRuntime(frame);
     if (this.awaiting.size === 0 && this.phase !== 'live') {
       this.phase = 'live';
@@ -409,6 +426,7 @@ export class Session {
     }
     this.phase = 'connecting';
     this.awaiting = new Set(DOCS);
+    this.reopened ||= this.greeted && code === NO_SUCH_ROOM;
     const failed = this.calls.lose().map(id => fail(id, lost()));
     const how = code === NO_SUCH_ROOM ? 'reopen' : code === TOO_SLOW ? 'now' : 'backoff';
     return [...failed, { type: 'alone' }, { type: 'reconnect', how }];

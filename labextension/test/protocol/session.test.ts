@@ -340,6 +340,17 @@ describe('parting', () => {
     room.server = 'two';
     ana.join();
     expect(ana.session.status.restarted).toBe(true);
+    ana.cut();
+    ana.join();
+    expect(ana.session.status.restarted).toBe(false);
+  });
+
+  it('a server that has forgotten the room was started anew', () => {
+    const ana = new Client(room, 'ana').join();
+    ana.cut();
+    ana.cut(4404);
+    ana.join();
+    expect(ana.session.status.restarted).toBe(true);
   });
 });
 

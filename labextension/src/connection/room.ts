@@ -1,0 +1,429 @@
+/**
+ * One open notebook's connection: the session's shell. It carries out what the
+ * session asks for, and hands out what comes of it as promises and signals.
+ */
+import { ServerConnection } from '@jupyterlab/services';
+import { PromiseDelegate } from '@lumino/coreutils';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+
+import type { Rebased, Replica } from '../document/replica';
+import { BadFrame, decode } from '../protocol/decode';
+import type { Effect, Fault, Memory, SessionEvent, Status } from '../protocol/effects';
+import type { CallError, Heads, PresenceState, User } from '../protocol/frames';
+import { encode } from '../protocol/frames';
+import { Session } from '../protocol/session';
+import type { Api } from './api';
+import { ApiError } from './api';
+import { Keeper } from './keeper';
+import { Link } from './link';
+import type { Kept, RoomStore } from './store';
+
+/** A call that was not done; `code` is one of the protocol's, or `offline`, or `connection-lost`. */
+export class CallFailed extends Error {
+  override readonly name = 'CallFailed';
+  readonly code: string;
+
+  constructor(error: CallError) {
+    super(error.message);
+    this.code = error.code;
+  }
+}
+
+export interface RoomConnectionOptions {
+  path: string;
+  api: Api;
+  replica: Replica;
+  client: string;
+  /** Resolves when the replica can be filled. */
+  started: Promise<void>;
+  /** Null where the browser keeps nothing. */
+  store: Promise<RoomStore | null>;
+}
+
+export interface RoomNotice {
+  name: string;
+  body: Record<string, unknown>;
+}
+
+/** Local work that met something else on the server. */
+export type RoomConflict =
+  | { kind: 'rebased'; rebased: Rebased; code: string; reason: string }
+  | { kind: 'set-aside'; code: string; reason: string };
+
+export interface CallOptions {
+  /** Notebook heads that the call needs; those of now when left out. */
+  heads?: Heads;
+  /** Whether doing it twice is doing it once. */
+  repeat?: boolean;
+}
+
+const NO_MEMORY: Memory = { shared: [], tickets: [] };
+
+export class RoomConnection implements IDisposable {
+  /** What the other sessions show of themselves, by session. */
+  readonly peers = new Map<string, PresenceState>();
+
+  private readonly link: Link;
+  private readonly replica: Replica;
+  private session: Session;
+  private keeper: Keeper | null = null;
+  private room: string | null = null;
+  private knownPath: string;
+  private mustOpen = true;
+  private restored = false;
+  private calls = new Map<number, PromiseDelegate<unknown>>();
+  private nextCall = 1;
+  private disposed = false;
+  private readonly readyPromise = new PromiseDelegate<undefined>();
+  private readonly status_ = new Signal<this, Status>(this);
+  private readonly noticed_ = new Signal<this, RoomNotice>(this);
+  private readonly conflicted_ = new Signal<this, RoomConflict>(this);
+  private readonly presence_ = new Signal<this, undefined>(this);
+
+  constructor(private readonly options: RoomConnectionOptions) {
+    this.replica = options.replica;
+    this.knownPath = options.path;
+    this.session = this.newSession(NO_MEMORY);
+    this.readyPromise.promise.catch(() => undefined);
+    this.replica.localChanged.connect(this.onLocalChange);
+    this.link = new Link({
+      target: () => this.target(),
+      WebSocket: options.api.settings.WebSocket,
+      opened: () => {
+        this.handle({ type: 'opened' });
+      },
+      received: data => {
+        this.receive(data);
+      },
+      lost: (code, reason, wasOpen) => {
+        this.mustOpen ||= !wasOpen;
+        this.handle({ type: 'lost', code, reason });
+      },
+      failed: error => {
+        this.failed(error);
+      }
+    });
+    this.link.connect();
+  }
+
+  /** The notebook is here. Rejects when it cannot be opened. */
+  get ready(): Promise<void> {
+    return this.readyPromise.promise;
+  }
+
+  get status(): Status {
+    return this.session.status;
+  }
+
+  get path(): string {
+    return this.session.path === '' ? this.knownPath : this.session.path;
+  }
+
+  get user(): User | null {
+    return this.session.user;
+  }
+
+  get statusChanged(): ISignal<this, Status> {
+    return this.status_;
+  }
+
+  /** Events of the room: saved, moved, deleted and the like. */
+  get noticed(): ISignal<this, RoomNotice> {
+    return this.noticed_;
+  }
+
+  get conflicted(): ISignal<this, RoomConflict> {
+    return this.conflicted_;
+  }
+
+  get presenceChanged(): ISignal<this, undefined> {
+    return this.presence_;
+  }
+
+  get isDisposed(): boolean {
+    return this.disposed;
+  }
+
+  dispose(): void {
+    if (this.disposed) {
+      return;
+    }
+    this.disposed = true;
+    this.replica.localChanged.disconnect(this.onLocalChange);
+    this.link.dispose();
+    this.handle({ type: 'close', fault: 'closed' });
+    this.readyPromise.reject(new Error('The notebook was closed'));
+    Signal.clearData(this);
+  }
+
+  async call(
+    name: string,
+    args: Record<string, unknown>,
+    { heads = this.replica.heads('notebook'), repeat = false }: CallOptions = {}
+  ): Promise<unknown> {
+    const id = this.nextCall++;
+    const answer = new PromiseDelegate<unknown>();
+    this.calls.set(id, answer);
+    this.handle({ type: 'call', request: { id, name, args, heads, repeat } });
+    return await answer.promise;
+  }
+
+  setPresence(state: PresenceState | null): void {
+    this.handle({ type: 'presence', state });
+  }
+
+  /** Tries again at once, after the session was closed for a reason that may have passed. */
+  reopen(): void {
+    if (this.session.phase === 'closed' && !this.disposed) {
+      this.session = this.newSession(this.session.memory);
+      this.mustOpen = true;
+      this.link.connect();
+      this.status_.emit(this.status);
+    }
+  }
+
+  // ------------------------------------------------------------ finding the room
+
+  private async target(): Promise<string> {
+    const { api } = this.options;
+    if (this.room === null || this.mustOpen) {
+      const [{ room, path }] = await Promise.all([api.openRoom(this.path), this.options.started]);
+      this.mustOpen = false;
+      this.knownPath = path;
+      await this.enter(room);
+      return api.socketUrl(room);
+    }
+    return api.socketUrl(this.room);
+  }
+
+  /** Takes up what this browser keeps of the room, if it is not the one that is open. */
+  private async enter(room: string | null): Promise<void> {
+    if (room === null || this.room === room) {
+      return;
+    }
+    this.room = room;
+    const store = await this.options.store;
+    if (store === null || this.disposed) {
+      return;
+    }
+    const kept = store.room(room);
+    const found = await kept.load().catch(() => null);
+    if (this.isDisposed) {
+      return;
+    }
+    const isFirst = this.replica.epoch('notebook') === null;
+    this.restored = found !== null && isFirst && this.restore(found);
+    this.keeper = new Keeper(kept, this.keepable(), this.restored);
+  }
+
+  private restore({ epoch, snapshot, changes, memory }: Kept): boolean {
+    try {
+      this.replica.load('notebook', epoch, snapshot);
+      changes.forEach(change => {
+        this.replica.apply('notebook', change);
+      });
+      this.session = this.newSession(memory);
+      return true;
+    } catch (error) {
+      console.warn('What this browser kept of the notebook cannot be read:', error);
+      return false;
+    }
+  }
+
+  private keepable(): ConstructorParameters<typeof Keeper>[1] {
+    const { replica } = this;
+    const session = (): Session => this.session;
+    const path = (): string => this.path;
+    return {
+      get path() {
+        return path();
+      },
+      get epoch() {
+        return replica.epoch('notebook');
+      },
+      get memory() {
+        return session().memory;
+      },
+      save: () => replica.save('notebook')
+    };
+  }
+
+  private failed(error: unknown): void {
+    const fault = faultOf(error);
+    if (fault !== null) {
+      this.handle({ type: 'close', fault });
+      this.readyPromise.reject(error);
+      return;
+    }
+    if (
+      error instanceof ApiError &&
+      this.replica.epoch('notebook') === null &&
+      error.status < 500
+    ) {
+      this.readyPromise.reject(error);
+    }
+    void this.openKept();
+    this.link.retry();
+  }
+
+  /** The server cannot be reached: a notebook that was open here before can still be edited. */
+  private async openKept(): Promise<void> {
+    const [store] = await Promise.all([this.options.store, this.options.started]);
+    if (this.room === null && store !== null) {
+      const room = await store.roomAt(this.knownPath).catch(() => null);
+      await this.enter(room ?? this.room);
+      this.mustOpen = true;
+    }
+    if (this.restored) {
+      this.readyPromise.resolve(undefined);
+      this.status_.emit(this.status);
+    }
+  }
+
+  // ------------------------------------------------------------ the session
+
+  private newSession(memory: Memory): Session {
+    return new Session({
+      replica: this.options.replica,
+      client: this.options.client,
+      fork: () => crypto.getRandomValues(new Uint8Array(4)),
+      memory
+    });
+  }
+
+  private readonly onLocalChange = (_: Replica, data: Uint8Array): void => {
+    this.handle({ type: 'local', data });
+  };
+
+  private receive(data: Uint8Array): void {
+    try {
+      this.handle({ type: 'frame', frame: decode(data) });
+    } catch (error) {
+      if (!(error instanceof BadFrame)) {
+        throw error;
+      }
+      this.link.hangup(4400, error.message.slice(0, 100));
+    }
+  }
+
+  private handle(event: SessionEvent): void {
+    const before = JSON.stringify(this.session.status);
+    this.session.handle(event).forEach(effect => {
+      this.do(effect);
+    });
+    if (JSON.stringify(this.session.status) !== before && !this.disposed) {
+      this.status_.emit(this.session.status);
+    }
+  }
+
+  private do(effect: Effect): void {
+    switch (effect.type) {
+      case 'send':
+        this.link.send(encode(effect.frame));
+        break;
+      case 'settle':
+        this.take(effect.id)?.resolve(effect.result);
+        break;
+      case 'fail':
+        this.take(effect.id)?.reject(new CallFailed(effect.error));
+        break;
+      case 'synced':
+        this.link.settle();
+        this.readyPromise.resolve(undefined);
+        break;
+      case 'hangup':
+        this.link.hangup(effect.code, effect.reason);
+        break;
+      case 'reconnect':
+        this.reconnect(effect.how);
+        break;
+      case 'closed':
+        this.readyPromise.reject(new Error(`The notebook cannot be opened: ${effect.fault}`));
+        break;
+      case 'keep':
+        this.keeper?.keep(effect.change);
+        break;
+      case 'keepAll':
+        this.keeper?.keepAll();
+        break;
+      case 'keepMemory':
+        this.keeper?.keepMemory();
+        break;
+      case 'rebased':
+        this.conflicted_.emit({ ...effect, kind: 'rebased' });
+        break;
+      case 'setAside':
+        this.setAside(effect.data, effect.code, effect.reason);
+        break;
+      case 'event':
+        this.noticed_.emit({ name: effect.name, body: effect.body });
+        break;
+      case 'presence':
+        this.meet(effect.session, effect.state);
+        break;
+      case 'alone':
+        this.meet(null, null);
+        break;
+    }
+  }
+
+  private take(id: number): PromiseDelegate<unknown> | undefined {
+    const answer = this.calls.get(id);
+    this.calls.delete(id);
+    return answer;
+  }
+
+  private reconnect(how: 'now' | 'backoff' | 'reopen'): void {
+    if (this.restored) {
+      this.readyPromise.resolve(undefined);
+    }
+    this.mustOpen ||= how === 'reopen';
+    if (how === 'now') {
+      this.link.connect();
+    } else {
+      // Also to reopen: the first wait is short, and a room that cannot be kept open makes no loop.
+      this.link.retry();
+    }
+  }
+
+  private meet(session: string | null, state: PresenceState | null): void {
+    if (session === null) {
+      this.peers.clear();
+    } else if (state === null) {
+      this.peers.delete(session);
+    } else {
+      this.peers.set(session, state);
+    }
+    this.presence_.emit(undefined);
+  }
+
+  private setAside(data: Uint8Array, code: string, reason: string): void {
+    const { path } = this;
+    const room = this.room ?? '';
+    void this.options.store
+      .then(store => store?.setAside({ room, path, data, reason, at: Date.now() }))
+      .catch((error: unknown) => {
+        console.warn('Refused edits could not be put aside:', error);
+      });
+    this.conflicted_.emit({ kind: 'set-aside', code, reason });
+  }
+}
+
+/** What the answer to opening a room means for good; null if another try may help. */
+function faultOf(error: unknown): Fault | null {
+  if (error instanceof ServerConnection.NetworkError || !(error instanceof ApiError)) {
+    return null;
+  }
+  switch (error.status) {
+    case 401:
+      return 'unauthenticated';
+    case 403:
+      return 'forbidden';
+    case 404:
+      return 'deleted';
+    default:
+      return null;
+  }
+}

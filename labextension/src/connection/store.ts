@@ -1,0 +1,208 @@
+/**
+ * What a browser keeps of its rooms, so that a reload without a server forgets
+ * nothing: the notebook's bytes, its epoch, what the server is known to hold,
+ * and tickets. Outputs are not kept: the server has them.
+ *
+ * Changes are appended as they come; a snapshot replaces them now and then.
+ * Several tabs may have the same room open: a snapshot removes only those
+ * changes that its writer knew, and a row of another epoch counts for nothing.
+ */
+import type { Memory } from '../protocol/effects';
+import type { Bytes, Heads, Ticket } from '../protocol/frames';
+import { hex } from '../protocol/chunks';
+
+const VERSION = 1;
+const KEPT_MS = 30 * 24 * 3600 * 1000;
+
+export interface Kept {
+  epoch: string;
+  snapshot: Bytes;
+  changes: Bytes[];
+  memory: Memory;
+}
+
+interface RoomRow {
+  room: string;
+  path: string;
+  epoch: string;
+  snapshot: Bytes;
+  shared: Heads;
+  /** Milliseconds since the epoch. */
+  used: number;
+}
+
+interface ChangeRow {
+  room: string;
+  epoch: string;
+  data: Bytes;
+}
+
+interface TicketRow extends Ticket {
+  room: string;
+  key: string;
+}
+
+export interface AsideRow {
+  room: string;
+  path: string;
+  data: Bytes;
+  reason: string;
+  at: number;
+}
+
+export class RoomStore {
+  private constructor(private readonly db: IDBDatabase) {}
+
+  /** `baseUrl` keeps the servers of one origin apart. Rejects where there is no IndexedDB. */
+  static async open(baseUrl: string, idb: IDBFactory = indexedDB): Promise<RoomStore> {
+    const request = idb.open(`jupyter-runtimed:${baseUrl}`, VERSION);
+    request.onupgradeneeded = (): void => {
+      const db = request.result;
+      db.createObjectStore('rooms', { keyPath: 'room' }).createIndex('path', 'path');
+      db.createObjectStore('changes', { autoIncrement: true }).createIndex('room', 'room');
+      db.createObjectStore('tickets', { keyPath: ['room', 'key'] }).createIndex('room', 'room');
+      db.createObjectStore('aside', { autoIncrement: true });
+    };
+    return new RoomStore(await done(request));
+  }
+
+  close(): void {
+    this.db.close();
+  }
+
+  room(room: string): KeptRoom {
+    return new KeptRoom(this.db, room);
+  }
+
+  /** The room that was last open at a path, for when the server cannot say. */
+  async roomAt(path: string): Promise<string | null> {
+    const rows = this.db.transaction('rooms').objectStore('rooms').index('path');
+    const found = (await done(rows.getAll(path))) as RoomRow[];
+    const newest = found.sort((one, other) => other.used - one.used)[0];
+    return newest?.room ?? null;
+  }
+
+  async setAside(row: AsideRow): Promise<void> {
+    await done(this.db.transaction('aside', 'readwrite').objectStore('aside').add(row));
+  }
+
+  /** Forgets rooms that nobody opened for a month. */
+  async sweep(now: number): Promise<void> {
+    const rows = this.db.transaction('rooms').objectStore('rooms');
+    for (const row of (await done(rows.getAll())) as RoomRow[]) {
+      if (now - row.used > KEPT_MS) {
+        await this.room(row.room).forget();
+      }
+    }
+  }
+}
+
+export class KeptRoom {
+  private known: IDBValidKey[] = [];
+
+  constructor(
+    private readonly db: IDBDatabase,
+    private readonly id: string
+  ) {}
+
+  async load(): Promise<Kept | null> {
+    const all = this.db.transaction(['rooms', 'changes', 'tickets']);
+    const row = done(all.objectStore('rooms').get(this.id)) as Promise<RoomRow | undefined>;
+    const index = all.objectStore('changes').index('room');
+    const keys = done(index.getAllKeys(this.id));
+    const changes = done(index.getAll(this.id)) as Promise<ChangeRow[]>;
+    const tickets = done(all.objectStore('tickets').index('room').getAll(this.id));
+    const [found, known, rows, proofs] = await Promise.all([row, keys, changes, tickets]);
+    this.known = known;
+    if (found === undefined) {
+      return null;
+    }
+    return {
+      epoch: found.epoch,
+      snapshot: found.snapshot,
+      changes: rows.filter(change => change.epoch === found.epoch).map(change => change.data),
+      memory: {
+        shared: found.shared,
+        tickets: (proofs as TicketRow[]).map(({ prefix, proof }) => ({ prefix, proof }))
+      }
+    };
+  }
+
+  async append(epoch: string, changes: readonly Bytes[], memory: Memory): Promise<void> {
+    const all = this.db.transaction(['rooms', 'changes', 'tickets'], 'readwrite');
+    const store = all.objectStore('changes');
+    const keys = changes.map(data => done(store.add({ room: this.id, epoch, data: own(data) })));
+    const added = Promise.all(keys);
+    const rooms = all.objectStore('rooms');
+    const row = (await done(rooms.get(this.id))) as RoomRow | undefined;
+    if (row?.epoch === epoch) {
+      rooms.put({ ...row, shared: memory.shared });
+    }
+    this.putTickets(all, memory.tickets);
+    await finished(all);
+    this.known.push(...(await added));
+  }
+
+  async replace(row: Omit<RoomRow, 'room' | 'shared'>, memory: Memory): Promise<void> {
+    const all = this.db.transaction(['rooms', 'changes', 'tickets'], 'readwrite');
+    const changes = all.objectStore('changes');
+    this.known.forEach(key => changes.delete(key));
+    const { snapshot, shared } = { snapshot: own(row.snapshot), shared: memory.shared };
+    all.objectStore('rooms').put({ ...row, room: this.id, snapshot, shared });
+    this.putTickets(all, memory.tickets);
+    await finished(all);
+    this.known = [];
+  }
+
+  /** Tickets that this tab needs no more; those of other tabs stay. */
+  async dropTickets(tickets: readonly Ticket[]): Promise<void> {
+    const all = this.db.transaction('tickets', 'readwrite');
+    tickets.forEach(ticket => all.objectStore('tickets').delete([this.id, hex(ticket.prefix)]));
+    await finished(all);
+  }
+
+  async forget(): Promise<void> {
+    const all = this.db.transaction(['rooms', 'changes', 'tickets'], 'readwrite');
+    all.objectStore('rooms').delete(this.id);
+    for (const name of ['changes', 'tickets']) {
+      const store = all.objectStore(name);
+      const keys = await done(store.index('room').getAllKeys(this.id));
+      keys.forEach(key => store.delete(key));
+    }
+    await finished(all);
+  }
+
+  private putTickets(all: IDBTransaction, tickets: readonly Ticket[]): void {
+    for (const { prefix, proof } of tickets) {
+      const row = { room: this.id, key: hex(prefix), prefix: own(prefix), proof: own(proof) };
+      all.objectStore('tickets').put(row);
+    }
+  }
+}
+
+/** A copy of just these bytes: a frame's part would bring the whole frame along. */
+function own(bytes: Bytes): Bytes {
+  return bytes.slice();
+}
+
+function done<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = (): void => {
+      resolve(request.result);
+    };
+    request.onerror = (): void => {
+      reject(request.error ?? new Error('IndexedDB failed'));
+    };
+  });
+}
+
+function finished(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = (): void => {
+      resolve();
+    };
+    transaction.onabort = transaction.onerror = (): void => {
+      reject(transaction.error ?? new Error('IndexedDB failed'));
+    };
+  });
+}

@@ -1,0 +1,88 @@
+/** Makes notebooks rooms: registers their content provider, if the server part is usable. */
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { NotebookWidgetFactory } from '@jupyterlab/notebook';
+import { INotebookWidgetFactory } from '@jupyterlab/notebook';
+import type { Contents, ContentsManager } from '@jupyterlab/services';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+
+import { RoomStore } from '../connection/store';
+import { DOMAIN } from './guard';
+import { IRooms, IServerPart } from './tokens';
+
+const PROVIDER = 'jupyter-runtimed';
+const CLIENT = 'jupyter-runtimed-lab 0.1.0';
+
+/** There are no rooms: the server part cannot be used. */
+class NoRooms implements IRooms {
+  readonly opened: Signal<IRooms, never> = new Signal<IRooms, never>(this);
+
+  of(): null {
+    return null;
+  }
+}
+
+async function openStore(baseUrl: string): Promise<RoomStore | null> {
+  try {
+    const store = await RoomStore.open(baseUrl);
+    void store.sweep(Date.now()).catch(() => undefined);
+    return store;
+  } catch (error) {
+    console.warn(
+      'This browser keeps nothing; edits made without a server end with the page:',
+      error
+    );
+    return null;
+  }
+}
+
+async function activate(
+  contents: Contents.IManager,
+  factory: NotebookWidgetFactory.IFactory,
+  server: IServerPart,
+  translator: ITranslator | null
+): Promise<IRooms> {
+  const { defaultDrive: drive } = contents as Partial<ContentsManager>;
+  if (!(await server.usable) || drive?.contentProviderRegistry === undefined) {
+    return new NoRooms();
+  }
+  // Apart, so that a part that does not load leaves ordinary notebooks.
+  const [{ RoomContentProvider }, { startAutomerge }] = await Promise.all([
+    import('./provider'),
+    import('../document/automerge')
+  ]);
+  void startAutomerge().catch(() => undefined);
+  const provider = new RoomContentProvider({
+    drive,
+    api: server.api,
+    client: CLIENT,
+    started: startAutomerge,
+    store: openStore(server.api.settings.baseUrl),
+    trans: (translator ?? nullTranslator).load(DOMAIN)
+  });
+  drive.contentProviderRegistry.register(PROVIDER, provider);
+  factory.contentProviderId = PROVIDER;
+  return provider;
+}
+
+export const content: JupyterFrontEndPlugin<IRooms> = {
+  id: 'jupyter-runtimed:content',
+  description: 'Opens notebooks as rooms of the server.',
+  autoStart: true,
+  requires: [INotebookWidgetFactory, IServerPart],
+  optional: [ITranslator],
+  provides: IRooms,
+  activate: async (
+    app,
+    factory: NotebookWidgetFactory.IFactory,
+    server: IServerPart,
+    translator: ITranslator | null
+  ) => {
+    try {
+      return await activate(app.serviceManager.contents, factory, server, translator);
+    } catch (error) {
+      console.error('Notebooks open the ordinary way:', error);
+      return new NoRooms();
+    }
+  }
+};

@@ -1,0 +1,129 @@
+/**
+ * Runs cells, in the place of JupyterLab's own executor: those of a room on the server, all others
+ * as ever.
+ */
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
+import { INotebookCellExecutor, KernelError, runCell } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { CallFailed } from '../connection/room';
+import { LOST, OFFLINE } from '../protocol/calls';
+import { DOMAIN } from './guard';
+import type { Outcome, RunDesk } from './runs';
+import { IRooms } from './tokens';
+import type { OpenRoom } from './tokens';
+
+type Options = INotebookCellExecutor.IRunCellOptions;
+
+/** Made when first needed: what reads the documents brings Automerge along. */
+type Desks = (room: OpenRoom) => RunDesk;
+
+export class RoomCellExecutor implements INotebookCellExecutor {
+  constructor(
+    private readonly rooms: IRooms | null,
+    private readonly desk: Desks,
+    private readonly trans: TranslationBundle
+  ) {}
+
+  async runCell(options: Options): Promise<boolean> {
+    const { cell, notebook, sessionContext } = options;
+    const room = this.rooms?.of(notebook.sharedModel) ?? null;
+    const elsewhere = sessionContext === undefined || sessionContext.isTerminating;
+    if (room === null || cell.model.type !== 'code' || elsewhere) {
+      return await runCell(options);
+    }
+    if (sessionContext.hasNoKernel && !(await findKernel(options))) {
+      return await runCell({ ...options, sessionContext: undefined });
+    }
+    options.onCellExecutionScheduled({ cell });
+    notebook.deletedCells.splice(0);
+    let outcome: Outcome;
+    try {
+      outcome = await this.desk(room).run(cell.model.id);
+    } catch (error) {
+      this.notRun(error);
+      this.executed(options, false);
+      return false;
+    }
+    return this.conclude(options, outcome);
+  }
+
+  private conclude(options: Options, outcome: Outcome): boolean {
+    switch (outcome.state) {
+      case 'ok':
+        this.executed(options, true);
+        return true;
+      case 'error': {
+        const error = new KernelError({ ...outcome, status: 'error', execution_count: 0 });
+        this.executed(options, false, error);
+        throw error;
+      }
+      case 'lost':
+        this.notRun(new Error(outcome.reason || this.trans.__('The kernel is gone')));
+        this.executed(options, false);
+        return false;
+      case 'cancelled':
+        this.executed(options, false);
+        return false;
+    }
+  }
+
+  private executed({ cell, onCellExecuted }: Options, success: boolean, error?: KernelError): void {
+    if (!cell.isDisposed) {
+      onCellExecuted({ cell, success, error: error ?? null });
+    }
+  }
+
+  private reason(error: unknown): string {
+    switch (error instanceof CallFailed ? error.code : '') {
+      case OFFLINE:
+        return this.trans.__('there is no connection to the server');
+      case LOST:
+        return this.trans.__('the connection broke before the server answered');
+      default:
+        return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  private notRun(error: unknown): void {
+    const why = this.reason(error);
+    Notification.error(this.trans.__('The cell was not run: %1', why), { autoClose: 5000 });
+  }
+}
+
+/** Whether the notebook has a kernel, after people were asked for one. */
+async function findKernel({ sessionContext, sessionDialogs }: Options): Promise<boolean> {
+  const mustSelect = (await sessionContext?.startKernel()) ?? false;
+  if (mustSelect && sessionContext !== undefined) {
+    await sessionDialogs?.selectKernel(sessionContext);
+  }
+  return sessionContext?.hasNoKernel === false;
+}
+
+/** One desk for each room, for as long as the room is open. */
+async function desks(): Promise<Desks> {
+  const { RunDesk: Desk } = await import('./runs');
+  const made = new WeakMap<OpenRoom, RunDesk>();
+  return room => {
+    const desk = made.get(room) ?? new Desk(room);
+    made.set(room, desk);
+    return desk;
+  };
+}
+
+export const executor: JupyterFrontEndPlugin<INotebookCellExecutor> = {
+  id: 'jupyter-runtimed:executor',
+  description: 'Runs the cells of rooms on the server.',
+  autoStart: true,
+  optional: [IRooms, ITranslator],
+  provides: INotebookCellExecutor,
+  activate: async (_, rooms: IRooms | null, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const none: Desks = () => {
+      throw new Error(trans.__('This part of jupyter-runtimed was not loaded'));
+    };
+    return new RoomCellExecutor(rooms, await desks().catch(() => none), trans);
+  }
+};

@@ -1,0 +1,123 @@
+/**
+ * Runs of one room, asked for and waited for.
+ *
+ * The server runs; how it went is read in the runtime document. Cells that are asked for in one turn
+ * leave as one call, so that an error in one of them stops those behind it.
+ */
+import { PromiseDelegate } from '@lumino/coreutils';
+
+import { read } from '../document/automerge';
+import type { RunNode } from '../document/schema';
+import { own } from '../document/schema';
+import type { OpenRoom } from './tokens';
+
+export type Outcome =
+  | { state: 'ok' | 'cancelled' }
+  | { state: 'lost'; reason: string }
+  | { state: 'error'; ename: string; evalue: string; traceback: string[] };
+
+interface Asked {
+  cell: string;
+  outcome: PromiseDelegate<Outcome>;
+}
+
+interface Awaited {
+  outcome: PromiseDelegate<Outcome>;
+  seen: boolean;
+}
+
+export class RunDesk {
+  private asked: Asked[] = [];
+  private readonly awaited = new Map<string, Awaited>();
+
+  constructor(private readonly room: OpenRoom) {
+    room.model.documents.runtimeChanged.connect(() => {
+      this.look(false);
+    });
+    room.connection.statusChanged.connect((_, { phase }) => {
+      if (phase === 'live') {
+        this.look(true);
+      }
+    });
+    room.model.disposed.connect(() => {
+      this.awaited.forEach(({ outcome }) => {
+        outcome.resolve({ state: 'cancelled' });
+      });
+      this.awaited.clear();
+    });
+  }
+
+  /** Resolves when the run has ended; rejects when it could not be asked for. */
+  async run(cell: string): Promise<Outcome> {
+    const outcome = new PromiseDelegate<Outcome>();
+    this.asked.push({ cell, outcome });
+    if (this.asked.length === 1) {
+      queueMicrotask(() => {
+        void this.ask();
+      });
+    }
+    return await outcome.promise;
+  }
+
+  private async ask(): Promise<void> {
+    const { asked } = this;
+    this.asked = [];
+    try {
+      const cells = asked.map(({ cell }) => cell);
+      const answer = (await this.room.connection.call('run', { cells })) as { runs: string[] };
+      asked.forEach(({ outcome }, at) => {
+        const run = answer.runs[at];
+        if (run === undefined) {
+          outcome.resolve({ state: 'cancelled' });
+        } else {
+          this.awaited.set(run, { outcome, seen: false });
+        }
+      });
+      this.look(false);
+    } catch (error) {
+      asked.forEach(({ outcome }) => {
+        outcome.reject(error);
+      });
+    }
+  }
+
+  /** `complete`: the document holds every run, so one that is not there has been replaced. */
+  private look(complete: boolean): void {
+    for (const [id, awaited] of this.awaited) {
+      const run = own(this.room.model.documents.runtime.runs, id);
+      const gone = run === undefined && (awaited.seen || complete);
+      const ended = run === undefined ? null : outcomeOf(run);
+      awaited.seen ||= run !== undefined;
+      if (gone || ended !== null) {
+        this.awaited.delete(id);
+        awaited.outcome.resolve(ended ?? { state: 'cancelled' });
+      }
+    }
+  }
+}
+
+/** Null while the run goes on. */
+export function outcomeOf(run: RunNode): Outcome | null {
+  switch (read(run.state)) {
+    case 'ok':
+      return { state: 'ok' };
+    case 'cancelled':
+      return { state: 'cancelled' };
+    case 'lost':
+      return { state: 'lost', reason: read(run.reason) };
+    case 'error':
+      return errorOf(run);
+    default:
+      return null;
+  }
+}
+
+function errorOf(run: RunNode): Outcome {
+  const output = run.outputs.findLast(each => read(each.type) === 'error');
+  return {
+    state: 'error',
+    ename: read(output?.ename),
+    evalue: read(output?.evalue),
+    traceback: (output?.traceback ?? []).map(read)
+  };
+}

@@ -1,0 +1,36 @@
+/** What the plugins of this extension give each other. */
+import { Token } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
+
+import type { Api } from '../connection/api';
+import type { RoomConnection } from '../connection/room';
+import type { RoomNotebook } from '../model/notebook';
+
+/** A notebook that is open here as a room of the server. */
+export interface OpenRoom {
+  readonly model: RoomNotebook;
+  readonly connection: RoomConnection;
+}
+
+export interface IRooms {
+  /** The room behind a shared model; null for any other notebook. */
+  of(sharedModel: unknown): OpenRoom | null;
+  readonly opened: ISignal<IRooms, OpenRoom>;
+}
+
+export const IRooms = new Token<IRooms>(
+  'jupyter-runtimed:IRooms',
+  'The notebooks that are open as rooms of the server.'
+);
+
+/** Whether notebooks may be rooms here. */
+export interface IServerPart {
+  readonly api: Api;
+  /** False when something is missing or in the way; people have been told. Never rejects. */
+  readonly usable: Promise<boolean>;
+}
+
+export const IServerPart = new Token<IServerPart>(
+  'jupyter-runtimed:IServerPart',
+  'Whether the server part is there, and nothing else that writes notebooks.'
+);
