@@ -1,0 +1,329 @@
+import { describe, expect, it } from 'vitest';
+import { str, splice } from '../../src/document/automerge';
+import { RoomNotebook } from '../../src/model/notebook';
+import { putNew } from '../document/agent';
+import { listen, listenCell, room } from './room';
+
+describe('the events of a notebook', () => {
+  it('tell insertions before deletions at the same place', async () => {
+    const r = await room(['a', 'b', 'c']);
+    const ana = r.open();
+    const changes = listen(ana);
+    ana.notebook.transact(() => {
+      ana.notebook.deleteCell(1);
+      ana.notebook.insertCell(1, { cell_type: 'code', source: 'other' });
+    });
+    const [added] = ana.notebook.cells.slice(1, 2);
+    expect(changes).toEqual([{ cellsChange: [{ retain: 1 }, { insert: [added] }, { delete: 1 }] }]);
+  });
+
+  it('come once, at the end of the outermost transaction; until then the list stands still', async () => {
+    const r = await room(['a', 'b']);
+    const ana = r.open();
+    const changes = listen(ana);
+    ana.notebook.transact(() => {
+      ana.notebook.deleteCell(0);
+      ana.notebook.transact(() => {
+        ana.notebook.insertCell(0, { cell_type: 'raw', source: 'r' });
+        // Indices are live: the new cell is the first, 'b' the second.
+        ana.notebook.deleteCell(1);
+      });
+      ana.cell('a').setSource('still here');
+      expect(ana.ids).toEqual(['a', 'b']);
+      expect(changes).toEqual([]);
+    });
+    expect(ana.sources).toEqual(['r']);
+    expect(changes).toHaveLength(1);
+  });
+
+  it('read what was written inside of a transaction', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    ana.notebook.transact(() => {
+      ana.cell('a').setSource('x');
+      ana.cell('a').setMetadata('tags', ['t']);
+      ana.notebook.setMetadata('k', 1);
+      expect(ana.cell('a').getSource()).toBe('x');
+      expect(ana.cell('a').getMetadata('tags')).toEqual(['t']);
+      expect(ana.notebook.getMetadata('k')).toBe(1);
+    });
+  });
+
+  it('give moved and retyped cells a new wrapper, and dispose the old one before they tell', async () => {
+    const r = await room(['a', 'b', 'c']);
+    const ana = r.open();
+    const old = ana.cell('a');
+    const seen: unknown[] = [];
+    ana.notebook.changed.connect((_, change) => {
+      if (change.cellsChange) {
+        seen.push([old.isDisposed, old.getId(), ana.ids]);
+      }
+    });
+    ana.notebook.moveCell(0, 2);
+    expect(seen).toEqual([[true, undefined, ['b', 'c', 'a']]]);
+    const moved = ana.cell('a');
+    expect(moved).not.toBe(old);
+    ana.notebook.transact(() => {
+      ana.notebook.deleteCell(2);
+      ana.notebook.insertCell(2, { id: 'a', cell_type: 'markdown', source: '' });
+    });
+    expect(ana.cell('a')).not.toBe(moved);
+    expect(ana.cell('a').cell_type).toBe('markdown');
+  });
+
+  it('keep the wrappers of cells that others moved past', async () => {
+    const r = await room(['a', 'b', 'c', 'd']);
+    const ana = r.open();
+    const before = ['a', 'b', 'c'].map(id => ana.cell(id));
+    const changes = listen(ana);
+    r.agentEdits(draft => {
+      const cell = draft.cells['d'];
+      if (cell !== undefined) {
+        cell.position = str('0V');
+      }
+    });
+    r.sync();
+    expect(ana.ids).toEqual(['d', 'a', 'b', 'c']);
+    expect(['a', 'b', 'c'].map(id => ana.cell(id))).toEqual(before);
+    expect(changes).toEqual([
+      { cellsChange: [{ insert: [ana.cell('d')] }, { retain: 3 }, { delete: 1 }] }
+    ]);
+  });
+
+  it('give the wrapper that insertCell returned to the list', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    const made = ana.notebook.insertCell(1, { cell_type: 'markdown', source: '# hi\r\nthere' });
+    expect(ana.notebook.getCell(1)).toBe(made);
+    expect(made.getSource()).toBe('# hi\nthere');
+  });
+
+  it('of a rolled back transaction never come, and nothing is left of it', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    const changes = listen(ana);
+    expect(() => {
+      ana.notebook.transact(() => {
+        ana.notebook.insertCell(0, { cell_type: 'code', source: '' });
+        ana.cell('a').setSource('gone');
+        throw new Error('no');
+      });
+    }).toThrow('no');
+    expect([ana.ids, ana.sources, changes, ana.unsent]).toEqual([['a'], [''], [], []]);
+    ana.cell('a').setSource('fine');
+    expect(ana.sources).toEqual(['fine']);
+  });
+
+  it('keep their order when a handler edits', async () => {
+    const r = await room(['a', 'b']);
+    const ana = r.open();
+    const order: string[] = [];
+    ana.cell('a').textChanged.connect((_, { changes }) => {
+      order.push(`a to ${changes.newLength}`);
+      if (changes.newLength === 1) {
+        ana.cell('b').setSource('by handler');
+        order.push('handler done');
+      }
+    });
+    ana.cell('b').textChanged.connect(() => order.push('b'));
+    ana.cell('a').setSource('1');
+    ana.cell('a').setSource('12');
+    expect(order).toEqual(['a to 1', 'handler done', 'b', 'a to 2']);
+  });
+
+  it('of silent changes reach editors, not those who listen to the cell', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    const changes = listenCell(ana.cell('a'));
+    let texts = 0;
+    ana.cell('a').textChanged.connect(() => texts++);
+    ana.cell('a').transact(
+      () => {
+        ana.cell('a').setSource('quiet');
+      },
+      false,
+      'silent-change'
+    );
+    expect([changes, texts]).toEqual([[], 1]);
+  });
+
+  it('tell text as deltas and metadata by key', async () => {
+    const r = await room([{ id: 'a', source: 'print(1)' }]);
+    const ana = r.open();
+    const changes = listenCell(ana.cell('a'));
+    const keys: unknown[] = [];
+    ana.cell('a').metadataChanged.connect((_, change) => keys.push(change));
+    r.agentEdits(draft => {
+      splice(draft, ['cells', 'a', 'source'], 6, 1, '23');
+      const cell = draft.cells['a'];
+      if (cell !== undefined) {
+        cell.metadata['tags'] = str('["x"]');
+      }
+    });
+    r.sync();
+    expect(changes).toEqual([
+      {
+        sourceChange: [{ retain: 6 }, { insert: '23' }, { delete: 1 }],
+        metadataChange: new Map([['tags', { action: 'add', oldValue: undefined }]])
+      }
+    ]);
+    expect(keys).toEqual([{ key: 'tags', type: 'add', newValue: ['x'] }]);
+  });
+});
+
+describe('metadata', () => {
+  it('collapsed and jupyter.outputs_hidden mirror each other', async () => {
+    const r = await room(['a']);
+    const cell = r.open().cell('a');
+    cell.setMetadata('collapsed', true);
+    expect(cell.getMetadata('jupyter')).toEqual({ outputs_hidden: true });
+    cell.setMetadata('jupyter', { outputs_hidden: false, source_hidden: true });
+    expect(cell.getMetadata('collapsed')).toBe(false);
+    cell.deleteMetadata('collapsed');
+    expect(cell.getMetadata('jupyter')).toEqual({ source_hidden: true });
+    cell.setMetadata({ jupyter: { outputs_hidden: true } });
+    expect(cell.getMetadata('collapsed')).toBe(true);
+    cell.deleteMetadata('jupyter');
+    expect(cell.getMetadata('collapsed')).toBeUndefined();
+  });
+
+  it('undefined is left out, and trust never enters the document', async () => {
+    const r = await room();
+    const ana = r.open();
+    const metadata = { trusted: true, name: undefined, tags: [] } as Record<string, unknown>;
+    ana.notebook.insertCell(0, { cell_type: 'code', metadata } as never);
+    const [id] = ana.ids;
+    expect(Object.keys(ana.notebook.documents.notebook.cells[id ?? '']?.metadata ?? {})).toEqual([
+      'tags'
+    ]);
+  });
+
+  it('that JupyterLab adds to a notebook without any changes nothing when it is empty', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    ana.notebook.setMetadata('language_info', { name: '' });
+    ana.notebook.setMetadata('kernelspec', { name: '', display_name: '' });
+    expect(ana.unsent).toEqual([]);
+    ana.notebook.setMetadata('kernelspec', { name: 'python3', display_name: 'Python' });
+    expect(ana.notebook.metadata).toEqual({
+      kernelspec: { name: 'python3', display_name: 'Python' }
+    });
+    ana.notebook.deleteMetadata('kernelspec');
+    expect(ana.notebook.metadata).toEqual({});
+  });
+
+  it('writing what is there already makes no change', async () => {
+    const r = await room([{ id: 'a', source: 'x' }]);
+    const ana = r.open();
+    ana.cell('a').setMetadata('tags', ['a']);
+    ana.unsent = [];
+    ana.cell('a').setMetadata('tags', ['a']);
+    ana.cell('a').setSource('x');
+    ana.notebook.setMetadata({});
+    expect(ana.unsent).toEqual([]);
+  });
+
+  it('attachments are told and kept by name', async () => {
+    const r = await room([{ id: 'm', type: 'markdown' }]);
+    const [ana, bo] = [r.open(), r.open()];
+    const theirs = listenCell(bo.cell('m'));
+    const image = { 'img.png': { 'image/png': 'AAAA' } };
+    (ana.cell('m') as { attachments?: unknown }).attachments = image;
+    r.sync();
+    expect(bo.cell('m').toJSON()).toMatchObject({ attachments: image });
+    expect(theirs).toEqual([{ attachmentsChange: { newValue: image } }]);
+  });
+});
+
+describe('a notebook as a whole', () => {
+  it('is empty and refuses edits before anything is loaded', () => {
+    const notebook = new RoomNotebook();
+    const refused: string[] = [];
+    notebook.refused.connect((_, reason) => refused.push(reason));
+    notebook.insertCell(0, { cell_type: 'code', source: 'x' }).setSource('y');
+    notebook.setMetadata('kernelspec', { name: 'p', display_name: 'P' });
+    expect(notebook.cells).toEqual([]);
+    expect(notebook.toJSON()).toEqual({ metadata: {}, nbformat: 4, nbformat_minor: 5, cells: [] });
+    expect(refused).toEqual(['not-loaded', 'not-loaded', 'not-loaded']);
+    notebook.dispose();
+  });
+
+  it('is not changed by a viewer: each command is refused once, and goes on', async () => {
+    const r = await room([{ id: 'a', source: 'x' }]);
+    const ana = r.open();
+    const refused: string[] = [];
+    ana.notebook.refused.connect((_, reason) => refused.push(reason));
+    ana.notebook.readOnly = true;
+    let ran = false;
+    ana.notebook.transact(() => {
+      ana.notebook.deleteCell(0);
+      ana.notebook.insertCell(0, { cell_type: 'code', source: 'y' }).setMetadata('k', 1);
+      ran = true;
+    });
+    expect([ran, refused, ana.sources, ana.unsent]).toEqual([true, ['read-only'], ['x'], []]);
+    ana.notebook.readOnly = false;
+    ana.cell('a').setSource('z');
+    expect(ana.sources).toEqual(['z']);
+  });
+
+  it('set from JSON keeps the cells that it names, and their typing', async () => {
+    const r = await room([
+      { id: 'a', source: 'one' },
+      { id: 'b', source: 'two' }
+    ]);
+    const [ana, bo] = [r.open(), r.open()];
+    bo.cell('a').updateSource(3, 3, '!');
+    ana.notebook.fromJSON({
+      nbformat: 4,
+      nbformat_minor: 5,
+      metadata: { orig_nbformat: 3, title: 't' },
+      cells: [
+        { id: 'a', cell_type: 'code', source: ['zero\n', 'one'], metadata: {}, outputs: [] },
+        { cell_type: 'markdown', source: 'new', metadata: {} }
+      ] as never
+    });
+    r.sync();
+    expect(ana.sources).toEqual(['zero\none!', 'new']);
+    expect(bo.sources).toEqual(ana.sources);
+    expect(ana.notebook.metadata).toEqual({ title: 't' });
+  });
+
+  it('says no ids for minor versions that have none', async () => {
+    const r = await room(['a']);
+    r.agentEdits(draft => {
+      draft.nbformat_minor = 4;
+    });
+    const ana = r.open();
+    const changes = listen(ana);
+    r.sync();
+    expect(ana.notebook.toJSON().cells[0]).not.toHaveProperty('id');
+    expect(changes).toEqual([
+      { nbformatChanged: { key: 'nbformat_minor', oldValue: 5, newValue: 4 } }
+    ]);
+  });
+
+  it('becomes dirty by changes of anyone, and not by loading', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    expect(ana.notebook.dirty).toBe(false);
+    r.agentEdits(draft => {
+      putNew(draft, 'z', 'Z', '');
+    });
+    r.sync();
+    expect(ana.notebook.dirty).toBe(true);
+  });
+
+  it('keeps positions short however often one puts a cell at the same place', async () => {
+    const r = await room(['a', 'b']);
+    const ana = r.open();
+    ana.notebook.transact(() => {
+      for (let i = 0; i < 2000; i++) {
+        ana.notebook.insertCell(1, { cell_type: 'raw', source: '' });
+      }
+    });
+    const cells = Object.values(ana.notebook.documents.notebook.cells);
+    expect(cells).toHaveLength(2002);
+    expect(Math.max(...cells.map(cell => String(cell.position).length))).toBeLessThanOrEqual(24);
+    expect([ana.ids[0], ana.ids.at(-1)]).toEqual(['a', 'b']);
+  });
+});

@@ -1,0 +1,422 @@
+import { describe, expect, it } from 'vitest';
+import { str } from '../../src/document/automerge';
+import type { BlobNode, OutputNode, RuntimeNode } from '../../src/document/schema';
+import type { RuntimeRequests } from '../../src/model/requests';
+import { display, putRun, stream } from '../document/agent';
+import type { Peer } from './room';
+import { listen, listenCell, nextCommand, room } from './room';
+
+function outputsOf(draft: RuntimeNode): OutputNode[] {
+  return draft.runs['r1']?.outputs ?? [];
+}
+
+/** What a view shows that follows the events as JupyterLab's output area does. */
+function view(peer: Peer): { texts: () => unknown[]; replaced: () => number } {
+  const cell = peer.code('a');
+  let shown = cell.outputs.map(output => output['text'] ?? output['data']);
+  let replaced = 0;
+  cell.changed.connect((_, change) => {
+    for (const step of (change.streamOutputChange ?? []) as {
+      insert?: string;
+      delete?: number;
+    }[]) {
+      const last = String(shown.at(-1));
+      if (step.delete !== undefined) {
+        shown = [...shown.slice(0, -1), last.slice(0, last.length - step.delete)];
+      }
+      if (step.insert !== undefined) {
+        shown = [...shown.slice(0, -1), String(shown.at(-1)) + step.insert];
+      }
+    }
+    for (const step of change.outputsChange ?? []) {
+      if (step.delete !== undefined) {
+        replaced++;
+        shown = shown.slice(step.delete);
+      }
+      const added = (step.insert ?? []) as unknown as { toJSON(): Record<string, unknown> }[];
+      shown = [...shown, ...added.map(o => o.toJSON()['text'] ?? o.toJSON()['data'])];
+    }
+  });
+  return { texts: () => shown, replaced: () => replaced };
+}
+
+class Requests implements RuntimeRequests {
+  constructor(private readonly _fails = false) {}
+  readonly asked: unknown[] = [];
+
+  clear(ids: string[]): Promise<void> {
+    return this._ask(['clear', ids]);
+  }
+  importOutputs(...args: unknown[]): Promise<void> {
+    return this._ask(['import', ...args]);
+  }
+  trust(): Promise<void> {
+    return this._ask(['trust']);
+  }
+  private _ask(what: unknown): Promise<void> {
+    this.asked.push(what);
+    return this._fails ? Promise.reject(new Error('forbidden')) : Promise.resolve();
+  }
+}
+
+describe('outputs of a run', () => {
+  it('that grow at the end of the last stream are told as text', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    r.serverWrites(draft => {
+      putRun(draft, 'r1', 'a', 'running', [stream('tick\n')]);
+    });
+    const changes = listenCell(ana.cell('a'));
+    r.serverWrites(draft => {
+      outputsOf(draft)[0]?.chunks?.push(str('tock\n'));
+    });
+    expect(changes).toEqual([{ streamOutputChange: [{ retain: 5 }, { insert: 'tock\n' }] }]);
+  });
+
+  it('of one name that follow each other are one', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [
+        stream('a'),
+        stream('b'),
+        stream('e', 'stderr'),
+        stream('c')
+      ]);
+    });
+    expect(
+      r
+        .open()
+        .code('a')
+        .outputs.map(output => output['text'])
+    ).toEqual(['ab', 'e', 'c']);
+  });
+
+  it('that are added are told as added; a stream may grow and others follow it at once', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'running', [stream('1')]);
+    });
+    const ana = r.open();
+    const shown = view(ana);
+    r.serverWrites(draft => {
+      outputsOf(draft).push(stream('2'), display({ 'text/plain': str('D') }));
+    });
+    expect(shown.texts()).toEqual(['12', { 'text/plain': 'D' }]);
+    expect(shown.replaced()).toBe(0);
+  });
+
+  it('follow a progress bar without being replaced', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'running', [stream('start\n'), stream('', 'stderr')]);
+    });
+    const shown = view(r.open());
+    for (const bar of ['10%', '20% #', '100%']) {
+      r.serverWrites(draft => {
+        const chunks = outputsOf(draft)[1]?.chunks;
+        if (chunks !== undefined) {
+          chunks[0] = str(bar);
+        }
+      });
+      expect(shown.texts()).toEqual(['start\n', bar]);
+    }
+    expect(shown.replaced()).toBe(0);
+  });
+
+  it('that change anywhere else are replaced whole', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'running', [display({ 'text/plain': str('1') }), stream('x')]);
+    });
+    const shown = view(r.open());
+    r.serverWrites(draft => {
+      const data = outputsOf(draft)[0]?.data;
+      if (data !== undefined) {
+        data['text/plain'] = str('2');
+      }
+    });
+    expect(shown.texts()).toEqual([{ 'text/plain': '2' }, 'x']);
+    expect(shown.replaced()).toBe(1);
+    r.serverWrites(draft => {
+      outputsOf(draft).splice(0, 2);
+    });
+    expect(shown.texts()).toEqual([]);
+  });
+
+  it('a hundred in one change are one event, and cells that it does not name are not touched', async () => {
+    const r = await room(['a', 'b'], draft => {
+      putRun(draft, 'r1', 'a', 'running');
+    });
+    const ana = r.open();
+    const changes = listenCell(ana.cell('a'));
+    const others = listenCell(ana.cell('b'));
+    r.serverWrites(draft => {
+      for (let i = 0; i < 100; i++) {
+        outputsOf(draft).push(display({ 'text/plain': str(`${i}`) }));
+      }
+    });
+    expect(changes).toHaveLength(1);
+    expect(changes[0]?.outputsChange?.[0]?.insert).toHaveLength(100);
+    expect(others).toEqual([]);
+  });
+
+  it('come with the count and the state of the run', async () => {
+    const r = await room(['a']);
+    const cell = r.open().code('a');
+    const changes = listenCell(cell);
+    r.serverWrites(draft => {
+      putRun(draft, 'r1', 'a', 'queued');
+    });
+    expect(cell.executionState).toBe('running');
+    r.serverWrites(draft => {
+      const run = draft.runs['r1'];
+      if (run !== undefined) {
+        run.state = str('ok');
+        run.execution_count = 7;
+      }
+    });
+    expect([cell.executionState, cell.execution_count]).toEqual(['idle', 7]);
+    expect(changes).toEqual([
+      { executionStateChange: { oldValue: 'idle', newValue: 'running' } },
+      {
+        executionCountChange: { oldValue: null, newValue: 7 },
+        executionStateChange: { oldValue: 'running', newValue: 'idle' }
+      }
+    ]);
+  });
+
+  it('keep JSON, unknown keys and errors as they were', async () => {
+    const r = await room(['a'], draft => {
+      const json: OutputNode = {
+        ...display({ 'application/json': { json: str('{"n": [1.5]}') }, 'text/plain': str('t') }),
+        type: str('execute_result'),
+        execution_count: 3,
+        metadata: str('{"m": 1}'),
+        extra: { odd: str('[1]') }
+      };
+      const error: OutputNode = {
+        id: str('e'),
+        type: str('error'),
+        ename: str('E'),
+        evalue: str('v'),
+        traceback: [str('l1'), str('l2')]
+      };
+      putRun(draft, 'r1', 'a', 'error', [json, error], 3);
+    });
+    expect(r.open().code('a').outputs).toEqual([
+      {
+        output_type: 'execute_result',
+        data: { 'application/json': { n: [1.5] }, 'text/plain': 't' },
+        metadata: { m: 1 },
+        execution_count: 3,
+        odd: [1]
+      },
+      { output_type: 'error', ename: 'E', evalue: 'v', traceback: ['l1', 'l2'] }
+    ]);
+  });
+
+  it('of a new epoch are told only where they differ', async () => {
+    const r = await room(['a', 'b'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [stream('same')], 1);
+      putRun(draft, 'r2', 'b', 'ok', [stream('old')], 2);
+    });
+    const ana = r.open();
+    const [a, b] = [listenCell(ana.cell('a')), listenCell(ana.cell('b'))];
+    const fresh = await room([], draft => {
+      putRun(draft, 'x1', 'a', 'ok', [stream('same')], 1);
+      putRun(draft, 'x2', 'b', 'ok', [stream('older')], 2);
+    });
+    ana.notebook.documents.load('runtime', 'r2', fresh.open().notebook.documents.save('runtime'));
+    expect(a).toEqual([]);
+    expect(b).toEqual([{ streamOutputChange: [{ retain: 3 }, { insert: 'er' }] }]);
+  });
+});
+
+describe('large outputs', () => {
+  const blob = (encoding: string, sha = 'f00'): BlobNode => ({
+    blob: str(sha),
+    size: 9000,
+    encoding: str(encoding)
+  });
+
+  it('show a short text until they are here, then themselves', async () => {
+    const r = await room(['a'], draft => {
+      const image = display({ 'image/png': blob('base64'), 'text/plain': str('<Figure>') });
+      putRun(draft, 'r1', 'a', 'ok', [image]);
+    });
+    let arrive: (text: string) => void = () => undefined;
+    const ana = r.open({ blobs: { get: () => new Promise(resolve => (arrive = resolve)) } });
+    const shown = view(ana);
+    expect(shown.texts()).toEqual([{ 'text/plain': 'image/png, 9000 bytes: loading' }]);
+    const told = new Promise(resolve => ana.code('a').changed.connect(resolve));
+    arrive('iVBOR');
+    await told;
+    expect(shown.texts()).toEqual([{ 'image/png': 'iVBOR', 'text/plain': '<Figure>' }]);
+  });
+
+  it('that cannot be had say so, and are asked for again on request', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [{ ...stream('tail'), chunks: [blob('utf-8'), str('tail')] }]);
+    });
+    let there = false;
+    const get = (): Promise<string> =>
+      there ? Promise.resolve('head ') : Promise.reject(new Error('offline'));
+    const ana = r.open({ blobs: { get } });
+    const told = (): Promise<unknown> =>
+      new Promise(resolve => ana.code('a').changed.connect(resolve));
+    await told();
+    expect(ana.code('a').outputs[0]?.['text']).toBe(
+      'text/plain, 9000 bytes: could not be loaded\ntail'
+    );
+    there = true;
+    const again = told();
+    ana.notebook.retryBlobs();
+    await again;
+    await nextCommand();
+    await nextCommand();
+    expect(ana.code('a').outputs[0]?.['text']).toBe('head tail');
+  });
+});
+
+describe('what JupyterLab asks about outputs', () => {
+  it('clear of several cells in one command is one request, and the document is left alone', async () => {
+    const requests = new Requests();
+    const r = await room(['a', 'b'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [stream('1')], 1);
+      putRun(draft, 'r2', 'b', 'ok', [stream('2')], 2);
+    });
+    const ana = r.open({ requests });
+    for (const id of ['a', 'b']) {
+      ana.code(id).clearOutputs();
+      ana.code(id).execution_count = null;
+    }
+    await nextCommand();
+    expect(requests.asked).toEqual([['clear', ['a', 'b']]]);
+    expect([ana.unsent, ana.code('a').outputs.length]).toEqual([[], 1]);
+    const shown = listenCell(ana.cell('a'));
+    r.serverWrites(draft => {
+      Reflect.deleteProperty(draft.runs, 'r1');
+      draft.cells['a'] = { trusted: true };
+    });
+    // The view had emptied itself: only the count is news.
+    expect(shown).toEqual([{ executionCountChange: { oldValue: 1, newValue: null } }]);
+  });
+
+  it('that is refused, or asked of nobody, is undone in the views', async () => {
+    for (const requests of [new Requests(true), undefined]) {
+      const r = await room(['a'], draft => {
+        putRun(draft, 'r1', 'a', 'ok', [stream('kept')]);
+      });
+      const ana = r.open(requests === undefined ? {} : { requests });
+      const told = new Promise(resolve =>
+        ana.code('a').changed.connect((_, c) => {
+          resolve(c);
+        })
+      );
+      ana.code('a').clearOutputs();
+      expect(await told).toMatchObject({ outputsChange: [{ insert: [{}] }] });
+    }
+  });
+
+  it('outputs that are pasted with a cell are imported', async () => {
+    const requests = new Requests();
+    const r = await room(['a']);
+    const ana = r.open({ requests });
+    const output = { output_type: 'stream', name: 'stdout', text: 'pasted' };
+    ana.notebook.insertCell(1, {
+      cell_type: 'code',
+      source: 'x',
+      outputs: [output],
+      execution_count: 4
+    } as never);
+    await nextCommand();
+    expect(requests.asked).toEqual([['import', ana.ids[1], [output], 4]]);
+  });
+
+  it('a change of type takes the outputs away', async () => {
+    const requests = new Requests();
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [stream('1')], 1);
+    });
+    const ana = r.open({ requests });
+    ana.notebook.transact(() => {
+      ana.notebook.deleteCell(0);
+      ana.notebook.insertCell(0, { id: 'a', cell_type: 'markdown', source: '' });
+    });
+    await nextCommand();
+    expect(requests.asked).toEqual([['clear', ['a']]]);
+  });
+
+  it('writing the same outputs again asks nothing', async () => {
+    const requests = new Requests();
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [stream('1')], 1);
+    });
+    const ana = r.open({ requests });
+    ana.code('a').updateOutputs(0, 1, [{ output_type: 'stream', name: 'stdout', text: ['1'] }]);
+    await nextCommand();
+    expect(requests.asked).toEqual([]);
+    ana.code('a').appendStreamOutput(0, '2');
+    await nextCommand();
+    const output = { output_type: 'stream', name: 'stdout', text: '12' };
+    expect(requests.asked).toEqual([['import', 'a', [output], 1]]);
+  });
+});
+
+describe('trust', () => {
+  const distrust = (draft: RuntimeNode, cell: string): void => {
+    const entry = draft.cells[cell];
+    if (entry !== undefined) {
+      entry.trusted = false;
+    }
+  };
+
+  it('is what the runtime document says, and cells without outputs are trusted', async () => {
+    const r = await room(['a', 'b'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [stream('1')]);
+      distrust(draft, 'a');
+    });
+    const ana = r.open();
+    expect(ana.cell('a').getMetadata('trusted')).toBeUndefined();
+    expect(ana.cell('b').getMetadata('trusted')).toBe(true);
+    const gained: string[] = [];
+    ana.notebook.trustGained.connect((_, id) => gained.push(id));
+    r.serverWrites(draft => {
+      const entry = draft.cells['a'];
+      if (entry !== undefined) {
+        entry.trusted = true;
+      }
+    });
+    expect([gained, ana.cell('a').getMetadata()]).toEqual([['a'], { trusted: true }]);
+  });
+
+  it('of all cells is asked for as the notebook; of one that is emptied, not', async () => {
+    const requests = new Requests();
+    const r = await room(['a', 'b'], draft => {
+      for (const id of ['a', 'b']) {
+        putRun(draft, `r${id}`, id, 'ok', [stream('1')]);
+        distrust(draft, id);
+      }
+    });
+    const ana = r.open({ requests });
+    ana.code('a').clearOutputs();
+    ana.code('a').setMetadata('trusted', true);
+    await nextCommand();
+    expect(requests.asked).toEqual([['clear', ['a']]]);
+    ana.code('a').setMetadata('trusted', true);
+    ana.code('b').setMetadata({ trusted: true } as never);
+    await nextCommand();
+    expect(requests.asked.slice(1)).toEqual([['trust']]);
+  });
+
+  it('that is lost gives the cell a new wrapper, before the outputs come', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    const old = ana.cell('a');
+    const changes = listen(ana);
+    r.serverWrites(draft => {
+      putRun(draft, 'r1', 'a', 'ok', [display({ 'text/html': str('<script></script>') })]);
+      distrust(draft, 'a');
+    });
+    expect(old.isDisposed).toBe(true);
+    expect(changes).toEqual([{ cellsChange: [{ insert: [ana.cell('a')] }, { delete: 1 }] }]);
+    expect(ana.cell('a').getMetadata('trusted')).toBeUndefined();
+    expect(ana.code('a').outputs).toHaveLength(1);
+  });
+});
