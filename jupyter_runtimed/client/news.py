@@ -15,7 +15,7 @@ async def within(work: Coroutine[Any, Any, T], timeout_seconds: float | None) ->
     """The result of `work`; cancels it and raises `TimeoutError` if it takes longer."""
     try:
         return await asyncio.wait_for(work, timeout_seconds)
-    except asyncio.TimeoutError:  # noqa: UP041 -- another class in Python 3.10
+    except asyncio.TimeoutError:  # another class in Python 3.10
         raise TimeoutError(f"not within {timeout_seconds} s") from None
 
 

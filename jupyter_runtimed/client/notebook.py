@@ -17,7 +17,15 @@ from typing import Any, Final, Literal, TypeAlias
 from ..document.content import Cell, CellType, Prompt, Run, from_json, to_json
 from ..document.notebook import Notebook
 from ..document.runtime import KernelStatus
-from ..errors import ClientError, Forbidden, NotDurable, NotFound, PeerError, RuntimedError
+from ..errors import (
+    ClientError,
+    Forbidden,
+    NotDurable,
+    NotFound,
+    PeerError,
+    RuntimedError,
+    Unreachable,
+)
 from ..ids import CellId
 from ..protocol.frames import Heads, PeerKind, Role
 from ..protocol.happened import Happened, Told, Welcomed
@@ -58,8 +66,11 @@ class LiveNotebook:
                 lambda: self._peer.live and self._peer.runtime is not None,
                 timeout_seconds=timeout_seconds,
             )
-        except BaseException:
+        except BaseException as error:
             await self._connection.stop()
+            if isinstance(error, TimeoutError):
+                late = f"{self.path} did not come within {timeout_seconds} s; try again"
+                raise Unreachable(late) from None
             raise
 
     # ------------------------------------------------------------ reading
