@@ -20,7 +20,7 @@ from .datadir import sync_folder
 from .writer import Write, Writer
 
 GRACE_SECONDS = 3600.0
-"""How old a blob must be to be swept: younger ones may belong to a change on its way to the store."""
+"""How old a blob must be to be swept: a younger one may belong to a change not yet stored."""
 
 
 class Blobs:
@@ -36,7 +36,7 @@ class Blobs:
             Write(
                 room,
                 files=partial(self._write, sha256, data),
-                done=partial(self._fresh.pop, sha256, None),
+                done=lambda: self._forget(sha256),
             )
         )
 
@@ -71,6 +71,9 @@ class Blobs:
                     path.unlink(missing_ok=True)
                     swept += 1
         return swept
+
+    def _forget(self, sha256: Sha256) -> None:
+        self._fresh.pop(sha256, None)
 
     def _write(self, sha256: Sha256, data: bytes) -> None:
         path = self.path(sha256)

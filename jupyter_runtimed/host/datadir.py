@@ -6,9 +6,9 @@
       locks/ROOM.lock                         who has which room open; `lease.py`
       secret                                  the key of tickets, mode 0600
 
-Nothing else is kept, and nothing of it is needed to read an `.ipynb`. DATA must be on a disk of this
-machine: SQLite's write-ahead log does not work over a network file system. Locks hold nothing worth
-keeping.
+Nothing else is kept, and nothing of it is needed to read an `.ipynb`. DATA must be on a disk of
+this machine: SQLite's write-ahead log does not work over a network file system. Locks hold nothing
+worth keeping.
 
 A snapshot of the file system, or a copy made while no server runs, is a valid backup. So is a plain
 copy of a running server's DATA in which no checkpoint of the log fell: the log is only appended to

@@ -69,7 +69,7 @@ class Lease:
             return
         handle, self._handle = self._handle, None
         if os.name != "nt":
-            # Removed while it is still locked: who opened it meanwhile finds that out and starts anew.
+            # Removed while it is locked: who opened it meanwhile finds that out and starts anew.
             self._path.unlink(missing_ok=True)
         os.close(handle)
 

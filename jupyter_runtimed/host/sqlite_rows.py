@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 from zlib import crc32
 
 from ..crdt import Heads
@@ -72,7 +72,7 @@ def locate(db: sqlite3.Connection, room: RoomId, path: str) -> None:
 
 
 def set_aside(db: sqlite3.Connection, room: RoomId, doc: DocName, cut: Cut) -> None:
-    """Put damaged rows where they are not read again. Without its whole document, all of it goes."""
+    """Put damaged rows where they are not read again; changes of a damaged whole go with it."""
     if None in cut.damaged:
         db.execute(
             "INSERT INTO damaged SELECT room, name, NULL, epoch, data, crc FROM documents "
@@ -162,7 +162,7 @@ def _changes(
                 yield seq, "", b"", None
 
 
-def _sound(data: object, crc: object) -> bool:
+def _sound(data: object, crc: object) -> TypeGuard[bytes]:
     return isinstance(data, bytes) and crc32(data) == crc
 
 

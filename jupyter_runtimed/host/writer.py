@@ -4,10 +4,10 @@ Everything that was asked for since the last commit goes into one transaction: o
 many wrote. What cannot be written stays in memory and is tried again, so a full disk stops nobody;
 a room whose writes are refused does not hold up the others.
 
-                    commit                        refused
-    IDLE ---> (take all) ---> durable      (take all) ---> FAILING ---> waits, tries again room by room
-                                                              |
-                                                              +--> durable
+               commit                          refused
+    IDLE ---> (all there is) ---> durable      (all there is) ---> FAILING ---> a while later,
+                                                                      |         room by room
+                                                                      +--> durable
 
 It knows transactions, order and failure. It does not know what is written.
 """

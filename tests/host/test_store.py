@@ -361,7 +361,7 @@ async def test_what_cannot_be_written_at_the_end_is_said(folder):
     store.writer.submit(Write(OTHER, rows=lambda db: db.close()))
     store.append(ROOM, 2, "notebook", ONE, b"b")
     await ear.until(lambda: ear.failures)
-    with pytest.raises(StorageError, match="unsaved at the end.*room"):
+    with pytest.raises(StorageError, match=r"unsaved at the end.*room"):
         await store.close()
 
 

@@ -1,0 +1,79 @@
+"""Kernel messages as they lie on a ZeroMQ socket: signed, in JSON, from any program whatever.
+
+Headers are read first; what nobody wants is let go before its content is. It raises `ValueError`
+for what is not a message of this kernel, and knows nothing of sockets.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import Any, Final
+
+from jupyter_client.session import Session
+
+from ..execution.messages import Channel, KernelMessage
+from .kernel import Wanted
+
+_PARTS: Final = 5
+
+
+class Wire:
+    """One kernel's key and form of message. `parts` of a message: identities, delimiter, signature,
+    header, parent, metadata, content, buffers.
+    """
+
+    def __init__(self, key: bytes, signature_scheme: str) -> None:
+        self.session = Session(key=key, signature_scheme=signature_scheme or "hmac-sha256")
+
+    def read(self, channel: Channel, parts: list[bytes], wanted: Wanted) -> KernelMessage | None:
+        """A message, or None if it is not wanted. Raises `ValueError`, whatever is wrong."""
+        session = self.session
+        try:
+            _, rest = session.feed_identities(parts)
+            if len(rest) < _PARTS:
+                raise ValueError(f"a message of {len(rest)} parts")
+            header, parent = session.unpack(rest[1]), session.unpack(rest[2])
+            if not wanted(_text(header, "msg_type"), _text(parent, "msg_id")):
+                return None
+            if session.auth is not None and not compare_digest(rest[0], session.sign(rest[1:5])):
+                raise ValueError("its signature is not that of this kernel's key")
+            message = {
+                "header": header,
+                "parent_header": parent,
+                "metadata": session.unpack(rest[3]),
+                "content": session.unpack(rest[4]),
+                "buffers": rest[_PARTS:],
+            }
+        except (ValueError, TypeError, RecursionError) as error:
+            raise ValueError(f"not a message of this kernel: {error}") from error
+        return KernelMessage.of(channel, message)
+
+    def write(
+        self,
+        message_type: str,
+        content: dict[str, Any],
+        *,
+        message_id: str | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> list[bytes]:
+        header = self.session.msg_header(message_type)
+        if message_id is not None:
+            header["msg_id"] = message_id
+        message = self.session.msg(message_type, content, header=header, metadata=metadata)
+        return self.session.serialize(message)
+
+
+def execute_content(code: str, *, stop_on_error: bool) -> dict[str, Any]:
+    return {
+        "code": code,
+        "silent": False,
+        "store_history": True,
+        "user_expressions": {},
+        "allow_stdin": True,
+        "stop_on_error": stop_on_error,
+    }
+
+
+def _text(value: object, key: str) -> str:
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,99 @@
+"""Real kernels for tests, and an ear for what they say."""
+
+import asyncio
+
+from jupyter_client import AsyncKernelManager
+
+from jupyter_runtimed.host.kernel import Kernel
+from jupyter_runtimed.host.kernel_link import KernelLink
+from jupyter_runtimed.ids import CellId, RunId
+
+PATIENCE_SECONDS = 60
+
+
+class Said:
+    """What a link delivered: batches as they came, and all messages in a row."""
+
+    def __init__(self):
+        self.batches = []
+        self.messages = []
+        self._changed = asyncio.Event()
+
+    def __call__(self, messages):
+        self.batches.append(messages)
+        self.messages.extend(messages)
+        self._changed.set()
+
+    async def until(self, condition):
+        async with asyncio.timeout(PATIENCE_SECONDS) if hasattr(asyncio, "timeout") else _Never():
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def of(self, run):
+        return [message for message in self.messages if message.parent_id == run]
+
+    def text(self, run, name="stdout"):
+        return "".join(
+            message.content["text"]
+            for message in self.of(run)
+            if message.type == "stream" and message.content["name"] == name
+        )
+
+    def finished(self, run):
+        mine = self.of(run)
+        return any(message.type == "execute_reply" for message in mine) and any(
+            message.type == "status" and message.content["execution_state"] == "idle"
+            for message in mine
+        )
+
+    async def finish(self, run):
+        await self.until(lambda: self.finished(run))
+        return next(m.content for m in self.of(run) if m.type == "execute_reply")
+
+
+class _Never:
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        return None
+
+
+class RealKernel:
+    """An ipykernel with a link to it."""
+
+    def __init__(self, manager, link):
+        self.manager = manager
+        self.link = link
+        self.said = Said()
+        self._runs = 0
+
+    @classmethod
+    async def start(cls, make_link=None):
+        manager = AsyncKernelManager(kernel_name="python3")
+        await manager.start_kernel()
+        kernel = Kernel("k1", "python3", "Python 3")
+        if make_link is None:
+            link = KernelLink(manager.get_connection_info(), kernel=kernel)
+        else:
+            link = make_link(manager, kernel)
+        real = cls(manager, link)
+        link.start(real.said)
+        await link.ready()
+        return real
+
+    def execute(self, code, *, stop_on_error=True):
+        self._runs += 1
+        run = RunId(f"run-{self._runs}")
+        self.link.execute(run, CellId("cell"), code, stop_on_error=stop_on_error)
+        return run
+
+    async def run(self, code):
+        run = self.execute(code)
+        await self.said.finish(run)
+        return run
+
+    async def close(self):
+        await self.link.close()
+        await self.manager.shutdown_kernel(now=True)

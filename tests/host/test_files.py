@@ -1,0 +1,304 @@
+"""Files on a disk: written whole or not at all, over nobody's work, and watched."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jupyter_runtimed
+from jupyter_runtimed.errors import NotFound, SaveFailed, StorageError
+from jupyter_runtimed.host.files import Conflict, stamp_of
+from jupyter_runtimed.host.local_files import LocalFiles
+from jupyter_runtimed.host.watcher import Watcher
+
+
+@pytest.fixture
+async def watcher():
+    watcher = Watcher()
+    yield watcher
+    await watcher.close()
+
+
+@pytest.fixture
+def root(tmp_path):
+    return Path(tmp_path)
+
+
+@pytest.fixture
+def files(root, watcher):
+    return LocalFiles(root, watcher)
+
+
+def always(data):
+    return lambda _: data
+
+
+async def test_a_new_file_is_made_with_the_usual_mode(files, root):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+    assert await files.read("a.ipynb") == (b"one", stamp)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert (root / "a.ipynb").stat().st_mode & 0o777 == 0o666 & ~umask
+    assert [path.name for path in root.iterdir()] == ["a.ipynb"]
+
+
+async def test_a_file_is_replaced_as_it_was_expected(files, root):
+    first = await files.write("a.ipynb", always(b"one"), None)
+    seen = []
+
+    def render(data):
+        seen.append(data)
+        return b"two"
+
+    second = await files.write("a.ipynb", render, first)
+    assert seen == [b"one"]
+    assert await files.read("a.ipynb") == (b"two", second)
+
+
+async def test_what_somebody_else_wrote_is_not_overwritten(files, root):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+    (root / "a.ipynb").write_bytes(b"theirs")
+    result = await files.write("a.ipynb", always(b"two"), stamp)
+    assert isinstance(result, Conflict)
+    assert result.data == b"theirs"
+    assert result.stamp == (await files.read("a.ipynb"))[1]
+    assert isinstance(await files.write("a.ipynb", always(b"two"), None), Conflict)
+    assert (root / "a.ipynb").read_bytes() == b"theirs"
+
+
+async def test_what_somebody_else_writes_while_we_render_is_not_overwritten(files, root):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+
+    def render(data):
+        (root / "a.ipynb").write_bytes(b"theirs, just now")
+        return b"two"
+
+    result = await files.write("a.ipynb", render, stamp)
+    assert isinstance(result, Conflict)
+    assert result.data == b"theirs, just now"
+    assert [path.name for path in root.iterdir()] == ["a.ipynb"]
+
+
+async def test_nothing_is_written_when_nothing_changed(files, root):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+    before = (root / "a.ipynb").stat()
+    assert await files.write("a.ipynb", lambda data: data, stamp) == stamp
+    after = (root / "a.ipynb").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+async def test_a_file_that_is_gone_is_not_put_back_unasked(files, root):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+    (root / "a.ipynb").unlink()
+    with pytest.raises(NotFound):
+        await files.write("a.ipynb", always(b"two"), stamp)
+    assert list(root.iterdir()) == []
+    with pytest.raises(NotFound):
+        await files.read("a.ipynb")
+
+
+async def test_mode_and_attributes_stay(files, root):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+    path = root / "a.ipynb"
+    path.chmod(0o640)
+    attributes = True
+    try:
+        os.setxattr(path, "user.who", b"ana")
+    except OSError:
+        attributes = False
+    await files.write("a.ipynb", always(b"two"), stamp)
+    assert path.stat().st_mode & 0o777 == 0o640
+    if attributes:
+        assert os.getxattr(path, "user.who") == b"ana"
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs two owners")
+async def test_the_owner_stays(files, root):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+    os.chown(root / "a.ipynb", 12345, 12345)
+    await files.write("a.ipynb", always(b"two"), stamp)
+    status = (root / "a.ipynb").stat()
+    assert (status.st_uid, status.st_gid) == (12345, 12345)
+
+
+async def test_an_owner_that_cannot_be_kept_is_kept_by_writing_in_place(files, root, monkeypatch):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+    inode = (root / "a.ipynb").stat().st_ino
+    monkeypatch.setattr("jupyter_runtimed.host.local_files._dress", lambda *_: False)
+    await files.write("a.ipynb", always(b"two"), stamp)
+    assert (root / "a.ipynb").read_bytes() == b"two"
+    assert (root / "a.ipynb").stat().st_ino == inode
+    assert [path.name for path in root.iterdir()] == ["a.ipynb"]
+
+
+async def test_a_link_stays_a_link_and_its_target_is_replaced(files, root):
+    (root / "real").mkdir()
+    (root / "real" / "a.ipynb").write_bytes(b"one")
+    (root / "link.ipynb").symlink_to(Path("real") / "a.ipynb")
+    _, stamp = await files.read("link.ipynb")
+    await files.write("link.ipynb", always(b"two"), stamp)
+    assert (root / "link.ipynb").is_symlink()
+    assert (root / "real" / "a.ipynb").read_bytes() == b"two"
+
+
+async def test_hard_links_stay_one_file(files, root):
+    stamp = await files.write("a.ipynb", always(b"one, and long"), None)
+    os.link(root / "a.ipynb", root / "b.ipynb")
+    await files.write("a.ipynb", always(b"two"), stamp)
+    assert (root / "b.ipynb").read_bytes() == b"two"
+    assert (root / "a.ipynb").samefile(root / "b.ipynb")
+    assert len(list(root.iterdir())) == 2
+
+
+async def test_a_read_only_file_stays_as_it_is(files, root):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+    (root / "a.ipynb").chmod(0o444)
+    with pytest.raises(SaveFailed, match=r"a\.ipynb cannot be written: it is read-only"):
+        await files.write("a.ipynb", always(b"two"), stamp)
+    assert (root / "a.ipynb").read_bytes() == b"one"
+    assert len(list(root.iterdir())) == 1
+
+
+async def test_a_folder_that_is_gone_is_said(files, root):
+    with pytest.raises(SaveFailed, match="its folder is gone"):
+        await files.write("gone/a.ipynb", always(b"one"), None)
+
+
+async def test_a_full_disk_leaves_the_old_file(files, root, monkeypatch):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SaveFailed, match="the disk is full"):
+        await files.write("a.ipynb", always(b"two"), stamp)
+    assert [(p.name, p.read_bytes()) for p in root.iterdir()] == [("a.ipynb", b"one")]
+
+
+@pytest.mark.parametrize("path", ["../a.ipynb", "a/../../b.ipynb", "", "/", "a\0b"])
+async def test_a_path_outside_of_the_root_is_not_found(files, path):
+    with pytest.raises(NotFound):
+        await files.read(path)
+
+
+async def test_a_folder_is_not_a_file(files, root):
+    (root / "folder").mkdir()
+    with pytest.raises(StorageError, match="folder cannot be read"):
+        await files.read("folder")
+
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from jupyter_runtimed.host.local_files import LocalFiles
+from jupyter_runtimed.host.watcher import Watcher
+
+async def main():
+    files = LocalFiles(Path(sys.argv[1]), Watcher())
+    stamp = None
+    for n in range(10**9):
+        stamp = await files.write("a.ipynb", lambda _: b"%09d" % n * 100_000, stamp)
+        print(n, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_file_is_whole_at_every_kill(root):
+    def kill_one(after):
+        shutil.rmtree(root)
+        root.mkdir()
+        package = str(Path(jupyter_runtimed.__path__[0]).parent)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, root],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": package},
+        )
+        for line in writer.stdout:
+            if int(line) >= after:
+                writer.kill()
+                break
+        written = [after, *map(int, writer.stdout.read().split())]
+        writer.wait()
+        data = (root / "a.ipynb").read_bytes()
+        assert len(data) == 900_000
+        assert data == data[:9] * 100_000
+        assert int(data[:9]) >= max(written)
+
+    for after in (1, 3, 6):
+        await asyncio.to_thread(kill_one, after)
+
+
+# ---------------------------------------------------------------- watching
+
+
+class Bell:
+    def __init__(self):
+        self._rung = asyncio.Event()
+
+    def __call__(self):
+        self._rung.set()
+
+    async def heard(self):
+        await asyncio.wait_for(self._rung.wait(), 30)
+        self._rung.clear()
+
+
+async def test_every_way_of_changing_a_file_is_noticed(files, root):
+    path = root / "a.ipynb"
+    path.write_bytes(b"one")
+    bell = Bell()
+    files.watch("a.ipynb", bell)
+    await bell.heard()
+    path.write_bytes(b"two")
+    await bell.heard()
+    (root / "fresh").write_bytes(b"three")
+    (root / "fresh").replace(path)
+    await bell.heard()
+    path.rename(root / "elsewhere")
+    await bell.heard()
+    (root / "elsewhere").rename(path)
+    await bell.heard()
+    path.unlink()
+    await bell.heard()
+
+
+async def test_rooms_that_come_and_go_do_not_make_others_miss_a_change(files, root):
+    (root / "a.ipynb").write_bytes(b"one")
+    bell = Bell()
+    files.watch("a.ipynb", bell)
+    await bell.heard()
+    for number in range(5):
+        folder = root / f"folder{number}"
+        folder.mkdir()
+        (folder / "b.ipynb").write_bytes(b"")
+        other = Bell()
+        unwatch = files.watch(f"folder{number}/b.ipynb", other)
+        (root / "a.ipynb").write_bytes(b"change %d" % number)
+        await bell.heard()
+        await other.heard()
+        unwatch()
+    (root / "a.ipynb").write_bytes(b"the last change")
+    await bell.heard()
+
+
+async def test_a_change_of_what_a_link_points_to_is_noticed(files, root):
+    (root / "real").mkdir()
+    (root / "real" / "a.ipynb").write_bytes(b"one")
+    (root / "link.ipynb").symlink_to(root / "real" / "a.ipynb")
+    bell = Bell()
+    files.watch("link.ipynb", bell)
+    await bell.heard()
+    (root / "real" / "a.ipynb").write_bytes(b"two")
+    await bell.heard()
+
+
+def test_a_stamp_has_the_form_of_the_contents_api():
+    stamp = stamp_of(b"", 0.5)
+    assert stamp.last_modified == "1970-01-01T00:00:00.500000Z"
+    assert stamp.hash.startswith("e3b0c44298fc1c14")

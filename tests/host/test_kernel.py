@@ -1,0 +1,210 @@
+"""A link to a real kernel: all it says arrives, in order, whatever happens to it."""
+
+import asyncio
+
+import pytest
+
+from jupyter_runtimed.errors import KernelDead, KernelError
+from jupyter_runtimed.host.client_link import ClientLink
+from jupyter_runtimed.host.kernel import Kernel, wanted_by_rooms
+from jupyter_runtimed.host.kernel_link import KernelLink
+from jupyter_runtimed.host.kernel_wire import Wire
+
+from .kernels import RealKernel, Said
+
+pytestmark = pytest.mark.kernel
+
+
+def over_client(manager, kernel):
+    return ClientLink(manager.client(), kernel=kernel)
+
+
+@pytest.fixture(params=[None, over_client], ids=["zmq", "client"])
+async def either(request):
+    kernel = await RealKernel.start(request.param)
+    yield kernel
+    await kernel.close()
+
+
+@pytest.fixture
+async def kernel():
+    kernel = await RealKernel.start()
+    yield kernel
+    await kernel.close()
+
+
+async def test_a_run_is_heard_from_its_first_message_to_its_last(either):
+    run = await either.run("print('hello'); 1 + 1")
+    mine = either.said.of(run)
+    assert [message.type for message in mine if message.channel == "iopub"] == [
+        "status",
+        "execute_input",
+        "stream",
+        "execute_result",
+        "status",
+    ]
+    assert either.said.text(run) == "hello\n"
+
+
+async def test_the_cell_is_named_to_the_kernel(either):
+    run = await either.run(
+        "print(get_ipython().kernel.get_parent('shell')['metadata'].get('cellId'))"
+    )
+    assert either.said.text(run) == "cell\n"
+
+
+async def test_a_question_is_answered(either):
+    run = either.execute("print('<' + input('who? ') + '>')")
+    await either.said.until(lambda: any(m.type == "input_request" for m in either.said.of(run)))
+    either.link.reply_input("ana")
+    await either.said.finish(run)
+    assert either.said.text(run) == "<ana>\n"
+
+
+async def test_an_interrupted_run_ends(either):
+    run = either.execute("print('on'); import time; time.sleep(1000)")
+    await either.said.until(lambda: either.said.text(run) == "on\n")
+    await either.manager.interrupt_kernel()
+    reply = await either.said.finish(run)
+    assert reply["ename"] == "KeyboardInterrupt"
+
+
+async def test_a_hundred_thousand_lines_arrive(kernel):
+    run = await kernel.run("for i in range(100_000): print(i)")
+    assert kernel.said.text(run) == "".join(f"{i}\n" for i in range(100_000))
+
+
+async def test_ten_thousand_flushed_prints_arrive_in_few_batches(kernel):
+    run = await kernel.run("for i in range(10_000): print(i, flush=True)")
+    assert kernel.said.text(run) == "".join(f"{i}\n" for i in range(10_000))
+    assert len(kernel.said.batches) < 1000
+
+
+async def test_output_and_errors_keep_their_order(kernel):
+    run = await kernel.run(
+        "import sys\n"
+        "for i in range(100):\n"
+        "    print(i, flush=True)\n"
+        "    print(i, file=sys.stderr, flush=True)"
+    )
+    text = "".join(m.content["text"] for m in kernel.said.of(run) if m.type == "stream")
+    assert text == "".join(f"{i}\n{i}\n" for i in range(100))
+
+
+async def test_a_loop_that_is_held_up_loses_nothing(kernel):
+    run = kernel.execute("for i in range(20_000): print(i, flush=True)")
+    await kernel.said.until(lambda: kernel.said.text(run))
+    blocked = asyncio.get_running_loop().time() + 1.0
+    while asyncio.get_running_loop().time() < blocked:
+        pass
+    await kernel.said.finish(run)
+    assert kernel.said.text(run) == "".join(f"{i}\n" for i in range(20_000))
+
+
+async def test_ten_megabytes_in_one_piece_arrive(kernel):
+    run = await kernel.run("'x' * 10_000_000")
+    result = next(m for m in kernel.said.of(run) if m.type == "execute_result")
+    assert len(result.content["data"]["text/plain"]) == 10_000_002
+
+
+async def test_it_works_again_after_a_restart(kernel):
+    await kernel.run("a = 1")
+    await kernel.manager.restart_kernel(now=True)
+    kernel.link.restarted(kernel.manager.get_connection_info())
+    assert await kernel.link.ready() == "idle"
+    run = await kernel.run("print('a' in globals())")
+    assert kernel.said.text(run) == "False\n"
+
+
+async def test_what_a_dead_kernel_was_sent_is_not_run_by_the_next_one(kernel):
+    kernel.execute("import os; os._exit(1)")
+    await kernel.manager.provisioner.wait()
+    kernel.execute("print('from the other life')")
+    await kernel.manager.restart_kernel(now=True)
+    kernel.link.restarted()
+    await kernel.link.ready()
+    await kernel.run("1")
+    texts = [m.content["text"] for m in kernel.said.messages if m.type == "stream"]
+    assert "from the other life" not in "".join(texts)
+
+
+async def test_a_busy_kernel_is_joined_without_waiting_for_it(kernel):
+    run = kernel.execute("print('on'); input()")
+    await kernel.said.until(lambda: kernel.said.text(run) == "on\n")
+    other = KernelLink(kernel.manager.get_connection_info(), kernel=kernel.link.kernel)
+    other.start(Said())
+    assert await other.ready() == "busy"
+    await other.close()
+    kernel.link.reply_input("")
+    await kernel.said.finish(run)
+
+
+async def test_widget_traffic_stays_outside(kernel):
+    run = await kernel.run(
+        "from comm import create_comm\nc = create_comm('x', data={'big': 'y' * 1000})\nprint(1)"
+    )
+    assert kernel.said.text(run) == "1\n"
+    assert not any(m.type.startswith("comm_") for m in kernel.said.messages)
+
+
+async def test_messages_of_others_pass(kernel):
+    other = kernel.manager.client()
+    other.start_channels()
+    message_id = other.execute("print('from a console')")
+    await kernel.said.until(lambda: kernel.said.text(message_id))
+    other.stop_channels()
+
+
+async def test_no_kernel_at_that_address_is_said(unused_tcp_port_factory):
+    ports = {f"{c}_port": unused_tcp_port_factory() for c in ("iopub", "shell", "control", "stdin")}
+    info = {"transport": "tcp", "ip": "127.0.0.1", "key": b"k", **ports}
+    link = KernelLink(info, kernel=Kernel("k9", "python3", "Python 3"))
+    link.start(Said())
+    with pytest.raises(KernelError, match=r"did not answer.*restart it"):
+        await link.ready(timeout_seconds=0.2)
+    waiting = asyncio.create_task(link.ready())
+    await asyncio.sleep(0)
+    await link.close()
+    with pytest.raises(KernelDead):
+        await waiting
+
+
+async def test_a_foreign_key_is_not_listened_to(kernel, caplog):
+    info = {**kernel.manager.get_connection_info(), "key": b"another"}
+    said = Said()
+    link = KernelLink(info, kernel=kernel.link.kernel)
+    link.start(said)
+    await kernel.run("for i in range(3): print(i, flush=True)")
+    await link.close()
+    assert said.messages == []
+    assert caplog.text.count("was dropped") == 1
+
+
+WIRE = Wire(b"key", "hmac-sha256")
+
+
+def test_a_message_comes_back_as_it_was_written():
+    parts = WIRE.write("execute_request", {"code": "1"}, message_id="m", metadata={"cellId": "c"})
+    message = WIRE.read("shell", parts, wanted_by_rooms)
+    assert (message.type, message.msg_id, message.content) == (
+        "execute_request",
+        "m",
+        {"code": "1"},
+    )
+    assert message.metadata["cellId"] == "c"
+
+
+@pytest.mark.parametrize("place", range(2, 6))
+@pytest.mark.parametrize("bad", [b"", b"\xff\xfe", b"{", b"[" * 100_000, b"1" * 10_000, b"null"])
+def test_what_is_not_a_message_is_refused(place, bad):
+    parts = WIRE.write("status", {"execution_state": "idle"})
+    parts[place] = bad
+    with pytest.raises(ValueError, match="not a message of this kernel"):
+        WIRE.read("iopub", parts, wanted_by_rooms)
+
+
+@pytest.mark.parametrize("count", range(6))
+def test_a_message_with_parts_missing_is_refused(count):
+    parts = WIRE.write("status", {"execution_state": "idle"})[:count]
+    with pytest.raises(ValueError, match="not a message of this kernel"):
+        WIRE.read("iopub", parts, wanted_by_rooms)
