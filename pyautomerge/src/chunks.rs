@@ -7,9 +7,9 @@ use automerge::{Automerge, Bundle, Change};
 use pyo3::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::believable::believable;
 use crate::errors::{from_core, undecodable, DecodeError};
 use crate::guard::guard;
-use crate::rows::believable;
 
 /// A chunk's hash covers everything behind magic bytes and checksum.
 const HASHED_FROM: usize = 8;
@@ -53,9 +53,7 @@ fn first_chunk(data: &[u8]) -> PyResult<(Chunk<'_>, &[u8])> {
     let length = usize::try_from(length).map_err(|_| cut_off())?;
     let (body, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
     if !believable(kind, body) {
-        return Err(DecodeError::new_err(
-            "a chunk claims to hold more than its size allows",
-        ));
+        return Err(DecodeError::new_err("a chunk claims what cannot be"));
     }
     let bytes = &data[..data.len() - rest.len()];
     Ok((
@@ -102,10 +100,14 @@ impl Chunk<'_> {
                 .map_err(|error| DecodeError::new_err(error.to_string()))?,
             Kind::Bundle => guard(|| {
                 let bundle = Bundle::try_from(self.bytes).map_err(|error| error.to_string())?;
-                bundle.to_changes().map_err(|error| error.to_string())
+                let changes = bundle.to_changes().map_err(|error| error.to_string())?;
+                for change in &changes {
+                    first_chunk(change.raw_bytes()).map_err(|error| error.to_string())?;
+                }
+                Ok(changes)
             })
             .map_err(undecodable)?
-            .map_err(DecodeError::new_err)?,
+            .map_err(DecodeError::new_err::<String>)?,
             Kind::Document => guard(|| Automerge::load(self.bytes).map(|doc| doc.get_changes(&[])))
                 .map_err(undecodable)?
                 .map_err(from_core)?,

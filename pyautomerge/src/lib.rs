@@ -11,8 +11,10 @@
     reason = "methods of one shape are easier to read than each as short as it could be"
 )]
 
+mod believable;
 mod changes;
 mod chunks;
+mod columns;
 mod document;
 mod errors;
 mod guard;
@@ -20,7 +22,6 @@ mod ids;
 mod patches;
 mod reading;
 mod replay;
-mod rows;
 mod state;
 mod sync;
 mod syncing;

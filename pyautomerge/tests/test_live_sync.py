@@ -1,0 +1,119 @@
+"""Python and Node sync with each other over a pipe, each starting and each editing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyautomerge import ROOT, Document, SyncState
+from vectors_format import decode, encode, read, tree
+
+JS = Path(__file__).parent / "js"
+NODE = shutil.which("node")
+READY = NODE is not None and (JS / "node_modules").is_dir()
+REQUIRED = bool(os.environ.get("PYAUTOMERGE_REQUIRE_NODE"))
+
+pytestmark = pytest.mark.skipif(
+    not READY and not REQUIRED, reason="needs Node, and `npm ci` in tests/js"
+)
+
+
+class Peer:
+    """`js/peer.mjs`, one line in and one line out."""
+
+    def __init__(self, document: str) -> None:
+        assert NODE is not None, "Node is required but not here"
+        self._process = subprocess.Popen(
+            [NODE, "peer.mjs", document, "0c" * 16],
+            cwd=JS,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def say(self, line: str) -> str:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(line + "\n")
+        stdin.flush()
+        answer = stdout.readline()
+        assert answer, "the peer is gone"
+        return answer.rstrip("\n")
+
+    def close(self) -> None:
+        self._process.communicate(timeout=30)
+        assert self._process.returncode == 0
+
+
+def document(name: str) -> str:
+    vectors = read("javascript")["documents"]
+    return next(str(vector["document"]) for vector in vectors if vector["name"] == name)
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    peer = Peer(document("three ways"))
+    yield peer
+    peer.close()
+
+
+def talk(doc: Document, state: SyncState, peer: Peer, answer: str) -> None:
+    """Until nobody has anything to say."""
+    while True:
+        if answer:
+            doc.receive_sync_message(state, decode(answer))
+        message = doc.generate_sync_message(state)
+        if message is None and not answer:
+            return
+        answer = peer.say(encode(message) if message else "")
+
+
+def assert_converged(doc: Document, peer: Peer) -> None:
+    theirs: dict[str, Any] = json.loads(peer.say("end"))
+    assert doc.heads() == theirs["heads"]
+    assert tree(doc) == theirs["tree"]
+
+
+def test_python_joins_with_nothing_and_gets_the_document(peer: Peer) -> None:
+    doc, state = Document(), SyncState()
+    talk(doc, state, peer, "")
+    assert_converged(doc, peer)
+    assert "🦊" in doc.text(doc.get(ROOT, "text").id)
+
+
+def test_node_speaks_first_and_both_have_edited(peer: Peer) -> None:
+    doc, state = Document.load(decode(document("three ways")), text_unit="utf16"), SyncState()
+    doc.splice_text(doc.get(ROOT, "text").id, 0, 0, "python 🐍 ")
+    doc.commit()
+    talk(doc, state, peer, peer.say("edit node 🟩 "))
+    assert_converged(doc, peer)
+    text = doc.text(doc.get(ROOT, "text").id)
+    assert "python 🐍 " in text and "node 🟩 " in text
+
+
+def test_they_go_on_talking_turn_by_turn(peer: Peer) -> None:
+    doc, state = Document(text_unit="utf16"), SyncState()
+    talk(doc, state, peer, "")
+    text = doc.get(ROOT, "text").id
+    for turn in range(5):
+        talk(doc, state, peer, peer.say(f"edit js{turn} "))
+        doc.splice_text(text, doc.length(text), 0, f" py{turn} é")
+        doc.commit()
+        talk(doc, state, peer, "")
+        assert_converged(doc, peer)
+    assert doc.text(text).startswith("js4 js3 js2 js1 js0 ")
+    assert doc.text(text).endswith(" py0 é py1 é py2 é py3 é py4 é")
+
+
+def test_a_read_only_side_gives_and_does_not_take(peer: Peer) -> None:
+    doc = Document.load(decode(document("three ways")))
+    before = doc.heads()
+    talk(doc, SyncState(read_only=True), peer, peer.say("edit not for you "))
+    assert doc.heads() == before
