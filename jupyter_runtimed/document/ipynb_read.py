@@ -101,7 +101,8 @@ def from_model(
     version = _version(model)
     top = dict(model)
     try:
-        reader = _Reader(ValueReader(new_id, put_blob, limits), upgraded=version < 4)
+        values = ValueReader(new_id, put_blob, limits)
+        reader = _Reader(values, upgraded=version < 4, believes_trust=True)
         return reader.notebook(upgraded(jsontext.compact(top), version) if reader.upgraded else top)
     except RecursionError:
         raise NotebookError(
@@ -149,6 +150,7 @@ def _minor(top: Mapping[str, object]) -> int:
 class _Reader:
     values: ValueReader
     upgraded: bool = False
+    believes_trust: bool = False
     repairs: list[str] = field(default_factory=list)
     made: set[CellId] = field(default_factory=set)
     trusted: set[CellId] = field(default_factory=set)
@@ -227,7 +229,7 @@ class _Reader:
         if not isinstance(attachments, dict):
             extra["attachments"] = self.values.json(attachments)
             attachments = {}
-        if metadata.get("trusted") is True:
+        if self.believes_trust and metadata.get("trusted") is True:
             self.trusted.add(cell_id)
         return Cell(
             id=cell_id,

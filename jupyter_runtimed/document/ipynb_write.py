@@ -62,10 +62,6 @@ def _encoded(text: str) -> bytes:
         return jsontext.escape_lone(text).encode()
 
 
-def _sha256(data: bytes) -> Sha256:
-    return Sha256(hashlib.sha256(data).hexdigest())
-
-
 @dataclass(frozen=True, slots=True)
 class _Old:
     """One cell of the file: its text's place, and what it says."""
@@ -89,7 +85,7 @@ class _Writer:
 
     def __init__(self, content: Content, get_blob: GetBlob, like: bytes, limits: Limits) -> None:
         self.content = content
-        self.get_blob = get_blob
+        self.get_blob: GetBlob = get_blob
         self.like = like
         text = ipynb_parse.text_of(like)
         self.parsed: Parsed | None = None
@@ -97,10 +93,19 @@ class _Writer:
             self.old = FileContent(Content(IDS_FROM_MINOR, {}, {}, ()), blank=True)
             return
         numbers = count()
+        own: dict[Sha256, bytes] = {}
+
+        def keep(data: bytes) -> Sha256:
+            sha256 = Sha256(hashlib.sha256(data).hexdigest())
+            own[sha256] = data
+            return sha256
+
+        # What only the file has was never put into the blob store, and need not be.
+        self.get_blob = lambda sha256: own[sha256] if sha256 in own else get_blob(sha256)
         self.old, self.parsed = read_parsed(
             ipynb_parse.parse(text),
             new_id=lambda: f"\0{next(numbers)}",
-            put_blob=_sha256,
+            put_blob=keep,
             limits=limits,
         )
         self.is_v4 = self.parsed.top().get("nbformat") == 4

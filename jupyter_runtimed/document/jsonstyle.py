@@ -17,6 +17,7 @@ from .jsontext import Number, Place, same
 
 _UNICODE = json.JSONEncoder(ensure_ascii=False)
 _ASCII = json.JSONEncoder(ensure_ascii=True)
+_LAST_ASCII = 0x7F
 _PLAIN_NUMBERS = frozenset({int, float})
 
 Piece: TypeAlias = tuple[int | None, str]
@@ -75,7 +76,7 @@ def _escapes(text: str) -> bool:
         first = at
         while text[first - 1] == "\\":
             first -= 1
-        if (at - first) % 2 == 0 and text[at + 2 : at + 4] != "00":
+        if (at - first) % 2 == 0 and int(text[at + 2 : at + 6], 16) > _LAST_ASCII:
             return True
         at = text.find("\\u", at + 2)
     return False

@@ -82,7 +82,7 @@ def test_any_content_can_be_written_over_any_file(mine: bytes, theirs: bytes) ->
     content = read(mine, blobs).content
     written = write(content, blobs, theirs)
     again = read(written, blobs)
-    assert again.repairs == ()
+    assert again.repairs == () or written == theirs
     assert edits(content, again.content) == ()
     assert write(content, blobs, written) == written
 
