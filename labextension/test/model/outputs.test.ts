@@ -13,7 +13,7 @@ function outputsOf(draft: RuntimeNode): OutputNode[] {
 /** What a view shows that follows the events as JupyterLab's output area does. */
 function view(peer: Peer): { texts: () => unknown[]; replaced: () => number } {
   const cell = peer.code('a');
-  let shown = cell.outputs.map(output => output['text'] ?? output['data']);
+  let shown: unknown[] = cell.outputs.map(output => output['text'] ?? output['data']);
   let replaced = 0;
   cell.changed.connect((_, change) => {
     for (const step of (change.streamOutputChange ?? []) as {
@@ -324,7 +324,7 @@ describe('what JupyterLab asks about outputs', () => {
       source: 'x',
       outputs: [output],
       execution_count: 4
-    } as never);
+    });
     await nextCommand();
     expect(requests.asked).toEqual([['import', ana.ids[1], [output], 4]]);
   });

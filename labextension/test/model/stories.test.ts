@@ -16,7 +16,7 @@ function assertConverged(r: Room): void {
 }
 
 async function two(
-  ...cells: Parameters<typeof room>[0]
+  ...cells: NonNullable<Parameters<typeof room>[0]>
 ): Promise<{ r: Room; ana: Peer; bo: Peer }> {
   const r = await room(cells);
   return { r, ana: r.open(), bo: r.open() };
