@@ -1,0 +1,201 @@
+import { describe, expect, it } from 'vitest';
+import * as am from '../../src/document/automerge';
+import type { NotebookNode } from '../../src/document/schema';
+import { Agent, joined, putNew } from '../document/agent';
+import { actorOf, hex, notebookDoc } from '../document/setup';
+import type { Peer } from './room';
+import { listen, listenCell, room } from './room';
+
+const documents = (peer: Peer): Peer['notebook']['documents'] => peer.notebook.documents;
+
+describe('a replica', () => {
+  it('says its epochs and heads, and saves what can be loaded again', async () => {
+    const r = await room([{ id: 'a', source: 'x' }]);
+    const ana = r.open();
+    const heads = [...am.getHeads(r.agent.doc)].sort();
+    expect([documents(ana).epoch('notebook'), documents(ana).heads('notebook')]).toEqual([
+      'n1',
+      heads
+    ]);
+    expect(am.load<NotebookNode>(documents(ana).save('notebook'))).toEqual(r.agent.doc);
+  });
+
+  it('gives the bytes of each local change right after it was made, and later on demand', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    const base = documents(ana).heads('notebook');
+    ana.cell('a').setSource('1');
+    ana.cell('a').setSource('12');
+    expect(documents(ana).changesSince(base)).toEqual(ana.unsent);
+    expect(documents(ana).changesSince(documents(ana).heads('notebook'))).toEqual([]);
+  });
+
+  it('makes its changes as the actor that it was given last', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    ana.cell('a').setSource('before');
+    const cell = ana.cell('a');
+    documents(ana).setActor(actorOf(999));
+    cell.setSource('after');
+    const [, change] = ana.unsent;
+    r.sync();
+    expect(hex(change ?? new Uint8Array())).toContain(hex(actorOf(999)));
+    expect(ana.cell('a')).toBe(cell);
+    expect(r.agent.doc.cells['a']?.source).toBe('after');
+  });
+
+  it('takes changes that are joined, and refuses bytes that are none', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    const one = r.agent.edit(draft => {
+      putNew(draft, 'b', 'X', 'b');
+    });
+    const two = r.agent.edit(draft => {
+      putNew(draft, 'c', 'Y', 'c');
+    });
+    documents(ana).apply('notebook', joined([one, two]));
+    expect(ana.ids).toEqual(['a', 'b', 'c']);
+    const damaged = Uint8Array.from(one);
+    damaged[20] = (damaged[20] ?? 0) ^ 255;
+    for (const bytes of [damaged, one.slice(0, -3), new Uint8Array([1, 2])]) {
+      expect(() => {
+        documents(ana).apply('notebook', bytes);
+      }).toThrow();
+    }
+    expect(ana.ids).toEqual(['a', 'b', 'c']);
+  });
+
+  it('waits with changes whose past is missing until it comes', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    const first = r.agent.edit(draft => {
+      putNew(draft, 'b', 'X', '');
+    });
+    const second = r.agent.edit(draft => {
+      am.splice(draft, ['cells', 'b', 'source'], 0, 0, 'text');
+    });
+    documents(ana).apply('notebook', second);
+    expect(ana.ids).toEqual(['a']);
+    documents(ana).apply('notebook', first);
+    expect(ana.sources).toEqual(['', 'text']);
+  });
+
+  it('loads another document with as few events as it takes', async () => {
+    const r = await room([
+      { id: 'a', source: 'same' },
+      { id: 'b', source: 'hello world' }
+    ]);
+    const ana = r.open();
+    const kept = [ana.cell('a'), ana.cell('b')];
+    const all = listen(ana);
+    const [a, b] = kept.map(listenCell);
+    const other = new Agent(notebookDoc(r.seeds.notebook, 77));
+    other.edit(draft => {
+      putNew(draft, 'a', '1V', 'same');
+      putNew(draft, 'b', '2V', 'hello dear world');
+      putNew(draft, 'c', '3V', 'new');
+    });
+    documents(ana).load('notebook', 'n2', am.save(other.doc));
+    expect([ana.cell('a'), ana.cell('b')]).toEqual(kept);
+    expect(all).toEqual([{ cellsChange: [{ retain: 2 }, { insert: [ana.cell('c')] }] }]);
+    expect([a, b]).toEqual([[], [{ sourceChange: [{ retain: 6 }, { insert: 'dear ' }] }]]);
+    expect([documents(ana).epoch('notebook'), ana.notebook.dirty]).toEqual(['n2', false]);
+  });
+
+  it('is not changed from inside of a change', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    expect(() => {
+      ana.notebook.transact(() => {
+        documents(ana).apply('notebook', new Uint8Array());
+      });
+    }).toThrow('inside');
+  });
+});
+
+describe('a rebase onto a fresh copy', () => {
+  it('keeps typing, cells, moves and metadata, as one change that others can take', async () => {
+    const r = await room([
+      { id: 'a', source: 'one two three' },
+      { id: 'b', source: 'b' },
+      { id: 'c', source: 'c' },
+      { id: 'd', source: 'd' }
+    ]);
+    const ana = r.open();
+    const base = documents(ana).heads('notebook');
+    ana.cell('a').updateSource(3, 3, ' MINE');
+    ana.cell('b').updateSource(1, 1, ' typed');
+    ana.notebook.deleteCell(2);
+    ana.notebook.moveCell(2, 0);
+    ana.notebook.insertCell(4, { id: 'new', cell_type: 'markdown', source: 'added' });
+    ana.cell('a').setMetadata('tags', ['x']);
+    ana.notebook.setMetadata('title', 'T');
+    ana.unsent = [];
+    r.agent.edit(draft => {
+      am.splice(draft, ['cells', 'a', 'source'], 0, 3, 'ONE');
+      am.splice(draft, ['cells', 'a', 'source'], 13, 0, ' four');
+      Reflect.deleteProperty(draft.cells, 'b');
+    });
+    const told = documents(ana).rebase(base, 'n1', am.save(r.agent.doc));
+    expect(ana.cell('a').getSource()).toBe('ONE MINE two three four');
+    expect(ana.ids).toEqual(['d', 'a', 'b', 'new']);
+    expect(ana.cell('b').getSource()).toBe('b typed');
+    expect(ana.cell('a').getMetadata('tags')).toEqual(['x']);
+    expect(ana.notebook.getMetadata('title')).toBe('T');
+    expect(told).toEqual({
+      edited: ['a'],
+      added: ['new'],
+      deleted: ['c'],
+      moved: ['d'],
+      metadata: ['a tags', 'title'],
+      revived: ['b'],
+      dropped: []
+    });
+    expect(ana.unsent).toHaveLength(1);
+    r.agent.receive(joined(ana.unsent));
+    expect(r.agent.doc).toEqual(documents(ana).notebook);
+  });
+
+  it('works onto another line of history, where only the words are the same', async () => {
+    const r = await room([{ id: 'a', source: 'start middle end' }]);
+    const ana = r.open();
+    const base = documents(ana).heads('notebook');
+    ana.cell('a').updateSource(16, 16, ' MINE');
+    const other = new Agent(notebookDoc(r.seeds.notebook, 78));
+    other.edit(draft => {
+      putNew(draft, 'a', '1V', 'START middle end');
+    });
+    const cell = ana.cell('a');
+    documents(ana).rebase(base, 'n2', am.save(other.doc));
+    expect([ana.cell('a'), ana.sources]).toEqual([cell, ['START middle end MINE']]);
+  });
+
+  it('makes no change when there was nothing of its own, and says what it dropped', async () => {
+    const r = await room(['a', 'b']);
+    const ana = r.open();
+    const base = documents(ana).heads('notebook');
+    expect(documents(ana).rebase(base, 'n1', am.save(r.agent.doc)).added).toEqual([]);
+    expect(ana.unsent).toEqual([]);
+    ana.cell('a').setMetadata('tags', ['x']);
+    r.agent.edit(draft => {
+      Reflect.deleteProperty(draft.cells, 'a');
+    });
+    expect(documents(ana).rebase(base, 'n1', am.save(r.agent.doc)).dropped).toEqual([
+      { cell: 'a', reason: 'the cell was deleted by others' }
+    ]);
+  });
+
+  it('can be undone like the typing that it carries', async () => {
+    const r = await room([{ id: 'a', source: 'x' }]);
+    const ana = r.open();
+    const base = documents(ana).heads('notebook');
+    ana.cell('a').updateSource(1, 1, ' mine');
+    r.agent.edit(draft => {
+      am.splice(draft, ['cells', 'a', 'source'], 0, 0, 'theirs ');
+    });
+    documents(ana).rebase(base, 'n1', am.save(r.agent.doc));
+    expect(ana.sources).toEqual(['theirs x mine']);
+    ana.cell('a').undo();
+    expect(ana.sources).toEqual(['theirs x']);
+  });
+});
