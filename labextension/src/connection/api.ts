@@ -56,7 +56,9 @@ export class Api {
   }
 
   async blob(sha256: string): Promise<Response> {
-    return await this.request('GET', URLExt.join('blobs', encodeURIComponent(sha256)));
+    const path = URLExt.join('blobs', encodeURIComponent(sha256));
+    // What a hash names never changes; the services' ordinary requests go past the cache.
+    return await this.request({ method: 'GET', cache: 'default' }, path);
   }
 
   socketUrl(room: string): string {
@@ -66,13 +68,13 @@ export class Api {
   }
 
   private async json(method: string, path: string, body?: unknown): Promise<unknown> {
-    const response = await this.request(method, path, body);
+    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+    const response = await this.request(init, path);
     return (await response.json()) as unknown;
   }
 
-  private async request(method: string, path: string, body?: unknown): Promise<Response> {
+  private async request(init: RequestInit, path: string): Promise<Response> {
     const url = URLExt.join(this.settings.baseUrl, ROOT, path);
-    const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
     const response = await ServerConnection.makeRequest(url, init, this.settings);
     if (!response.ok) {
       throw new ApiError(response.status, await said(response));

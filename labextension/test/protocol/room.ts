@@ -3,6 +3,8 @@
  * effects go to it at once. No network, no time: what is `cut` gets nothing until it is `joined`.
  */
 import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import * as am from '../../src/document/automerge';
 import { RoomDocuments } from '../../src/document/documents';
@@ -15,10 +17,9 @@ import type { Bytes, Call, Frame, Heads, Hello, Role } from '../../src/protocol/
 import { encode } from '../../src/protocol/frames';
 import { Session } from '../../src/protocol/session';
 
-const WASM = new URL(
-  '../../node_modules/@automerge/automerge/dist/automerge.wasm',
-  import.meta.url
-);
+// By path: where the tests have a page, `URL` is the page's and knows no files.
+const HERE = dirname(fileURLToPath(import.meta.url));
+const WASM = join(HERE, '../../node_modules/@automerge/automerge/dist/automerge.wasm');
 
 export async function startWasm(): Promise<void> {
   await am.startAutomerge(() => new Uint8Array(readFileSync(WASM)));
@@ -26,8 +27,14 @@ export async function startWasm(): Promise<void> {
 
 type ServerDocs = Record<DocName, { epoch: string; doc: am.Doc<object> }>;
 
+/** Whoever is connected: a name, and where frames go. */
+export interface Member {
+  readonly name: string;
+  get: (frame: Frame) => void;
+}
+
 export class Room {
-  clients: Client[] = [];
+  clients: Member[] = [];
   role: Role = 'runner';
   server = 'one';
   /** Codes with which the next change frames are refused. */
@@ -64,7 +71,7 @@ export class Room {
     this.docs[doc] = { epoch, doc: am.load(bytes) };
   }
 
-  receive(client: Client, frame: Frame): void {
+  receive(client: Member, frame: Frame): void {
     if (frame.kind === 'hello') {
       this.greet(client, frame);
     } else if (frame.kind === 'change') {
@@ -74,11 +81,11 @@ export class Room {
     }
   }
 
-  acknowledge(client: Client): void {
+  acknowledge(client: Member): void {
     client.get({ kind: 'ack', doc: 'notebook', heads: this.heads('notebook') });
   }
 
-  private greet(client: Client, hello: Hello): void {
+  private greet(client: Member, hello: Hello): void {
     this.count += 1;
     const actor = new Uint8Array(16).fill(this.count);
     client.get({
@@ -115,7 +122,7 @@ export class Room {
     };
   }
 
-  private change(client: Client, doc: DocName, data: Bytes): void {
+  private change(client: Member, doc: DocName, data: Bytes): void {
     const code = this.refusals.shift();
     if (code !== undefined) {
       client.get({ kind: 'refuse', doc, hashes: [], code, reason: 'because' });

@@ -1,0 +1,243 @@
+// @vitest-environment jsdom
+import { ServerConnection } from '@jupyterlab/services';
+import { IDBFactory } from 'fake-indexeddb';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import { Api } from '../../src/connection/api';
+import { RoomConnection } from '../../src/connection/room';
+import { RoomStore } from '../../src/connection/store';
+import * as am from '../../src/document/automerge';
+import { RoomDocuments } from '../../src/document/documents';
+import { decode } from '../../src/protocol/decode';
+import { encode } from '../../src/protocol/frames';
+import type { Frame } from '../../src/protocol/frames';
+import { Room } from '../protocol/room';
+import type { Member } from '../protocol/room';
+import { FakeSocket } from './sockets';
+
+/** What the server answers to `PUT rooms`; null is a server that is not there. */
+let answer: { status: number; body: unknown } | null;
+let asked: { url: string; method: string; body: string }[];
+let room: Room;
+let idb: IDBFactory;
+let open: RoomConnection[];
+
+const FOUND = { status: 200, body: { room: 'r1', path: 'a.ipynb' } };
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  FakeSocket.all = [];
+  room = await Room.open();
+  idb = new IDBFactory();
+  answer = FOUND;
+  asked = [];
+  open = [];
+});
+
+afterEach(() => {
+  open.forEach(connection => {
+    connection.dispose();
+  });
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+async function fetchRooms(input: RequestInfo | URL): Promise<Response> {
+  const request = input as Request;
+  asked.push({ url: request.url, method: request.method, body: await request.text() });
+  if (answer === null) {
+    throw new TypeError('Failed to fetch');
+  }
+  return new Response(JSON.stringify(answer.body), { status: answer.status });
+}
+
+function settings(): ServerConnection.ISettings {
+  return ServerConnection.makeSettings({
+    baseUrl: 'http://localhost:8888/base/',
+    wsUrl: 'ws://localhost:8888/base/',
+    token: 'secret',
+    appendToken: true,
+    fetch: fetchRooms,
+    WebSocket: FakeSocket as unknown as typeof WebSocket
+  });
+}
+
+function connect(documents = new RoomDocuments()): RoomConnection & { documents: RoomDocuments } {
+  const connection = new RoomConnection({
+    path: 'a.ipynb',
+    api: new Api(settings()),
+    replica: documents,
+    client: 'test',
+    started: Promise.resolve(),
+    store: RoomStore.open('/base/', idb)
+  });
+  open.push(connection);
+  return Object.assign(connection, { documents });
+}
+
+/** The newest socket, once there is one more than there were. */
+async function socket(count: number): Promise<FakeSocket> {
+  await vi.waitFor(
+    () => {
+      expect(FakeSocket.all).toHaveLength(count);
+    },
+    { interval: 1 }
+  );
+  return FakeSocket.last();
+}
+
+/** Waits while the clock goes on, which the store of the tests needs. */
+async function soon(promise: Promise<void>): Promise<void> {
+  let done = false;
+  void promise.then(() => {
+    done = true;
+  });
+  await vi.waitFor(
+    () => {
+      expect(done).toBe(true);
+    },
+    { interval: 1 }
+  );
+}
+
+function join(found: FakeSocket): Member {
+  const member: Member = {
+    name: 'ana',
+    get: (frame: Frame) => {
+      found.get(encode(frame));
+    }
+  };
+  found.peer = data => {
+    room.receive(member, decode(data));
+  };
+  room.clients.push(member);
+  found.open();
+  return member;
+}
+
+function set(documents: RoomDocuments, key: string, value: string): void {
+  documents.edit(draft => {
+    draft.metadata[key] = am.str(value);
+  });
+}
+
+async function kept(): Promise<boolean> {
+  const store = await RoomStore.open('/base/', idb);
+  const found = await store.room('r1').load();
+  store.close();
+  return found !== null && found.memory.shared.length > 0;
+}
+
+describe('a connection', () => {
+  it('asks for the room of its path, and connects with the token', async () => {
+    const connection = connect();
+    join(await socket(1));
+    await connection.ready;
+    expect(asked).toMatchObject([{ method: 'PUT', body: '{"path":"a.ipynb"}' }]);
+    expect(asked.map(({ url }) => url.replace(/\?.*/, ''))).toEqual([
+      'http://localhost:8888/base/api/runtimed/rooms'
+    ]);
+    expect(FakeSocket.last().url).toBe(
+      'ws://localhost:8888/base/api/runtimed/rooms/r1/socket?token=secret'
+    );
+    expect(connection.status).toMatchObject({ phase: 'live', saved: true });
+  });
+
+  it('sends what is edited, and says how it stands', async () => {
+    const connection = connect();
+    join(await socket(1));
+    await connection.ready;
+    room.acking = false;
+    const counts: number[] = [];
+    connection.statusChanged.connect((_, { unacked }) => counts.push(unacked));
+    set(connection.documents, 'a', '1');
+    expect(room.metadata()).toEqual({ a: '1' });
+    expect(counts).toEqual([1]);
+  });
+
+  it('that breaks comes back to the room by its id, and sends what was typed meanwhile', async () => {
+    const connection = connect();
+    const first = await socket(1);
+    join(first);
+    await connection.ready;
+    first.shut(1006);
+    set(connection.documents, 'a', '1');
+    expect(connection.status).toMatchObject({ phase: 'connecting', unacked: 1 });
+    await vi.advanceTimersByTimeAsync(1000);
+    join(await socket(2));
+    expect(asked).toHaveLength(1);
+    expect(room.metadata()).toEqual({ a: '1' });
+    expect(connection.status.unacked).toBe(0);
+  });
+
+  it('to a room that the server has forgotten opens it again by path', async () => {
+    const connection = connect();
+    const first = await socket(1);
+    join(first);
+    await connection.ready;
+    first.shut(4404);
+    await vi.advanceTimersByTimeAsync(1000);
+    join(await socket(2));
+    expect(asked).toHaveLength(2);
+  });
+
+  it.each([
+    [401, 'unauthenticated'],
+    [403, 'forbidden'],
+    [404, 'deleted']
+  ] as const)('whose room is answered with %i ends: %s', async (status, fault) => {
+    answer = { status, body: { message: 'no' } };
+    const connection = connect();
+    await expect(connection.ready).rejects.toThrow('no');
+    expect(connection.status).toMatchObject({ phase: 'closed', fault });
+  });
+
+  it('calls fail with the code that the server gives', async () => {
+    const connection = connect();
+    const member = join(await socket(1));
+    await connection.ready;
+    const call = connection.call('run', { cells: ['x'] });
+    member.get({ kind: 'reply', id: 1, result: null, error: { code: 'no-kernel', message: 'm' } });
+    await expect(call).rejects.toMatchObject({ name: 'CallFailed', code: 'no-kernel' });
+    expect(room.calls[0]).toMatchObject({ name: 'run', heads: room.heads('notebook') });
+  });
+
+  it('a frame that is not valid ends the connection, not the page', async () => {
+    const connection = connect();
+    const found = await socket(1);
+    join(found);
+    await connection.ready;
+    found.get(new Uint8Array([0xc1]));
+    expect(found.closed).toBe(4400);
+    expect(connection.status.phase).toBe('connecting');
+  });
+});
+
+describe('a reload', () => {
+  it('while the server is away opens what was there, unsent edits included', async () => {
+    const first = connect();
+    const found = await socket(1);
+    join(found);
+    await first.ready;
+    answer = null;
+    found.shut(1006);
+    set(first.documents, 'a', '1');
+    await vi.waitFor(async () => {
+      expect(await kept()).toBe(true);
+    });
+    first.dispose();
+
+    const second = connect();
+    await soon(second.ready);
+    expect(Object.keys(second.documents.notebook.metadata)).toEqual(['a']);
+    expect(second.status).toMatchObject({ phase: 'connecting', unacked: 1 });
+    set(second.documents, 'b', '2');
+
+    answer = FOUND;
+    await vi.advanceTimersByTimeAsync(60_000);
+    join(await socket(2));
+    expect(room.metadata()).toEqual({ a: '1', b: '2' });
+    expect(second.status.unacked).toBe(0);
+  });
+});
