@@ -14,7 +14,8 @@ from ..document.content import FINISHED, Output, Run
 from ..errors import RuntimedError
 from ..ids import CellId, RunId
 from ..protocol.happened import Changed, Happened, Replied, Synced
-from ..protocol.peer import DISCONNECTED, Peer
+from ..protocol.peer import Peer
+from ..protocol.questions import DISCONNECTED
 from ..protocol.runtime_view import RuntimeTouched
 from .address import error_named
 from .news import News

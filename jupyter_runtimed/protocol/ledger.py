@@ -75,7 +75,8 @@ class Ledger:
 
     def _settle(self, hash_: str) -> None:
         self.there(hash_)
-        for own in list(self._own):
+        while self._own:
+            own = next(iter(self._own))
             del self._own[own]
             self._there.discard(own)
             if own == hash_:

@@ -14,63 +14,42 @@ becomes of edits that cannot be sent as they are, `Intent`'s.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from ..crdt import Change, Document, heads_of, holds, load, own_errors
 from ..document.notebook import Notebook, Touched
 from ..document.schema import DocName
 from ..errors import BadFrame, DocumentError, TooLarge
-from ..ids import CellId, Epoch
+from ..ids import Epoch
 from . import frames
-from .frames import PREFIX_BYTES, SMALL_BYTES, Heads, PeerKind, Role, Welcome, encode
+from .frames import Heads, PeerKind, Role, Welcome, encode
+from .freshcopy import Refusal, carry_over
 from .happened import (
     Acked,
     Changed,
     Happened,
     PresenceChanged,
-    Rebased,
     RefusedChange,
-    Replied,
     Synced,
     Told,
     Welcomed,
 )
-from .intent import NOTHING_MEANT, Intent
+from .identity import Identity
 from .ledger import Ledger
+from .questions import Question, Questions
 from .runtime_view import RuntimeView
 
 WHOLE_BYTES: Final = 1 << 31
 """Cap of what the server may send: a whole document may be larger than any change."""
 BATCH_BYTES: Final = 1 << 20
 """Changes made offline are sent in frames of about this size."""
-TICKETS_KEPT: Final = 64
-DISCONNECTED: Final = "disconnected"
-"""Error code of calls whose answer was lost with the connection."""
 
 
 class PeerPhase(Enum):
     OFFLINE = "offline"
     ASKING = "asking"
     LIVE = "live"
-
-
-@dataclass(frozen=True, slots=True)
-class _Refusal:
-    """The first refusal since the last sync; `drop`: what was not sent must not be tried again."""
-
-    code: str
-    reason: str
-    drop: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    id: int
-    name: str
-    args: Mapping[str, Any]
-    heads: Heads | None
 
 
 class Peer:
@@ -91,14 +70,10 @@ class Peer:
         self._ledger = Ledger()
         self._seen: Heads = ()
         self._acked_later: Heads = ()
-        self._tickets: dict[bytes, bytes] = {}
-        self._prefixes: set[bytes] = set()
-        self._forks = 0
-        self._refusal: _Refusal | None = None
+        self._identity = Identity()
+        self._questions = Questions()
+        self._refusal: Refusal | None = None
         self._rebased: set[str] = set()
-        self._calls = 0
-        self._waiting: list[_Call] = []
-        self._in_flight: list[int] = []
         self._presence: Mapping[str, Any] | None = None
 
     # ------------------------------------------------------------ state
@@ -134,10 +109,8 @@ class Peer:
         """The connection is gone: calls without an answer fail, unsent edits wait."""
         self.outbox.clear()
         self.phase = PeerPhase.OFFLINE
-        error = {"code": DISCONNECTED, "message": "the connection was lost before the answer came"}
-        lost: list[Happened] = [Replied(id_, None, error) for id_ in self._in_flight]
+        lost: list[Happened] = [*self._questions.lost()]
         lost += [PresenceChanged(session, None) for session in self.presences]
-        self._in_flight.clear()
         self.presences.clear()
         return lost
 
@@ -206,16 +179,12 @@ class Peer:
         call is sent. Without a connection the call waits for one. Raises `TooLarge`, `BadFrame`.
         """
         self.edited()
-        self._calls += 1
-        call = _Call(self._calls, name, args or {}, heads)
-        size_bytes = len(encode(frames.Call(call.id, name, call.args)))
-        if size_bytes > SMALL_BYTES // 2:
-            raise TooLarge(f"the arguments of {name} take {size_bytes} bytes: that is too much")
+        question = self._questions.ask(name, args or {}, heads)
         if self.live:
-            self._send_call(call)
+            self._send_call(question)
         else:
-            self._waiting.append(call)
-        return call.id
+            self._questions.wait(question)
+        return question.id
 
     def show(self, state: Mapping[str, Any] | None) -> None:
         """Say where this peer is and what it does (None: nothing); said again on reconnecting."""
@@ -231,16 +200,16 @@ class Peer:
                 f"the server speaks protocol {welcome.protocol}: install the same version"
             )
         self.welcome, self.role = welcome, welcome.role
-        self._tickets.pop(welcome.actor, None)
-        self._tickets[welcome.actor] = welcome.proof
-        self._prefixes.add(welcome.actor)
+        self._identity.given(welcome.actor, welcome.proof)
         if self.notebook is not None:
-            self.notebook.document.actor = self._fresh_actor()
+            self.notebook.document.actor = self._identity.fresh_actor()
         yield Welcomed(welcome)
 
     def _synced(self, sync: frames.Sync) -> Iterator[Happened]:
         if self.welcome is None:
             raise BadFrame("a sync before the welcome")
+        if not sync.full and sync.doc in self._distrusted:
+            return  # the whole document was asked for, and follows
         if not sync.full and not self._follows(sync):
             self._ask_anew(sync.doc)
             return
@@ -251,7 +220,6 @@ class Peer:
         if not self._in_step(sync):
             self._ask_anew("notebook")
             return
-        self._epochs["notebook"] = sync.epoch
         if self.phase is PeerPhase.ASKING:
             self.phase = PeerPhase.LIVE
             self._say_all()
@@ -266,7 +234,7 @@ class Peer:
 
     def _synced_runtime(self, sync: frames.Sync) -> Iterator[Happened]:
         if sync.full or self.runtime is None:
-            self.runtime = RuntimeView(load(sync.data, actor=self._fresh_actor()))
+            self.runtime = RuntimeView(load(sync.data, actor=self._identity.fresh_actor()))
             self._epochs["runtime"] = sync.epoch
             self._distrusted.discard("runtime")
             yield Synced("runtime", self.runtime.everything(), replaced=True)
@@ -323,24 +291,16 @@ class Peer:
         yield RefusedChange(refuse.doc, refuse.hashes, refuse.code, refuse.reason)
 
     def _refuse(self, hashes: Iterable[str], code: str, reason: str) -> None:
-        first = self._refusal or _Refusal(code, reason, drop=False)
-        # What was refused after it was re-based would be refused for ever.
         again = not self._rebased.isdisjoint(hashes)
-        drop = first.drop or again or code in ("read-only", TooLarge.code)
-        self._refusal = replace(first, drop=drop)
+        first = self._refusal or Refusal(code, reason, drop=False)
+        self._refusal = first.and_another(code, again=again)
         self._ask_anew("notebook")
 
     def _replied(self, reply: frames.Reply) -> Iterator[Happened]:
-        if reply.id in self._in_flight:
-            self._in_flight.remove(reply.id)
-            yield Replied(reply.id, reply.result, reply.error)
+        yield from self._questions.answered(reply)
 
     def _told(self, event: frames.Event) -> Iterator[Happened]:
-        if event.name == "rights" and (role := event.body.get("role")) in (
-            "viewer",
-            "editor",
-            "runner",
-        ):
+        if event.name == "rights" and (role := event.body.get("role")) in get_args(Role):
             self.role = role
         yield Told(event.name, event.body)
 
@@ -355,51 +315,26 @@ class Peer:
 
     def _replaced(self, sync: frames.Sync) -> Iterator[Happened]:
         self.phase = PeerPhase.ASKING
-        old, fresh = self.notebook, self._load(sync)
-        same_line = self._epochs.get("notebook") == sync.epoch
-        own = [] if old is None else self._own_beyond(old, fresh, same_line=same_line)
-        ledger, seen, rebased = Ledger(fresh.heads), fresh.heads, None
-        if old is not None and own:
-            if same_line and self._refusal is None and _carries(fresh, own):
-                for change in own:
-                    ledger.made(change)
-                seen = fresh.heads
-            else:
-                fresh = self._load(sync)
-                rebased = self._rebase(old, fresh, same_line=same_line)
-        self.notebook, self._ledger, self._seen = fresh, ledger, seen
+        old = self.notebook
+        carried = carry_over(
+            old,
+            lambda: Notebook(load(sync.data, actor=self._identity.fresh_actor())),
+            self._ledger,
+            self._identity,
+            same_line=self._epochs.get("notebook") == sync.epoch,
+            refusal=self._refusal,
+            may_write=self.role != "viewer",
+        )
+        self.notebook, self._ledger = carried.notebook, carried.ledger
+        self._seen, self._epochs["notebook"] = carried.heads, sync.epoch
         self._refusal, self._acked_later = None, ()
         self._distrusted.discard("notebook")
-        yield Synced("notebook", _all_of(() if old is None else old.order, fresh), replaced=True)
-        if rebased is not None:
-            self.edited()
-            self._rebased = {change.hash for change in ledger.own}
-            yield rebased
-
-    def _load(self, sync: frames.Sync) -> Notebook:
-        return Notebook(load(sync.data, actor=self._fresh_actor()))
-
-    def _own_beyond(self, old: Notebook, fresh: Notebook, *, same_line: bool) -> list[Change]:
-        """Own changes that the fresh copy lacks; with another history: all that were in doubt."""
-        if not same_line:
-            return list(self._ledger.own)
-        known = [head for head in fresh.heads if old.document.has(head)]
-        return [
-            change
-            for change in old.document.changes_after(known)
-            if change.actor[:PREFIX_BYTES] in self._prefixes and not fresh.document.has(change.hash)
-        ]
-
-    def _rebase(self, old: Notebook, fresh: Notebook, *, same_line: bool) -> Rebased:
-        refusal = self._refusal or _Refusal("", "", drop=False)
-        there = [c.hash for c in self._ledger.own if same_line and fresh.document.has(c.hash)]
-        with own_errors("the notebook cannot be re-based"):
-            base = Notebook(old.document.fork_at([*self.shared, *there]))
-        intent = Intent.between(base, old)
-        if refusal.drop or self.role == "viewer":
-            return Rebased(NOTHING_MEANT, intent, refusal.code, refusal.reason)
-        applied, dropped = intent.put_on(fresh)
-        return Rebased(applied, dropped, refusal.code, refusal.reason)
+        self.edited()
+        cells = frozenset((*(old.order if old is not None else ()), *carried.notebook.order))
+        yield Synced("notebook", Touched(cells, structure=True, notebook=True), replaced=True)
+        if carried.rebased is not None:
+            self._rebased = {change.hash for change in self._ledger.own}
+            yield carried.rebased
 
     # ------------------------------------------------------------ going out
 
@@ -409,14 +344,8 @@ class Peer:
             docs["notebook"] = (self._epochs["notebook"], self.shared)
         if self.runtime is not None and "runtime" not in self._distrusted:
             docs["runtime"] = (self._epochs["runtime"], heads_of(self.runtime.document))
-        needed = {change.actor[:PREFIX_BYTES] for change in self._ledger.own}
-        newest = list(self._tickets)[-TICKETS_KEPT:]
-        self._tickets = {
-            prefix: proof
-            for prefix, proof in self._tickets.items()
-            if prefix in needed or prefix in newest
-        }
-        return encode(frames.Hello(self.client, self.kind, docs, tuple(self._tickets.items())))
+        tickets = self._identity.tickets(self._ledger.own)
+        return encode(frames.Hello(self.client, self.kind, docs, tickets))
 
     def _ask_anew(self, doc: DocName) -> None:
         """What is held of this document is of no use: ask for a fresh copy, once."""
@@ -430,27 +359,29 @@ class Peer:
     def _say_all(self) -> None:
         """The server has just sent what it has: send what it lacks, in the order it was made."""
         self._send(self._ledger.unsure())
-        waiting, self._waiting = self._waiting, []
         if not self.live:
-            self._waiting = waiting
-            return
-        for call in waiting:
-            self._send_call(call)
+            return  # one of these is larger than the server takes: it is asked anew
+        for question in self._questions.take_waiting():
+            self._send_call(question)
         if self._presence is not None:
             self.outbox.append(encode(frames.Presence("", self._presence)))
 
     def _send(self, changes: Iterable[Change]) -> None:
         limit_bytes = self._limit_bytes()
         batch: list[bytes] = []
+        batch_bytes = 0
         for change in changes:
-            if len(change.bytes) > limit_bytes:
-                size = f"a change of {len(change.bytes)} bytes; the server takes {limit_bytes}"
+            data = change.bytes
+            if len(data) > limit_bytes:
                 self._flush(batch)
+                size = f"a change of {len(data)} bytes; the server takes {limit_bytes}"
                 self._refuse([change.hash], TooLarge.code, size)
                 return
-            if batch and sum(map(len, batch)) + len(change.bytes) > BATCH_BYTES:
+            if batch_bytes + len(data) > BATCH_BYTES:
                 self._flush(batch)
-            batch.append(change.bytes)
+                batch_bytes = 0
+            batch.append(data)
+            batch_bytes += len(data)
         self._flush(batch)
 
     def _limit_bytes(self) -> int:
@@ -462,10 +393,8 @@ class Peer:
             self.outbox.append(encode(frames.Change("notebook", b"".join(batch))))
             batch.clear()
 
-    def _send_call(self, call: _Call) -> None:
-        heads = self._held().heads if call.heads is None else call.heads
-        self._in_flight.append(call.id)
-        self.outbox.append(encode(frames.Call(call.id, call.name, call.args, heads)))
+    def _send_call(self, question: Question) -> None:
+        self.outbox.append(self._questions.sent(question, self._held().heads))
 
     # ------------------------------------------------------------ inside
 
@@ -473,13 +402,6 @@ class Peer:
         if self.notebook is None:
             raise DocumentError("the notebook is not here yet: wait for the first sync")
         return self.notebook
-
-    def _fresh_actor(self) -> bytes:
-        """An author that no other replica has: the connection's prefix and a number of our own."""
-        if self.welcome is None:
-            raise BadFrame("a document before the welcome")
-        self._forks += 1
-        return self.welcome.actor + self._forks.to_bytes(4, "big")
 
     def _since_seen(self, document: Document, heads: Heads) -> list[Change]:
         last = document.last_local_change()
@@ -491,13 +413,3 @@ class Peer:
 def _decoded(data: bytes) -> list[Change]:
     with own_errors("the server sent what is not a change"):
         return Change.decode_all(data)
-
-
-def _carries(fresh: Notebook, own: list[Change]) -> bool:
-    """Put own changes on a copy with the same history; False if it lacks what they build on."""
-    fresh.apply(own)
-    return holds(fresh.document, [change.hash for change in own])
-
-
-def _all_of(before: Iterable[CellId], fresh: Notebook) -> Touched:
-    return Touched(frozenset((*before, *fresh.order)), structure=True, notebook=True)

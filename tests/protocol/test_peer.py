@@ -39,7 +39,8 @@ from jupyter_runtimed.protocol.happened import (
     Told,
     Welcomed,
 )
-from jupyter_runtimed.protocol.peer import DISCONNECTED, Peer
+from jupyter_runtimed.protocol.peer import Peer
+from jupyter_runtimed.protocol.questions import DISCONNECTED
 
 from .hub import ONE, TWO, Link, Server
 
@@ -357,7 +358,8 @@ class TestRefusals:
         peer = Peer("tests")
         server.connect(peer).cut()
         write(peer, "offline ")
-        peer._tickets = dict.fromkeys(peer._tickets, b"forged")
+        mine = peer._identity
+        mine._tickets = dict.fromkeys(mine._tickets, b"forged")
         link = server.connect(peer)
         assert of_kind(link.happened, RefusedChange)[0].code == "foreign-actor"
         assert text_of(peer) == server.text() == "offline print(1)"
