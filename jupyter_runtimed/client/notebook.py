@@ -394,7 +394,13 @@ class LiveNotebook:
         self._news.tell()
         for event in happened:
             for listener in tuple(self._listeners):
-                listener(event)
+                self._tell(listener, event)
+
+    def _tell(self, listener: Listener, event: Happened) -> None:
+        try:
+            listener(event)
+        except Exception:  # somebody else's code: it must not end the connection
+            log.exception("a listener of %s failed", self.path)
 
 
 def _unicode(text: str) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 from ..crdt import Change, Document, heads_of, holds, load, own_errors
 from ..document.notebook import Notebook, Touched
@@ -300,8 +300,9 @@ class Peer:
         yield from self._questions.answered(reply)
 
     def _told(self, event: frames.Event) -> Iterator[Happened]:
-        if event.name == "rights" and (role := event.body.get("role")) in get_args(Role):
-            self.role = role
+        role = event.body.get("role")
+        if event.name == "rights" and role in get_args(Role):
+            self.role = cast(Role, role)
         yield Told(event.name, event.body)
 
     def _met(self, presence: frames.Presence) -> Iterator[Happened]:

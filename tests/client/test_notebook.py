@@ -152,6 +152,18 @@ class TestEditing:
         assert isinstance(event, Changed)
         assert event.touched.cells == {TWO}
 
+    async def test_a_listener_that_fails_harms_nobody(
+        self, nb: LiveNotebook, server: HubServer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(event: Happened) -> None:
+            raise KeyError("mine")
+
+        nb.on_change(fail)
+        await nb.append(ONE, "x")
+        await nb.acked(5)
+        assert nb.connected
+        assert "a listener of a.ipynb failed" in caplog.text
+
     async def test_the_file_holds_it_when_the_server_says_so(
         self, nb: LiveNotebook, server: HubServer
     ) -> None:
