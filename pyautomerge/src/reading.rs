@@ -163,8 +163,13 @@ impl State {
     fn cursor_position(&mut self, obj: &ObjId, cursor: &str, at: Version) -> PyResult<usize> {
         self.require_version(at.as_deref())?;
         self.expect_kind(obj, &[ObjType::List, ObjType::Text])?;
-        let cursor = parse_cursor(cursor)?;
-        read!(self, doc => doc.get_cursor_position(obj, &cursor, at.as_deref()))?.map_err(from_core)
+        let parsed = parse_cursor(cursor)?;
+        // The core asserts that the element is one of this object.
+        read!(self, doc => doc.get_cursor_position(obj, &parsed, at.as_deref()))
+            .map_err(|_| {
+                InvalidCursorError::new_err(format!("the cursor {cursor} is not of {obj}"))
+            })?
+            .map_err(from_core)
     }
 }
 

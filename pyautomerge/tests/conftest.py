@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from people import ANA
 from pyautomerge import ROOT, Counter, Document, Text, Uint
-
-ANA = b"\x0a" * 16
-BEN = b"\x0b" * 16
-EVE = b"\x0e" * 16
 
 
 @pytest.fixture
@@ -19,11 +16,3 @@ def doc() -> Document:
     doc.put(ROOT, "map", {"inner": {"n": 1, "count": Counter(3), "big": Uint(2**64 - 1)}})
     doc.commit()
     return doc
-
-
-def id_of(doc: Document, *path: str | int) -> str:
-    """The id of the object at this path from the root."""
-    obj = ROOT
-    for prop in path:
-        obj = doc.get(obj, prop).id
-    return obj

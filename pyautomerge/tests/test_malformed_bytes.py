@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 
 import pytest
-from conftest import ANA, BEN, EVE
 from malformed import MAGIC, cases, chunk, seal
+from people import ANA, BEN, EVE
 from pyautomerge import (
     ROOT,
     AutomergeError,

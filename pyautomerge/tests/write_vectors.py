@@ -10,17 +10,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from people import ANA, BEN, EVE, id_of
 from pyautomerge import ROOT, Counter, Document, SyncState, Text, Uint
 from vectors_format import VECTORS, encode, tree
-
-ANA, BEN, EVE = b"\x0a" * 16, b"\x0b" * 16, b"\x0e" * 16
-
-
-def id_of(doc: Document, *path: str | int) -> str:
-    obj = ROOT
-    for prop in path:
-        obj = doc.get(obj, prop).id
-    return obj
 
 
 def emoji() -> Document:
