@@ -28,6 +28,9 @@ __all__ = ["KernelState", "KernelStatus", "RunChanges", "Runtime", "wants_rotati
 HISTORY_FLOOR_BYTES: Final = 1 << 20
 HISTORY_RATIO: Final = 4
 
+# Every edit of a list leaves something that later edits of it must pass by; a fresh list has none.
+MOST_WEAR: Final = 256
+
 
 class RunChanges(TypedDict, total=False):
     """What may change while a run lives; None removes an optional field."""
@@ -236,13 +239,16 @@ class Runtime:
         stream = entry.outputs[index]
         if not isinstance(stream, Stream):
             raise DocumentError(f"output {output_id!r} of run {run_id!r} is not a stream")
-        chunks_obj = child(self.document, self._output_obj(entry, index), "chunks")
-        for _ in range(delete):
-            self.document.delete(chunks_obj, start)
-        if chunks:
-            self.document.insert(chunks_obj, start, [mime_to_doc(chunk) for chunk in chunks])
         kept = stream.chunks
         after = replace(stream, chunks=(*kept[:start], *chunks, *kept[start + delete :]))
+        output_obj = self._output_obj(entry, index)
+        wear = entry.wear.get(output_id, 0) + delete + len(chunks)
+        if wear > MOST_WEAR:
+            wear = 0
+            self.document.put(output_obj, "chunks", [mime_to_doc(chunk) for chunk in after.chunks])
+        else:
+            self._edit_list(child(self.document, output_obj, "chunks"), start, delete, chunks)
+        entry.wear[output_id] = wear
         entry.outputs[index] = after
         entry.outcome = None
         return after
@@ -273,6 +279,7 @@ class Runtime:
         entry.outputs_obj = made or child(self.document, entry.obj, "outputs")
         self._mirror.forget_displays(run_id, entry.outputs)
         entry.outputs, entry.outcome = [], None
+        entry.wear.clear()
 
     # ------------------------------------------------------------ bytes
 
@@ -341,6 +348,15 @@ class Runtime:
         if not isinstance(value, Obj):
             raise DocumentError(f"output {index} of run {entry.run.id!r} is not a map")
         return value.id
+
+    def _edit_list(self, obj: ObjId, start: int, delete: int, chunks: Sequence[str | Blob]) -> None:
+        shared = min(delete, len(chunks))
+        for offset in range(shared):
+            self.document.put(obj, start + offset, mime_to_doc(chunks[offset]))
+        for _ in range(delete - shared):
+            self.document.delete(obj, start + shared)
+        if rest := chunks[shared:]:
+            self.document.insert(obj, start + shared, [mime_to_doc(chunk) for chunk in rest])
 
     def _cell(self, cell_id: CellId) -> ObjId:
         """The map of a cell, made when it is first needed."""

@@ -38,6 +38,8 @@ class Entry:
     outputs_obj: ObjId
     outputs: list[Output]
     outcome: Outcome | None = None
+    wear: dict[str, int] = field(default_factory=dict)
+    """How often the list of chunks of an output was edited since it was made."""
 
     def content_bytes(self) -> int:
         return 256 + sum(content_size(output) for output in self.outputs)

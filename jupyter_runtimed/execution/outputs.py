@@ -129,7 +129,7 @@ class OutputWriter:
                 line = f"{run.prompt.text} {shown}\n"
                 self._runtime.set_run(run.id, prompt=None)
                 self._clear_if_due(run.id, self._of(run.id))
-                self._append(run.id, Stream(self._new_id(), "stdin", (line,)))
+                self._runtime.append_output(run.id, Stream(self._new_id(), "stdin", (line,)))
                 return run.id
         return None
 
@@ -180,12 +180,12 @@ class OutputWriter:
         self._clear_if_due(run_id, live)
         if isinstance(said, Failed):
             error = ErrorOutput(self._new_id(), said.ename, said.evalue, said.traceback)
-            self._append(run_id, error)
+            self._runtime.append_output(run_id, error)
             return
         display = self._display(said)
         if display.display_id is not None:
             self._change_displays(display.display_id, display)
-        self._append(run_id, display)
+        self._runtime.append_output(run_id, display)
 
     def _update(self, said: Updated) -> None:
         # Nothing is computed, and no blob kept, for a display that is not here.
@@ -210,7 +210,6 @@ class OutputWriter:
     def _clear_if_due(self, run_id: RunId, live: _Live) -> None:
         if live.clear_next:
             live.clear_next = False
-            live.tail = None
             self._runtime.clear_outputs(run_id)
 
     def _count(self, run_id: RunId, count: int | None) -> None:
@@ -255,12 +254,6 @@ class OutputWriter:
     def _last(self, run_id: RunId) -> Output | None:
         outputs = self._runtime.outputs(run_id)
         return outputs[-1] if outputs else None
-
-    def _append(self, run_id: RunId, output: Output) -> None:
-        live = self._live.get(run_id)
-        if live is not None:
-            live.tail = None
-        self._runtime.append_output(run_id, output)
 
     def _display(self, said: Shown) -> Display:
         return Display(

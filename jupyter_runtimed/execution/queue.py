@@ -43,7 +43,7 @@ class Phase(Enum):
     """`idle` is here; the reply is not."""
 
 
-class Heard(Enum):
+class Signal(Enum):
     READY = auto()
     SEND = auto()
     REPLY = auto()
@@ -52,16 +52,16 @@ class Heard(Enum):
     LOST = auto()
 
 
-TABLE: Final[Mapping[tuple[Phase, Heard], Phase]] = {
-    (Phase.AWAY, Heard.READY): Phase.FREE,
-    (Phase.FREE, Heard.SEND): Phase.SENT,
-    (Phase.SENT, Heard.REPLY): Phase.REPLIED,
-    (Phase.SENT, Heard.IDLE): Phase.SILENT,
-    (Phase.REPLIED, Heard.IDLE): Phase.FREE,
-    (Phase.REPLIED, Heard.GRACE): Phase.FREE,
-    (Phase.SILENT, Heard.REPLY): Phase.FREE,
-    (Phase.SILENT, Heard.GRACE): Phase.FREE,
-    **{(phase, Heard.LOST): Phase.AWAY for phase in Phase},
+TABLE: Final[Mapping[tuple[Phase, Signal], Phase]] = {
+    (Phase.AWAY, Signal.READY): Phase.FREE,
+    (Phase.FREE, Signal.SEND): Phase.SENT,
+    (Phase.SENT, Signal.REPLY): Phase.REPLIED,
+    (Phase.SENT, Signal.IDLE): Phase.SILENT,
+    (Phase.REPLIED, Signal.IDLE): Phase.FREE,
+    (Phase.REPLIED, Signal.GRACE): Phase.FREE,
+    (Phase.SILENT, Signal.REPLY): Phase.FREE,
+    (Phase.SILENT, Signal.GRACE): Phase.FREE,
+    **{(phase, Signal.LOST): Phase.AWAY for phase in Phase},
 }
 """Whatever is not here changes nothing."""
 
@@ -197,7 +197,7 @@ class RunQueue:
 
     def ready(self) -> list[Step]:
         """There is a kernel, and it takes requests."""
-        self._hear(Heard.READY)
+        self._hear(Signal.READY)
         return self._next()
 
     def lost(self, reason: str, *, now_ms: int) -> list[Step]:
@@ -205,7 +205,7 @@ class RunQueue:
 
         Whatever ran is lost, whatever waited is cancelled, both with the reason.
         """
-        self._hear(Heard.LOST)
+        self._hear(Signal.LOST)
         steps: list[Step] = []
         current, self._current = self._current, None
         if current is not None and self._runtime.run(current.run_id) is None:
@@ -235,12 +235,12 @@ class RunQueue:
             return []
         if now_ms < self._current.deadline_ms:
             return [WakeAt(self._current.deadline_ms)]
-        self._hear(Heard.GRACE)
+        self._hear(Signal.GRACE)
         return self._over(now_ms)
 
     # ------------------------------------------------------------ inside
 
-    def _hear(self, heard: Heard) -> None:
+    def _hear(self, heard: Signal) -> None:
         self._phase = TABLE.get((self._phase, heard), self._phase)
 
     def _note(self, current: _Current, message: KernelMessage, now_ms: int) -> None:
@@ -253,9 +253,9 @@ class RunQueue:
         if isinstance(meaning, Replied):
             current.failed = meaning.status == "error"
             current.aborted = meaning.status == "aborted"
-            self._hear(Heard.REPLY)
+            self._hear(Signal.REPLY)
         elif isinstance(meaning, StateIs) and meaning.state == "idle":
-            self._hear(Heard.IDLE)
+            self._hear(Signal.IDLE)
 
     def _started(self, run_id: RunId, now_ms: int) -> None:
         run = self._runtime.run(run_id)
@@ -290,7 +290,7 @@ class RunQueue:
                 continue  # left by an earlier server; `lost` has its say about it
             self._runtime.set_run(run_id, state="running")
             self._current = _Current(run_id, send.cell_id, send.stop_on_error)
-            self._hear(Heard.SEND)
+            self._hear(Signal.SEND)
             return [send]
         return []
 

@@ -2,8 +2,8 @@
 
 In the document a stream is blobs first, then text. A little text stays inline: what the terminal
 may still change, and enough of the end to be read without fetching. When more than the limit is
-inline, the older half goes to a blob. Neighbouring blobs of like size are joined, so that a stream
-of n bytes ends in about log(n) small blobs and each byte is written about log(n) times.
+inline, the older half goes to a blob. Eight neighbouring blobs of like size are joined to one, up to
+a megabyte: few blobs, and no byte is written (or fetched by who watches) more than three times.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ..ids import RunId
 from .terminal import Terminal
 
 LARGEST_JOINED_BYTES: Final = 1 << 20
+JOINED_AT_ONCE: Final = 8
+MOST_INLINE_CHUNKS: Final = 64
 
 
 class StreamTail:
@@ -43,10 +45,12 @@ class StreamTail:
         kept, new = self._without(edit.back)
         if edit.text:
             new.append(edit.text)
-        if sum(map(len, kept)) + sum(map(len, new)) <= self._limit:
-            self._splice(self._blobs() + len(kept), None, new)
-        else:
+        if sum(map(len, kept)) + sum(map(len, new)) > self._limit:
             self._settle(kept, new)
+        elif len(kept) + len(new) > MOST_INLINE_CHUNKS:
+            self._splice(self._blobs(), None, ["".join(kept + new)])
+        else:
+            self._splice(self._blobs() + len(kept), None, new)
 
     # ------------------------------------------------------------ inside
 
@@ -97,18 +101,29 @@ class StreamTail:
     def _join(self, head: str, blobs: int) -> tuple[int, Blob]:
         """A blob of `head`, joined with blobs before it; and the index that it takes."""
         data = head.encode()
-        while (
-            self._joinable
-            and len(self._joinable[-1]) <= len(data)
-            and len(self._joinable[-1]) + len(data) <= LARGEST_JOINED_BYTES
-        ):
-            data = self._joinable.pop() + data
-            blobs -= 1
-        if len(data) > LARGEST_JOINED_BYTES // 2:
+        while (alike := self._alike(len(data))) and len(alike) >= JOINED_AT_ONCE - 1:
+            del self._joinable[-len(alike) :]
+            data = b"".join(alike) + data
+            blobs -= len(alike)
+        if len(data) > LARGEST_JOINED_BYTES // JOINED_AT_ONCE:
             self._joinable.clear()
         else:
             self._joinable.append(data)
         return blobs, Blob(self._put_blob(data), len(data), "utf-8")
+
+    def _alike(self, size: int) -> list[bytes]:
+        """The last blobs that are of the same order as `size`, or smaller."""
+        count = 0
+        for data in reversed(self._joinable):
+            if _order(len(data)) > _order(size):
+                break
+            count += 1
+        return self._joinable[len(self._joinable) - count :]
+
+
+def _order(size: int) -> int:
+    """0 below 32 KiB, 1 below 256 KiB, and so on by the factor of `JOINED_AT_ONCE`."""
+    return ((size >> 12).bit_length() - 1) // 3 if size >> 12 else 0
 
 
 def _cut(kept: list[str], new: list[str], room: int) -> tuple[str, list[str], int]:

@@ -93,14 +93,14 @@ class Terminal:
         return at_rest and _SPECIAL.search(text) is None
 
     def _append(self, text: str) -> None:
-        first, *rest = text.split("\n")
-        self._write(first)
-        if len(rest) > self._height:
-            skipped = "\n".join(rest[: -self._height])
-            rest = rest[-self._height :]
-            self._style = style_after(self._style, skipped)
+        # Of a flood only the last screen is looked at.
+        first, *rest = text.rsplit("\n", self._height)
+        if "\n" in first:
+            self._style = style_after(self._style, first)
             self._lines.clear()
             self._row = -1
+        else:
+            self._write(first)
         for line in rest:
             self._lines.append(Line(self._style))
             self._row += 1

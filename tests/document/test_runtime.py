@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_runtimed.crdt import Document, load
+from jupyter_runtimed.crdt import ROOT, Document, Obj, load
 from jupyter_runtimed.document import seeds
 from jupyter_runtimed.document.content import (
     NOTHING,
@@ -151,6 +151,27 @@ def test_an_outcome_is_the_same_object_until_it_changes(runtime: Runtime) -> Non
     assert runtime.outcome(A) is a
     runtime.set_run(R1, execution_count=9)
     assert runtime.outcome(A) == replace(a, execution_count=9)
+
+
+def test_a_list_that_was_edited_often_is_made_anew(runtime: Runtime) -> None:
+    runtime.import_outcome(A, Outcome((Stream("o", "stdout", ("a", "b")),), None), R1, 0)
+
+    def chunk_list() -> object:
+        at: object = ROOT
+        for step in ("runs", R1, "outputs", 0, "chunks"):
+            value = runtime.document.get(at, step)  # type: ignore[arg-type]
+            assert isinstance(value, Obj)
+            at = value.id
+        return at
+
+    made = chunk_list()
+    lists = set()
+    for n in range(1000):
+        runtime.splice_chunks(R1, "o", 1, 1, [f"{n}"])
+        lists.add(chunk_list())
+    assert made in lists
+    assert 3 <= len(lists) <= 20
+    assert runtime.outcome(A) == reopened(runtime).outcome(A)
 
 
 def test_clearing_and_starting_anew(runtime: Runtime) -> None:

@@ -163,6 +163,14 @@ class TestClearing:
         assert len(lab.outputs()) == 1
         assert len(lab.blobs) == 1
 
+    def test_a_display_that_is_cleared_at_once_still_changes_the_others(self, lab: Lab) -> None:
+        first = lab.running("a")
+        lab.say(display(first, "old", "x"), reply(first), idle(first))
+        second = lab.running("b")
+        lab.say(display(second, "new", "x"), cleared(second, wait=False))
+        assert texts(lab, "a") == ["display_data: new"]
+        assert texts(lab, "b") == []
+
 
 class TestInput:
     def ask_for_name(self, lab: Lab, *, password: bool = False) -> str:

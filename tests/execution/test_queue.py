@@ -8,9 +8,9 @@ from execution_lab import Lab, failed, idle, message, printed, reply, status
 from jupyter_runtimed.execution.queue import (
     TABLE,
     Finished,
-    Heard,
     Phase,
     SendExecute,
+    Signal,
     Step,
     WakeAt,
     source_hash,
@@ -213,6 +213,14 @@ class TestLosingTheKernel:
         assert sorted(finished(steps)) == [("a", "lost"), ("b", "cancelled")]
         assert after.runtime.queue == ()
 
+    def test_a_run_that_an_earlier_server_queued_never_runs(self, lab: Lab) -> None:
+        lab.ask("a", "b")
+        lab.commit()
+        after = Lab()
+        after.execution.use(lab.reopened())
+        assert after.execution.queue.ready() == []
+        assert ("b", "lost") in finished(after.execution.queue.lost("gone", now_ms=9))
+
     def test_a_run_whose_cell_is_gone_is_told_too(self, lab: Lab) -> None:
         lab.ask("a")
         lab.execution.queue.removed([CellId("a")], now_ms=5)
@@ -260,7 +268,7 @@ class TestRecords:
 
 def test_no_phase_is_a_trap() -> None:
     for phase in Phase:
-        assert TABLE[phase, Heard.LOST] is Phase.AWAY
+        assert TABLE[phase, Signal.LOST] is Phase.AWAY
         if phase is not Phase.AWAY:
             reached, around = {phase}, [phase]
             while around:

@@ -57,6 +57,9 @@ def test_colours_stay_where_the_program_put_them() -> None:
 def test_colours_of_what_was_overwritten_do_not_leak() -> None:
     assert shown(f"{RED}abc{RESET}\rX") == f"X{RED}bc{RESET}"
     assert shown(f"{RED}50%{RESET}\r{GREEN}99%{RESET} ok") == f"{GREEN}99%{RESET} ok"
+    assert shown(f"{RED}a\nbcd\rX{RESET}") == f"{RED}a\nXcd{RESET}"
+    flood = RED + "a\n" * 100
+    assert shown(flood, f"bc\rX{RESET}d") == flood + f"X{RESET}d"
 
 
 def test_a_sequence_that_comes_in_two_pieces() -> None:
