@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from notebook_files import (
@@ -131,6 +132,7 @@ def test_no_bytes_raise_anything_but_notebook_error(data: bytes) -> None:
     readable_or_refused(data)
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:nbformat", "ignore::FutureWarning:nbformat")
 @thorough
 @given(broken_notebooks, st.integers(1, 4))
 def test_no_strange_notebook_raises_anything_but_notebook_error(
