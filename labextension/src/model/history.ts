@@ -2,11 +2,12 @@
  * The undo stacks of one notebook: one per cell, kept by id so that they survive moves, and one for
  * the notebook. Turns batches of changes into items, and items into changes.
  */
+import type { ChangeSet } from '@codemirror/state';
 import type { NotebookBatch } from '../document/documents';
 import { read } from '../document/automerge';
 import type { RuntimeNode } from '../document/schema';
 import { own, runOf } from '../document/schema';
-import { toText } from '../document/text';
+import { coarseDiff, toText } from '../document/text';
 import type { EntryPath } from '../document/writes';
 import { changeText, getEntry, setEntry } from '../document/writes';
 import type { Transaction } from './transaction';
@@ -35,15 +36,25 @@ export class History {
   clear(): void {
     this.notebook.clear();
     this._cells.clear();
+    this._lastTexts.clear();
   }
 
   /** Moves every stack but `except` along with the text edits of a batch. */
   rebase(batch: NotebookBatch, except: UndoStack | null): void {
     for (const [id, { text }] of batch.edit.edited) {
-      for (const stack of text === null ? [] : [this.notebook, this._cells.get(id)]) {
-        if (text !== null && stack !== except) {
-          stack?.rebase(id, text);
-        }
+      if (text !== null) {
+        this._rebaseCell(id, text, except);
+      }
+    }
+    for (const id of batch.edit.deleted) {
+      this._lastTexts.set(id, own(batch.before.cells, id)?.source ?? '');
+    }
+    for (const id of batch.edit.created) {
+      // A cell that comes back may say something else than when it went.
+      const last = this._lastTexts.get(id);
+      if (last !== undefined) {
+        this._lastTexts.delete(id);
+        this._rebaseCell(id, coarseDiff(last, own(batch.after.cells, id)?.source ?? ''), null);
       }
     }
   }
@@ -62,6 +73,14 @@ export class History {
     return lost;
   }
 
+  private _rebaseCell(id: string, changes: ChangeSet, except: UndoStack | null): void {
+    for (const stack of changes.empty ? [] : [this.notebook, this._cells.get(id)]) {
+      if (stack !== except) {
+        stack?.rebase(id, changes);
+      }
+    }
+  }
+
   private _typedIn(id: string): boolean {
     const typed = (stack: UndoStack | undefined): boolean =>
       stack?.undoStack.some(item => item.text.has(id)) ?? false;
@@ -69,6 +88,7 @@ export class History {
   }
 
   private readonly _cells = new Map<string, UndoStack>();
+  private readonly _lastTexts = new Map<string, string>();
 }
 
 /** What undoes a local batch; null when there is nothing to undo in it. */

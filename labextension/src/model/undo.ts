@@ -212,7 +212,8 @@ function join(last: UndoItem, item: UndoItem): void {
     // A cell that this item makes or takes away is restored whole.
     if (!last.cells.has(id)) {
       const older = last.text.get(id);
-      last.text.set(id, older === undefined ? inverse : inverse.compose(older));
+      const follows = older?.length === inverse.newLength;
+      last.text.set(id, older !== undefined && follows ? inverse.compose(older) : inverse);
     }
   }
   for (const [id, was] of item.cells) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { splice } from '../../src/document/automerge';
 import type { UndoClock } from '../../src/model/undo';
-import { putRun, stream } from '../document/agent';
+import { putNew, putRun, stream } from '../document/agent';
 import { nextCommand, room } from './room';
 
 /** A clock that stands still until it is told, and commands that end when it says so. */
@@ -135,6 +135,23 @@ describe('undo of what is done to cells', () => {
     r.sync();
     expect(ana.ids).toEqual(['a', 'b']);
     expect(ana.cell('a').toJSON()).toMatchObject({ source: 'kept', metadata: { tags: ['t'] } });
+  });
+
+  it('of typing fits a cell that others brought back with another text', async () => {
+    const { ana, r, type } = await typing('start');
+    type(' mine');
+    const bo = r.open();
+    r.sync();
+    bo.notebook.documents.load('notebook', 'n1', ana.notebook.documents.save('notebook'));
+    bo.notebook.deleteCell(0);
+    r.sync();
+    r.agentEdits(draft => {
+      putNew(draft, 'a', '1V', 'it starts mine!');
+    });
+    r.sync();
+    type('?');
+    ana.cell('a').undo();
+    expect(ana.sources[0]).toBe('it starts mine!');
   });
 
   it('takes a change of type back', async () => {
