@@ -26,7 +26,7 @@ const FOUND = { status: 200, body: { room: 'r1', path: 'a.ipynb' } };
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+  vi.stubGlobal('structuredClone', pageClone);
   FakeSocket.all = [];
   room = await Room.open();
   idb = new IDBFactory();
@@ -35,12 +35,26 @@ beforeEach(async () => {
   open = [];
 });
 
+/** The store's copies, made of the page's own arrays: node's would be strangers to the page. */
+function pageClone(value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) {
+    return new Uint8Array(value as Uint8Array);
+  }
+  if (Array.isArray(value)) {
+    return value.map(pageClone);
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, pageClone(part)]));
+  }
+  return value;
+}
+
 afterEach(() => {
   open.forEach(connection => {
     connection.dispose();
   });
   vi.useRealTimers();
-  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
 });
 
 async function fetchRooms(input: RequestInfo | URL): Promise<Response> {
