@@ -78,14 +78,10 @@ class Intent:
 
     def put_on(self, notebook: Notebook) -> tuple[Intent, Intent]:
         """Write it into `notebook` (pending there): what was written, and what found no place."""
-        for cell in self.added:
-            self._add(notebook, cell)
         for cell_id in self.deleted:
             if cell_id in notebook:
                 notebook.delete_cell(cell_id)
-        for cell_id in self.moved:
-            if cell_id in notebook:
-                notebook.move_cell(cell_id, after=self._place(notebook, cell_id))
+        self._arrange(notebook)
         for cell_id, text in self.texts.items():
             if cell_id in notebook:
                 merged = merge_text(text.before, text.after, notebook.source(cell_id))
@@ -114,12 +110,17 @@ class Intent:
             entries=tuple(e for e in self.entries if (e.cell in gone) is keep),
         )
 
-    def _add(self, notebook: Notebook, cell: Cell) -> None:
-        if cell.id in notebook:
-            merged = merge_text("", cell.source, notebook.source(cell.id))
-            _set_source(notebook, cell.id, merged)
-        else:
-            notebook.add_cell(cell, after=self._place(notebook, cell.id))
+    def _arrange(self, notebook: Notebook) -> None:
+        """Make and move cells from top to bottom, so that each finds those above it in place."""
+        added = {cell.id: cell for cell in self.added}
+        for cell_id in self.order:
+            if (cell := added.get(cell_id)) is not None and cell_id in notebook:
+                merged = merge_text("", cell.source, notebook.source(cell_id))
+                _set_source(notebook, cell_id, merged)
+            elif cell is not None:
+                notebook.add_cell(cell, after=self._place(notebook, cell_id))
+            elif cell_id in self.moved and cell_id in notebook:
+                notebook.move_cell(cell_id, after=self._place(notebook, cell_id))
 
     def _place(self, notebook: Notebook, cell_id: CellId) -> CellId | None:
         """The nearest cell above it, as it was meant, that this notebook has too."""
