@@ -15,8 +15,9 @@ from ..document.content import CellType
 from ..errors import NotDurable
 from ..ids import CellId
 from . import open as open_live
-from .notebook import CLOSE_SECONDS, AnyCell, LiveNotebook
+from .notebook import CLOSE_SECONDS, LiveNotebook
 from .outputs import NbOutput
+from .reading import AnyCell
 from .runs import RunResult
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from ..document.content import Run, from_json
 from ..ids import CellId
 
 if TYPE_CHECKING:
-    from .notebook import LiveNotebook
     from .outputs import NbOutput
+    from .reading import Reading
 
 
 class LiveCell:
@@ -17,7 +17,7 @@ class LiveCell:
 
     __slots__ = ("_notebook", "id")
 
-    def __init__(self, notebook: LiveNotebook, cell_id: CellId) -> None:
+    def __init__(self, notebook: Reading, cell_id: CellId) -> None:
         self._notebook = notebook
         self.id = cell_id
 
