@@ -87,11 +87,20 @@ class Shape:
             if (name := clean(key)) in entries:
                 met.add(name)
                 same = as_read(value) == entries[name]
-                found[key] = value if same else self.parse(entries[name])
+                found[key] = value if same else self._parsed(entries[name])
         for name, text in entries.items():
             if name not in met:
-                found[name] = self.parse(text)
+                found[name] = self._parsed(text)
         return found
+
+    def _parsed(self, text: str) -> object:
+        """The value of JSON text. A peer may have written text that is no JSON: that is kept too,
+        as a string, for one bad entry must not keep a notebook from being saved.
+        """
+        try:
+            return self.parse(text)
+        except (ValueError, RecursionError):
+            return text
 
     def cell(
         self,
@@ -251,7 +260,7 @@ class Shape:
             },
             "metadata": metadata
             if compact(metadata) == output.metadata
-            else self.parse(output.metadata),
+            else self._parsed(output.metadata),
         }
         if output.type == "execute_result":
             known["execution_count"] = output.execution_count
@@ -259,7 +268,7 @@ class Shape:
 
     def _value(self, key: str, value: MimeValue, old: object) -> object:
         text, is_text = mime.shown(value, get_blob=self.get_blob)
-        return self._mime_text(key, text, old) if is_text else self.parse(text)
+        return self._mime_text(key, text, old) if is_text else self._parsed(text)
 
     def _mime_text(self, key: str, text: str, old: object) -> object:
         if not (isinstance(old, str) or (isinstance(old, list) and not mime.is_json(key))):

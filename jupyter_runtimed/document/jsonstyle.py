@@ -83,13 +83,23 @@ def _escapes(text: str) -> bool:
 
 
 def dump(value: object, style: Style, depth: int) -> str:
-    """New text for a value that stands at `depth`; keys sorted, as nbformat does."""
+    """New text for a value that stands at `depth`; keys sorted, as nbformat does.
+
+    What is nested deeper than Python's stack is written on one line.
+    """
+    try:
+        return _dump(value, style, depth)
+    except RecursionError:
+        return jsontext.compact(value)
+
+
+def _dump(value: object, style: Style, depth: int) -> str:
     match value:
         case str():
             return style.string(value)
         case dict():
             inner = [
-                f"{style.string(key)}{style.colon}{dump(value[key], style, depth + 1)}"
+                f"{style.string(key)}{style.colon}{_dump(value[key], style, depth + 1)}"
                 for key in sorted(value)
             ]
             return _wrapped("{", inner, "}", style, depth)
@@ -100,7 +110,7 @@ def dump(value: object, style: Style, depth: int) -> str:
             elif kinds <= _PLAIN_NUMBERS:
                 inner = _UNICODE.encode(value)[1:-1].split(", ")
             else:
-                inner = [dump(item, style, depth + 1) for item in value]
+                inner = [_dump(item, style, depth + 1) for item in value]
             return _wrapped("[", inner, "]", style, depth)
         case Number(literal):
             return literal

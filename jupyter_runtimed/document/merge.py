@@ -131,8 +131,10 @@ def edits(base: Content, theirs: Content, *, get_blob: GetBlob | None = None) ->
         if was is not None:
             found += _cell(was, cell)
         cell_id = cell.id if was is None else was.id
+        shown = base.outcomes.get(cell_id, NOTHING) if was is not None else NOTHING
         now = theirs.outcomes.get(cell.id, NOTHING)
-        if not same_outcome(base.outcomes.get(cell_id, NOTHING) if was else NOTHING, now, get_blob):
+        # A file has no place for what a text cell showed while it was code: that is no edit.
+        if cell.cell_type == "code" and not same_outcome(shown, now, get_blob):
             found.append(SetOutcome(cell_id, now))
     return tuple(found)
 

@@ -7,7 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from notebook_files import (
+
+from jupyter_runtimed.document import ipynb_parse
+from jupyter_runtimed.document.content import JsonMap
+from jupyter_runtimed.document.jsontext import same_text
+from jupyter_runtimed.errors import NotebookError
+from tests.document.notebook_files import (
     Blobs,
     broken_files,
     changed_lines,
@@ -17,11 +22,6 @@ from notebook_files import (
     with_source,
     write,
 )
-
-from jupyter_runtimed.document import ipynb_parse
-from jupyter_runtimed.document.content import JsonMap
-from jupyter_runtimed.document.jsontext import same_text
-from jupyter_runtimed.errors import NotebookError
 
 INVALID = {
     "made--not_json.ipynb",

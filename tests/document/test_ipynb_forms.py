@@ -8,7 +8,6 @@ from typing import Any
 
 import nbformat
 import pytest
-from notebook_files import FIXTURES, Blobs, changed_lines, ids, read, with_source, write
 
 from jupyter_runtimed.document import ipynb
 from jupyter_runtimed.document.content import (
@@ -23,6 +22,15 @@ from jupyter_runtimed.document.content import (
     UnknownOutput,
 )
 from jupyter_runtimed.ids import CellId
+from tests.document.notebook_files import (
+    FIXTURES,
+    Blobs,
+    changed_lines,
+    ids,
+    read,
+    with_source,
+    write,
+)
 
 
 def fixture(name: str) -> tuple[bytes, ipynb.FileContent, Blobs]:
@@ -343,6 +351,12 @@ def test_doubled_and_missing_ids_are_made_once_and_written_with_the_next_change(
     assert read(written, blobs).repairs == ()
 
 
+def test_another_id_is_written() -> None:
+    data, found, blobs = fixture("every_kind")
+    written = write(with_cell(found.content, 0, id=CellId("other")), blobs, data)
+    assert diff(data, written)[1] == ['   "id": "other",']
+
+
 def test_a_made_id_is_never_one_that_the_file_has() -> None:
     data = (FIXTURES / "doubled_ids.ipynb").read_bytes()
     names = iter(["other", "same", "x", "other", "y"])
@@ -408,6 +422,23 @@ def test_another_minor_is_one_line() -> None:
 def test_a_template_that_is_no_notebook_counts_as_none() -> None:
     _, found, blobs = fixture("every_kind")
     assert write(found.content, blobs, b"{") == write(found.content, blobs, None)
+
+
+def test_metadata_that_is_no_json_does_not_keep_a_notebook_from_being_saved() -> None:
+    data, found, blobs = fixture("every_kind")
+    bad = with_cell(found.content, 0, metadata={"bad": JsonText("{oh")})
+    for like in (data, None):
+        cell = json.loads(write(bad, blobs, like))["cells"][0]
+        assert cell["metadata"] == {"bad": "{oh"}
+
+
+def test_deep_values_are_written_on_one_line() -> None:
+    deep = JsonText("[" * 480 + "]" * 480)
+    data, found, blobs = fixture("every_kind")
+    new = with_cell(found.content, 0, metadata={"deep": deep})
+    for like in (data, None):
+        written = write(new, blobs, like)
+        assert read(written, blobs).content.cells[0].metadata == {"deep": deep}
 
 
 # ---------------------------------------------------------------- large values

@@ -6,10 +6,10 @@ import base64
 
 import pytest
 from hypothesis import given
-from notebook_files import Blobs, mime_types, mime_values
 
 from jupyter_runtimed.document import jsontext, mime
 from jupyter_runtimed.document.content import Blob, Json, JsonText
+from tests.document.notebook_files import Blobs, mime_types, mime_values
 
 PNG = base64.b64encode(b"\x89PNG" * 3000).decode()
 

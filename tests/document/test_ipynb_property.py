@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from notebook_files import (
+
+from jupyter_runtimed.document import ipynb, ipynb_parse, jsontext
+from jupyter_runtimed.document.merge import edits
+from jupyter_runtimed.errors import NotebookError
+from tests.document.notebook_files import (
     Blobs,
     any_text,
     files,
@@ -19,10 +23,6 @@ from notebook_files import (
     with_source,
     write,
 )
-
-from jupyter_runtimed.document import ipynb, ipynb_parse, jsontext
-from jupyter_runtimed.document.merge import edits
-from jupyter_runtimed.errors import NotebookError
 
 thorough = settings(
     max_examples=150,

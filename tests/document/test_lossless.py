@@ -8,7 +8,15 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from notebook_files import (
+
+from jupyter_runtimed.crdt import load
+from jupyter_runtimed.document import ipynb, merge, seeds
+from jupyter_runtimed.document.content import Content
+from jupyter_runtimed.document.notebook import Notebook
+from jupyter_runtimed.document.runtime import Runtime
+from jupyter_runtimed.errors import NotebookError
+from jupyter_runtimed.ids import Epoch, RunId
+from tests.document.notebook_files import (
     Blobs,
     files,
     ids,
@@ -18,14 +26,6 @@ from notebook_files import (
     sound_files,
     write,
 )
-
-from jupyter_runtimed.crdt import load
-from jupyter_runtimed.document import ipynb, merge, seeds
-from jupyter_runtimed.document.content import Content
-from jupyter_runtimed.document.notebook import Notebook
-from jupyter_runtimed.document.runtime import Runtime
-from jupyter_runtimed.errors import NotebookError
-from jupyter_runtimed.ids import Epoch, RunId
 
 thorough = settings(
     max_examples=60,
