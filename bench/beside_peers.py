@@ -66,7 +66,7 @@ def measured(harness: Path, system: str, job: list[str], runs: int) -> Iterator[
     env = os.environ | {"PYTHONPATH": search, "PEERBENCH_VENVS": str(Path(venvs).resolve())}
     for run in range(runs):
         done = subprocess.run(
-            [sys.executable, "bench.py", system, *job, "--quiet", "20"],
+            [sys.executable, "bench.py", system, *job, "--quiet", "20", "--work", harness / "work"],
             cwd=harness, env=env, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
         said = f"{system} {' '.join(job)} run {run + 1}"
@@ -75,6 +75,17 @@ def measured(harness: Path, system: str, job: list[str], runs: int) -> Iterator[
             yield json.loads(done.stdout.splitlines()[-1])
         else:
             print(f"{said}: {done.stderr.strip()[-1500:]}", file=sys.stderr, flush=True)
+
+
+def report(harness: Path, lines: Path) -> str:
+    """The harness's own tables, without those that have no rows."""
+    env = os.environ | {"PYTHONPATH": str(HERE)}
+    text = subprocess.run(
+        [sys.executable, "report.py", lines],
+        cwd=harness, env=env, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    sections = text.split("### ")
+    return "".join(f"### {part}" for part in sections if part.count("\n|") > 2)
 
 
 Figure = Callable[[dict[str, Any]], Any]
@@ -143,8 +154,7 @@ def main() -> None:
                         with lines.open("a") as file:
                             file.write(json.dumps(line) + "\n")
         if lines.exists():
-            env = os.environ | {"PYTHONPATH": str(HERE)}
-            subprocess.run([sys.executable, "report.py", lines], cwd=harness, env=env, check=False)
+            print(report(harness, lines))
     print("### Ratios, ours to theirs (medians)\n")
     print("\n".join(ratios(results)))
 
