@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..protocol.frames import PeerKind
 from .address import Address
-from .cell import LiveCell
 from .notebook import LiveNotebook
+from .reading import LiveCell
 from .runs import RunResult
 
 __all__ = ["LiveCell", "LiveNotebook", "RunResult", "open"]
