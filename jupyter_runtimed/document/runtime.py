@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from ..crdt import ROOT, Document, Heads, Obj, ObjId, heads_of, load
 from ..errors import DocumentError, NotFound
@@ -18,18 +18,14 @@ from ..ids import CellId, Epoch, RunId
 from . import seeds
 from .content import NOTHING, Blob, Display, Outcome, Output, Prompt, Run, RunState, Stream
 from .outputs_doc import display_to_doc, mime_to_doc, output_to_doc, prompt_to_doc, run_to_doc
+from .rotation import HistoryMeter
 from .runtime_mirror import Entry, KernelState, KernelStatus, child, read
+from .worn_list import WornList
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["KernelState", "KernelStatus", "RunChanges", "Runtime", "wants_rotation"]
-
-HISTORY_FLOOR_BYTES: Final = 1 << 20
-HISTORY_RATIO: Final = 4
-
-# Every edit of a list leaves something that later edits of it must pass by; a fresh list has none.
-MOST_WEAR: Final = 256
+__all__ = ["KernelState", "KernelStatus", "RunChanges", "Runtime"]
 
 
 class RunChanges(TypedDict, total=False):
@@ -44,11 +40,6 @@ class RunChanges(TypedDict, total=False):
     prompt: Prompt | None
 
 
-def wants_rotation(history_bytes: int, content_bytes: int) -> bool:
-    """Has the history outgrown what it leads to by so much that a fresh document is better?"""
-    return history_bytes > max(HISTORY_FLOOR_BYTES, HISTORY_RATIO * content_bytes)
-
-
 class Runtime:
     """One runtime document and what it says."""
 
@@ -56,13 +47,12 @@ class Runtime:
         """`document` holds the runtime schema. Raises `DocumentError` if it does not."""
         self.document = document
         self._kernel_obj = child(document, ROOT, "kernel")
-        self._queue_obj = child(document, ROOT, "queue")
+        self._queue_list = WornList(document, ROOT, "queue")
         self._cells_obj = child(document, ROOT, "cells")
         self._runs_obj = child(document, ROOT, "runs")
         self._mirror = read(document)
         self._cell_objs: dict[CellId, ObjId] = {}
-        self._history_bytes = 0
-        self._next_look_bytes = HISTORY_FLOOR_BYTES
+        self._meter = HistoryMeter()
 
     @classmethod
     def create(cls, epoch: Epoch, actor: bytes) -> Runtime:
@@ -142,14 +132,12 @@ class Runtime:
 
     def enqueue(self, run_id: RunId) -> None:
         self._entry(run_id)
-        self.document.insert(self._queue_obj, len(self._mirror.queue), [run_id])
-        self._mirror.queue = (*self._mirror.queue, run_id)
+        self._splice_queue(len(self.queue), 0, [run_id])
 
     def dequeue(self, run_id: RunId) -> None:
         """Take a run out of the queue; nothing happens if it is not in it."""
-        if run_id in self._mirror.queue:
-            self.document.delete(self._queue_obj, self._mirror.queue.index(run_id))
-            self._mirror.queue = tuple(other for other in self._mirror.queue if other != run_id)
+        if run_id in self.queue:
+            self._splice_queue(self.queue.index(run_id), 1, [])
 
     def set_trusted(self, cell_id: CellId, trusted: bool) -> None:
         cell_obj = self._cell(cell_id)
@@ -241,14 +229,15 @@ class Runtime:
             raise DocumentError(f"output {output_id!r} of run {run_id!r} is not a stream")
         kept = stream.chunks
         after = replace(stream, chunks=(*kept[:start], *chunks, *kept[start + delete :]))
-        output_obj = self._output_obj(entry, index)
-        wear = entry.wear.get(output_id, 0) + delete + len(chunks)
-        if wear > MOST_WEAR:
-            wear = 0
-            self.document.put(output_obj, "chunks", [mime_to_doc(chunk) for chunk in after.chunks])
-        else:
-            self._edit_list(child(self.document, output_obj, "chunks"), start, delete, chunks)
-        entry.wear[output_id] = wear
+        if (chunk_list := entry.chunk_lists.get(output_id)) is None:
+            chunk_list = WornList(self.document, self._output_obj(entry, index), "chunks")
+            entry.chunk_lists[output_id] = chunk_list
+        chunk_list.splice(
+            start,
+            delete,
+            [mime_to_doc(chunk) for chunk in chunks],
+            whole=lambda: [mime_to_doc(chunk) for chunk in after.chunks],
+        )
         entry.outputs[index] = after
         entry.outcome = None
         return after
@@ -279,7 +268,7 @@ class Runtime:
         entry.outputs_obj = made or child(self.document, entry.obj, "outputs")
         self._mirror.forget_displays(run_id, entry.outputs)
         entry.outputs, entry.outcome = [], None
-        entry.wear.clear()
+        entry.chunk_lists.clear()
 
     # ------------------------------------------------------------ bytes
 
@@ -290,13 +279,13 @@ class Runtime:
         change = self.document.last_local_change()
         if change is None:
             return None
-        self._history_bytes += len(change.bytes)
+        self._meter.add(len(change.bytes))
         return change.bytes
 
     @property
     def history_bytes(self) -> int:
         """What was loaded and committed since this line of history began, as far as known."""
-        return self._history_bytes
+        return self._meter.history_bytes
 
     def content_bytes(self) -> int:
         """About how much the present content takes. Walks all outputs."""
@@ -305,15 +294,11 @@ class Runtime:
     @property
     def wants_rotation(self) -> bool:
         """Is it time for `rotated`? The content is only weighed when the answer can change."""
-        if self._history_bytes <= self._next_look_bytes:
-            return False
-        content_bytes = self.content_bytes()
-        self._next_look_bytes = max(HISTORY_FLOOR_BYTES, HISTORY_RATIO * content_bytes)
-        return wants_rotation(self._history_bytes, content_bytes)
+        return self._meter.wants_rotation(self.content_bytes)
 
     def count_history(self, size_bytes: int) -> None:
         """Count bytes of history that were there before (in a stored document)."""
-        self._history_bytes += size_bytes
+        self._meter.add(size_bytes)
 
     def rotated(self, epoch: Epoch, actor: bytes) -> Runtime:
         """A fresh document with the present content, pending as one change; ids stay the same."""
@@ -349,14 +334,10 @@ class Runtime:
             raise DocumentError(f"output {index} of run {entry.run.id!r} is not a map")
         return value.id
 
-    def _edit_list(self, obj: ObjId, start: int, delete: int, chunks: Sequence[str | Blob]) -> None:
-        shared = min(delete, len(chunks))
-        for offset in range(shared):
-            self.document.put(obj, start + offset, mime_to_doc(chunks[offset]))
-        for _ in range(delete - shared):
-            self.document.delete(obj, start + shared)
-        if rest := chunks[shared:]:
-            self.document.insert(obj, start + shared, [mime_to_doc(chunk) for chunk in rest])
+    def _splice_queue(self, start: int, delete: int, run_ids: list[RunId]) -> None:
+        after = (*self.queue[:start], *run_ids, *self.queue[start + delete :])
+        self._queue_list.splice(start, delete, run_ids, whole=lambda: list(after))
+        self._mirror.queue = after
 
     def _cell(self, cell_id: CellId) -> ObjId:
         """The map of a cell, made when it is first needed."""

@@ -14,6 +14,7 @@ from ..errors import DocumentError
 from ..ids import CellId, Epoch, RunId
 from .content import Display, Outcome, Output, Run
 from .outputs_doc import content_size, output_from_doc, run_from_doc
+from .worn_list import WornList
 
 KernelState: TypeAlias = Literal["none", "starting", "idle", "busy", "restarting", "dead"]
 
@@ -38,8 +39,8 @@ class Entry:
     outputs_obj: ObjId
     outputs: list[Output]
     outcome: Outcome | None = None
-    wear: dict[str, int] = field(default_factory=dict)
-    """How often the list of chunks of an output was edited since it was made."""
+    chunk_lists: dict[str, WornList] = field(default_factory=dict)
+    """Of the streams that were written to, by output id."""
 
     def content_bytes(self) -> int:
         return 256 + sum(content_size(output) for output in self.outputs)

@@ -2,8 +2,8 @@
 
 In the document a stream is blobs first, then text. A little text stays inline: what the terminal
 may still change, and enough of the end to be read without fetching. When more than the limit is
-inline, the older half goes to a blob. Eight neighbouring blobs of like size are joined to one, up to
-a megabyte: few blobs, and no byte is written (or fetched by who watches) more than three times.
+inline, the older half goes to a blob. Eight neighbouring blobs of like size are joined to one, up
+to about a megabyte: few blobs, and no byte is written (or fetched by who watches) more than thrice.
 """
 
 from __future__ import annotations

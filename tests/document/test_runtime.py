@@ -22,7 +22,8 @@ from jupyter_runtimed.document.content import (
     Stream,
     UnknownOutput,
 )
-from jupyter_runtimed.document.runtime import KernelStatus, Runtime, wants_rotation
+from jupyter_runtimed.document.rotation import wants_rotation
+from jupyter_runtimed.document.runtime import KernelStatus, Runtime
 from jupyter_runtimed.errors import DocumentError, NotFound
 from jupyter_runtimed.ids import CellId, Epoch, RunId, Sha256
 
@@ -138,6 +139,17 @@ def test_the_queue_keeps_its_order(runtime: Runtime) -> None:
     assert runtime.queue == reopened(runtime).queue == (R1, R3)
     runtime.remove_cell(A)
     assert runtime.queue == reopened(runtime).queue == (R3,)
+
+
+def test_a_queue_that_is_used_for_ever_keeps_its_order(runtime: Runtime) -> None:
+    for n in range(600):
+        run_id, cell_id = RunId(f"r{n}"), CellId(f"c{n}")
+        runtime.add_run(queued(run_id, cell_id))
+        runtime.enqueue(run_id)
+        if n % 3:
+            runtime.dequeue(runtime.queue[len(runtime.queue) // 2])
+    assert len(runtime.queue) == 200
+    assert runtime.queue == reopened(runtime).queue
 
 
 def test_an_outcome_is_the_same_object_until_it_changes(runtime: Runtime) -> None:

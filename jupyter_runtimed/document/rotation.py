@@ -1,0 +1,32 @@
+"""When a runtime document is worth starting anew: its history is not kept, so it may not grow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+HISTORY_FLOOR_BYTES: Final = 1 << 20
+HISTORY_RATIO: Final = 4
+
+
+def wants_rotation(history_bytes: int, content_bytes: int) -> bool:
+    """Has the history outgrown what it leads to by so much that a fresh document is better?"""
+    return history_bytes > max(HISTORY_FLOOR_BYTES, HISTORY_RATIO * content_bytes)
+
+
+class HistoryMeter:
+    """Counts the bytes of a line of history; weighs the content only when the answer can change."""
+
+    def __init__(self) -> None:
+        self.history_bytes = 0
+        self._next_look_bytes = HISTORY_FLOOR_BYTES
+
+    def add(self, size_bytes: int) -> None:
+        self.history_bytes += size_bytes
+
+    def wants_rotation(self, content_bytes: Callable[[], int]) -> bool:
+        if self.history_bytes <= self._next_look_bytes:
+            return False
+        weight = content_bytes()
+        self._next_look_bytes = max(HISTORY_FLOOR_BYTES, HISTORY_RATIO * weight)
+        return wants_rotation(self.history_bytes, weight)
