@@ -7,8 +7,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 
 import { RoomStore } from '../connection/store';
-import { DOMAIN } from './guard';
-import { IRooms, IServerPart } from './tokens';
+import { DOMAIN, IRooms, IServerPart } from './tokens';
 
 const PROVIDER = 'jupyter-runtimed';
 const CLIENT = 'jupyter-runtimed-lab 0.1.0';

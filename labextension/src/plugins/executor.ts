@@ -10,9 +10,8 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CallFailed } from '../connection/room';
 import { LOST, OFFLINE } from '../protocol/calls';
-import { DOMAIN } from './guard';
 import type { Outcome, RunDesk } from './runs';
-import { IRooms } from './tokens';
+import { DOMAIN, IRooms } from './tokens';
 import type { OpenRoom } from './tokens';
 
 type Options = INotebookCellExecutor.IRunCellOptions;

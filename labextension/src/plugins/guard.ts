@@ -9,32 +9,9 @@ import { INotebookWidgetFactory } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import type { ServerStatus } from '../connection/api';
 import { Api } from '../connection/api';
-import { PROTOCOL } from '../protocol/frames';
-import { IServerPart } from './tokens';
-
-export const DOMAIN = 'jupyter_runtimed';
-
-/** What stands in the way; null if nothing does. */
-export function obstacle(
-  status: ServerStatus | null,
-  taken: string | null,
-  trans: TranslationBundle
-): string | null {
-  const ordinary = trans.__('Notebooks open the ordinary way.');
-  if (status === null) {
-    return `${trans.__('The server part of jupyter-runtimed is not there: enable it with “jupyter server extension enable jupyter_runtimed”.')} ${ordinary}`;
-  }
-  const others = [...status.conflicts, ...(taken === null ? [] : [taken])];
-  if (others.length > 0) {
-    return `${trans.__('jupyter-runtimed cannot work beside %1: disable one of the two.', others.join(', '))} ${ordinary}`;
-  }
-  if (status.protocol !== PROTOCOL) {
-    return `${trans.__('The server speaks another version of jupyter-runtimed: reload this page.')} ${ordinary}`;
-  }
-  return null;
-}
+import { obstacle } from './obstacle';
+import { DOMAIN, IServerPart } from './tokens';
 
 async function judge(
   api: Api,

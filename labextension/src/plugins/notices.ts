@@ -5,8 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { RoomConflict, RoomNotice } from '../connection/room';
-import { DOMAIN } from './guard';
-import { IRooms } from './tokens';
+import { DOMAIN, IRooms } from './tokens';
 import type { OpenRoom } from './tokens';
 
 /** What is said of local work that met something else; null if nothing needs saying. */

@@ -7,8 +7,7 @@ import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
 import { describe } from './describe';
-import { DOMAIN } from './guard';
-import { IRooms } from './tokens';
+import { DOMAIN, IRooms } from './tokens';
 import type { OpenRoom } from './tokens';
 
 /** For so long a change on its way is part of saving; then it is said that it waits. */

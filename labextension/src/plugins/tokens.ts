@@ -6,6 +6,9 @@ import type { Api } from '../connection/api';
 import type { RoomConnection } from '../connection/room';
 import type { RoomNotebook } from '../model/notebook';
 
+/** The domain of the translations. */
+export const DOMAIN = 'jupyter_runtimed';
+
 /** A notebook that is open here as a room of the server. */
 export interface OpenRoom {
   readonly model: RoomNotebook;
