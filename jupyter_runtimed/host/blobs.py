@@ -40,6 +40,12 @@ class Blobs:
             )
         )
 
+    def keep(self, room: RoomId, data: bytes) -> Sha256:
+        """Put what has no name yet; from any thread."""
+        sha256 = Sha256(hashlib.sha256(data).hexdigest())
+        self.put(room, sha256, data)
+        return sha256
+
     def get(self, sha256: Sha256) -> bytes:
         """The bytes; reads a file, so not for the event loop. Raises `NotFound`, `StorageError`."""
         if (fresh := self._fresh.get(sha256)) is not None:

@@ -19,8 +19,8 @@ from typing import Any, Literal
 from ..errors import KernelDead, KernelError
 from ..execution.messages import Channel, KernelMessage
 from ..ids import CellId, RunId
-from .kernel import READY_SECONDS, Deliver, Kernel, Wanted, wanted_by_rooms
 from .kernel_batch import Batch
+from .kernel_port import READY_SECONDS, Deliver, Wanted, wanted_by_rooms
 from .kernel_wire import execute_content
 
 log = logging.getLogger(__name__)
@@ -30,11 +30,11 @@ NUDGE_SECONDS = 1.0
 
 
 class ClientLink:
-    """A `Link` over a client that is not started yet. Made on the loop that it delivers to."""
+    """A `Link` over a client that a kernel manager makes. Made on the loop that it delivers to."""
 
-    def __init__(self, client: Any, *, kernel: Kernel, wanted: Wanted = wanted_by_rooms) -> None:
-        self.kernel = kernel
-        self._client = client
+    def __init__(self, manager: Any, *, wanted: Wanted = wanted_by_rooms) -> None:
+        self._name = str(getattr(manager, "kernel_name", "") or "the kernel")
+        client = self._client = manager.client()
         self._wanted = wanted
         self._loop = asyncio.get_running_loop()
         self._deliver: Deliver | None = None
@@ -56,15 +56,15 @@ class ClientLink:
 
     def start(self, deliver: Deliver) -> None:
         self._deliver = deliver
-        self._main = asyncio.create_task(self._run(), name=f"kernel {self.kernel.id}")
+        self._main = asyncio.create_task(self._run(), name="kernel client")
 
     async def ready(self, timeout_seconds: float = READY_SECONDS) -> Literal["idle", "busy"]:
         try:
             await asyncio.wait_for(self._nudged(), timeout_seconds)
         except asyncio.TimeoutError as error:
             raise KernelError(
-                f"kernel {self.kernel.id} ({self.kernel.name}) did not answer in "
-                f"{timeout_seconds:.0f} s; restart it, or look into the server's log"
+                f"{self._name} did not answer in {timeout_seconds:.0f} s; "
+                "restart it, or look into the server's log"
             ) from error
         return "idle"
 
@@ -101,7 +101,7 @@ class ClientLink:
                 self._post(*self._unsent.popleft())
             await asyncio.gather(*(self._listen(channel) for channel in CHANNELS))
         except Exception:
-            log.exception("The client of kernel %s failed; restart the kernel", self.kernel.id)
+            log.exception("The client of %s failed; restart the kernel", self._name)
             self._gone = True
         finally:
             await self._stop()
@@ -154,7 +154,7 @@ class ClientLink:
         await self._started.wait()
         while not (self._heard.is_set() and self._answered.is_set()):
             if self._gone:
-                raise KernelDead(f"kernel {self.kernel.id} is gone; start another one")
+                raise KernelDead(f"{self._name} is gone; start another one")
             message_id = uuid.uuid4().hex
             self._nudges.add(message_id)
             self._send("shell", "kernel_info_request", {}, message_id)

@@ -1,77 +1,9 @@
-"""Kernels, as the host needs them: a link to one that runs, and who starts and stops them.
-
-`Kernels` is implemented above (`server/` has the kernel manager that is configured); a `Link` is
-one of `kernel_link` (ZeroMQ, its own thread) and `client_link` (any other client, a gateway's).
-"""
+"""Kernels, as the host needs them: the ports, and the two links that come with the package."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from .client_link import ClientLink
+from .kernel_link import KernelLink
+from .kernel_port import Kernels, Link
 
-from ..execution.messages import KernelMessage
-from ..ids import CellId, RunId
-
-Deliver = Callable[[tuple[KernelMessage, ...]], None]
-"""Takes a batch of messages, on the loop, in the order in which they came."""
-
-Wanted = Callable[[str, str], bool]
-"""Is a message of this type, from this request, of use? Asked before its content is decoded."""
-
-READY_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """Which kernel: its id, its kernelspec, and the kernelspec's name for people."""
-
-    id: str
-    name: str
-    display_name: str
-
-
-class Link(Protocol):
-    """One room's connection to one kernel. It lives as long as the kernel, through restarts."""
-
-    @property
-    def kernel(self) -> Kernel: ...
-
-    def start(self, deliver: Deliver) -> None:
-        """Connect, and deliver from now on."""
-
-    async def ready(self, timeout_seconds: float = READY_SECONDS) -> Literal["idle", "busy"]:
-        """Return when nothing that is executed from now on can be missed. Raises `KernelError`."""
-
-    def execute(self, run: RunId, cell: CellId, code: str, *, stop_on_error: bool) -> None:
-        """Ask for a run; its id is the message's."""
-
-    def reply_input(self, text: str) -> None:
-        """Answer the kernel's `input_request`."""
-
-    def restarted(self, connection: Mapping[str, Any] | None = None) -> None:
-        """The kernel is a new process (at new ports, if `connection` is given): drop what the old
-        one was sent and has not read; `ready` has to be awaited again.
-        """
-
-    async def close(self) -> None:
-        """Let go of the kernel; it is not shut down. `ready` raises if it is still awaited."""
-
-
-class Kernels(Protocol):
-    """Starts and stops kernels. Every method raises `KernelError`, saying what to do."""
-
-    async def ensure(self, path: str, name: str) -> Link:
-        """A fresh link to the notebook's kernel; `name` is a kernelspec, "" for any."""
-
-    async def interrupt(self, kernel_id: str) -> None: ...
-
-    async def restart(self, kernel_id: str) -> None:
-        """Return when there is a new process; who listens to the kernel is told by the manager."""
-
-    async def shutdown(self, kernel_id: str) -> None: ...
-
-
-def wanted_by_rooms(message_type: str, parent_id: str) -> bool:  # noqa: ARG001
-    """Widgets talk to browsers over the kernel's own socket; their traffic can be huge."""
-    return not message_type.startswith("comm_")
+__all__ = ["ClientLink", "KernelLink", "Kernels", "Link"]

@@ -27,8 +27,8 @@ import zmq
 from ..errors import KernelDead, KernelError
 from ..execution.messages import Channel, KernelMessage
 from ..ids import CellId, RunId
-from .kernel import READY_SECONDS, Deliver, Kernel, Wanted, wanted_by_rooms
 from .kernel_batch import Batch, weight
+from .kernel_port import READY_SECONDS, Deliver, Wanted, wanted_by_rooms
 from .kernel_wire import Wire, execute_content
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 NUDGE_SECONDS = 0.5
 BUSY_SECONDS = 0.3
 """A kernel that answers on control but not this long on shell is busy."""
+DOUBT_SECONDS = 10.0
+"""How long after a restart the former process is still taken for what it is."""
 AT_ONCE = 500
 """Messages taken from one socket before the others are looked at."""
 TURN_WEIGHT = 1 << 20
@@ -49,10 +51,8 @@ Connection = Mapping[str, Any]
 class KernelLink:
     """A `Link` from connection info. Made on the loop that it delivers to."""
 
-    def __init__(
-        self, connection: Connection, *, kernel: Kernel, wanted: Wanted = wanted_by_rooms
-    ) -> None:
-        self.kernel = kernel
+    def __init__(self, connection: Connection, *, wanted: Wanted = wanted_by_rooms) -> None:
+        self._name = str(connection.get("kernel_name") or "the kernel")
         self._loop = asyncio.get_running_loop()
         self._deliver: Deliver | None = None
         self._context = zmq.Context()
@@ -71,7 +71,7 @@ class KernelLink:
             self._context, listener, connection, wanted, hand=self._hand, ready=self._tell_ready
         )
         self._thread = threading.Thread(
-            target=self._engine.run, name=f"runtimed-kernel-{kernel.id[:8]}", daemon=True
+            target=self._engine.run, name="runtimed-kernel", daemon=True
         )
 
     # ------------------------------------------------------------ the port
@@ -85,8 +85,8 @@ class KernelLink:
             return await asyncio.wait_for(asyncio.shield(self._ready), timeout_seconds)
         except asyncio.TimeoutError as error:
             raise KernelError(
-                f"kernel {self.kernel.id} ({self.kernel.name}) did not answer in "
-                f"{timeout_seconds:.0f} s; restart it, or look into the server's log"
+                f"{self._name} did not answer in {timeout_seconds:.0f} s; "
+                "restart it, or look into the server's log"
             ) from error
 
     def execute(self, run: RunId, cell: CellId, code: str, *, stop_on_error: bool) -> None:
@@ -113,7 +113,7 @@ class KernelLink:
         if not self._closing:
             self._closing = True
             if not self._ready.done():
-                self._ready.set_exception(KernelDead(f"kernel {self.kernel.id} is gone"))
+                self._ready.set_exception(KernelDead(f"{self._name} is gone; start another one"))
                 self._ready.exception()  # nobody may be waiting for it
             self._ask(lambda engine: engine.stop())
         if self._thread.ident is None:
@@ -165,7 +165,7 @@ class KernelLink:
         try:
             self._loop.call_soon_threadsafe(call)
         except RuntimeError:
-            log.debug("The loop has closed; nobody is left to hear kernel %s", self.kernel.id)
+            log.debug("The loop has closed; nobody is left to hear %s", self._name)
 
 
 class _Engine:
@@ -195,6 +195,8 @@ class _Engine:
         self._running = True
         self._complained = False
         self._life = 0
+        self._process = self._former = ""
+        self._doubt_until = 0.0
         self._nudges: set[str] = set()
         self._nudge_at: float | None = None
         self._heard = False
@@ -245,9 +247,11 @@ class _Engine:
             self._sockets[channel] = socket
             self._poller.register(socket, zmq.POLLIN)
         self._life += 1
+        self._former, self._process = self._process or self._former, ""
         self._heard = self._asked_shell = False
         self._answered.clear()
         self._nudge_at = time.monotonic()
+        self._doubt_until = self._nudge_at + DOUBT_SECONDS
 
     def disconnect(self) -> None:
         self._disconnect_kernel()
@@ -312,10 +316,24 @@ class _Engine:
             except ValueError as error:
                 self._complain(channel, error)
                 continue
+            if self._is_former():
+                continue
             if channel == "iopub":
                 self._heard = True
             if message is not None and not self._is_ours(message):
                 self._batch.add(message)
+
+    def _is_former(self) -> bool:
+        """Is the message just read from the process that is about to be replaced?
+
+        Each process has a session of its own. One that has not answered for long, or a kernel that
+        keeps its session, is believed in the end.
+        """
+        sender = self._wire.sender
+        if sender == self._former and sender and time.monotonic() < self._doubt_until:
+            return True
+        self._process = sender
+        return False
 
     def _complain(self, channel: Channel, error: ValueError) -> None:
         if not self._complained:
@@ -332,14 +350,18 @@ class _Engine:
             self._tell_ready()
             return
         for channel in ("control", "shell"):
-            # A busy kernel answers on shell when it is done: once is enough to know.
-            if channel == "shell" and self._asked_shell and "shell" not in self._answered:
+            # A busy kernel answers on shell when it is done: once is enough to know. After a
+            # restart the question may have gone to the former process.
+            if channel == "shell" and self._asked_shell and not self._may_ask_shell_again():
                 continue
             message_id = uuid.uuid4().hex
             self._nudges.add(message_id)
             self.send(channel, "kernel_info_request", {}, message_id=message_id)
         self._asked_shell = True
         self._nudge_at = now + NUDGE_SECONDS
+
+    def _may_ask_shell_again(self) -> bool:
+        return bool(self._former) or "shell" in self._answered
 
     def _is_ours(self, message: KernelMessage) -> bool:
         """Does it belong to a nudge? Nobody else needs to hear of those."""

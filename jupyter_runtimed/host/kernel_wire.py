@@ -7,12 +7,12 @@ for what is not a message of this kernel, and knows nothing of sockets.
 from __future__ import annotations
 
 from hmac import compare_digest
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from jupyter_client.session import Session
 
 from ..execution.messages import Channel, KernelMessage
-from .kernel import Wanted
+from .kernel_port import Wanted
 
 _PARTS: Final = 5
 
@@ -24,6 +24,8 @@ class Wire:
 
     def __init__(self, key: bytes, signature_scheme: str) -> None:
         self.session = Session(key=key, signature_scheme=signature_scheme or "hmac-sha256")
+        self.sender = ""
+        """The session of whoever sent the message read last: another one for each process."""
 
     def read(self, channel: Channel, parts: list[bytes], wanted: Wanted) -> KernelMessage | None:
         """A message, or None if it is not wanted. Raises `ValueError`, whatever is wrong."""
@@ -35,7 +37,8 @@ class Wire:
             header, parent = session.unpack(rest[1]), session.unpack(rest[2])
             if not wanted(_text(header, "msg_type"), _text(parent, "msg_id")):
                 return None
-            if session.auth is not None and not compare_digest(rest[0], session.sign(rest[1:5])):
+            signature = cast(bytes, rest[0])
+            if session.auth is not None and not compare_digest(signature, session.sign(rest[1:5])):
                 raise ValueError("its signature is not that of this kernel's key")
             message = {
                 "header": header,
@@ -44,6 +47,7 @@ class Wire:
                 "content": session.unpack(rest[4]),
                 "buffers": rest[_PARTS:],
             }
+            self.sender = _text(header, "session")
         except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"not a message of this kernel: {error}") from error
         return KernelMessage.of(channel, message)

@@ -35,14 +35,19 @@ class MemoryStore:
     _waiting: list[tuple[RoomId, int, Callable[[StoredRoom], StoredRoom]]] = field(
         default_factory=list
     )
+    _claimed: set[RoomId] = field(default_factory=set)
+    _reached: list[asyncio.Future[None]] = field(default_factory=list)
     _listeners: dict[RoomId, Listener] = field(default_factory=dict)
     _planned: bool = False
 
     # ------------------------------------------------------------ the promises of a store
 
-    def claim(self, room: RoomId, listener: Listener) -> None:
-        if room in self._listeners:
+    def claim(self, room: RoomId) -> None:
+        if room in self._claimed:
             raise RoomElsewhere(f"room {room} is open already; close it there first")
+        self._claimed.add(room)
+
+    def listen(self, room: RoomId, listener: Listener) -> None:
         self._listeners[room] = listener
 
     async def load(self, room: RoomId) -> StoredRoom | None:
@@ -65,7 +70,13 @@ class MemoryStore:
         self._write(room, number, change)
 
     def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp) -> None:
-        self._write(room, number, lambda now: replace(now, saved=(heads, stamp)))
+        state = (heads, stamp)
+        self._write(room, number, lambda now: replace(now, saved=state, intended=None))
+
+    async def intend(self, room: RoomId, heads: Heads, stamp: Stamp) -> None:
+        self._write(room, 0, lambda now: replace(now, intended=(heads, stamp)))
+        self._reached.append(asyncio.get_running_loop().create_future())
+        await self._reached[-1]
 
     def locate(self, room: RoomId, path: str) -> None:
         self._write(room, 0, lambda now: replace(now, path=path))
@@ -73,10 +84,12 @@ class MemoryStore:
     async def release(self, room: RoomId) -> None:
         self.commit()
         self._listeners.pop(room, None)
+        self._claimed.discard(room)
 
     async def close(self) -> None:
         self.commit()
         self._listeners.clear()
+        self._claimed.clear()
 
     # ------------------------------------------------------------ the disk in hand
 
@@ -99,6 +112,10 @@ class MemoryStore:
             self._durable[room] = change(self._durable.get(room, StoredRoom("", {})))
             if number:
                 numbers[room] = number
+        reached, self._reached = self._reached, []
+        for future in reached:
+            if not future.done():
+                future.set_result(None)
         for room, number in numbers.items():
             if (listener := self._listeners.get(room)) is not None:
                 listener.on_durable(number)
@@ -106,7 +123,9 @@ class MemoryStore:
     def crash(self) -> None:
         """Lose what was not committed, and everybody who listened."""
         self._waiting.clear()
+        self._reached.clear()
         self._listeners.clear()
+        self._claimed.clear()
         self._planned = False
 
     def _write(self, room: RoomId, number: int, change: Callable[[StoredRoom], StoredRoom]) -> None:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeGuard, cast
+from typing import TypeGuard, cast
 from zlib import crc32
 
 from ..crdt import Heads
@@ -62,8 +62,14 @@ def compact(db: sqlite3.Connection, room: RoomId, doc: DocName, cut: Cut, data: 
 
 def remember(db: sqlite3.Connection, room: RoomId, heads: Heads, stamp: Stamp) -> None:
     _know(db, room)
-    saved = json.dumps([list(heads), stamp.hash, stamp.last_modified])
-    db.execute("UPDATE rooms SET saved = ? WHERE room = ?", (saved, room))
+    saved = _version_text(heads, stamp)
+    db.execute("UPDATE rooms SET saved = ?, intended = NULL WHERE room = ?", (saved, room))
+
+
+def intend(db: sqlite3.Connection, room: RoomId, heads: Heads, stamp: Stamp) -> None:
+    _know(db, room)
+    intended = _version_text(heads, stamp)
+    db.execute("UPDATE rooms SET intended = ? WHERE room = ?", (intended, room))
 
 
 def locate(db: sqlite3.Connection, room: RoomId, path: str) -> None:
@@ -102,7 +108,9 @@ def load(db: sqlite3.Connection, room: RoomId) -> tuple[StoredRoom | None, dict[
     """Everything about a room, as it is at one moment, and how each document was read."""
     db.execute("BEGIN")
     try:
-        row = db.execute("SELECT path, saved FROM rooms WHERE room = ?", (room,)).fetchone()
+        row = db.execute(
+            "SELECT path, saved, intended FROM rooms WHERE room = ?", (room,)
+        ).fetchone()
         cuts = {doc: read_document(db, room, doc) for doc in (NOTEBOOK, RUNTIME)}
     finally:
         db.execute("ROLLBACK")
@@ -112,14 +120,16 @@ def load(db: sqlite3.Connection, room: RoomId) -> tuple[StoredRoom | None, dict[
     if row is None and not found:
         return None, {}
     damage = [line for doc, cut in found.items() for line in _damage(doc, cut)]
-    saved, trouble = _saved(None if row is None else row[1])
+    saved, intended = (None, None) if row is None else (_version(row[1]), _version(row[2]))
+    if row is not None and row[1] is not None and saved is None:
+        damage.append("the record of the last saved version is damaged; the file is merged anew")
     documents = {
         doc: StoredDocument(Epoch(cut.epoch), cut.chunks)
         for doc, cut in found.items()
         if cut.chunks and None not in cut.damaged
     }
     path = "" if row is None else str(row[0])
-    return StoredRoom(path, documents, saved, (*damage, *trouble)), found
+    return StoredRoom(path, documents, saved, intended, tuple(damage)), found
 
 
 def read_document(db: sqlite3.Connection, room: RoomId, doc: str) -> Cut | None:
@@ -176,14 +186,16 @@ def _damage(doc: DocName, cut: Cut) -> Iterator[str]:
         )
 
 
-def _saved(text: Any) -> tuple[tuple[Heads, Stamp] | None, tuple[str, ...]]:
-    if text is None:
-        return None, ()
+def _version_text(heads: Heads, stamp: Stamp) -> str:
+    return json.dumps([list(heads), stamp.hash, stamp.last_modified])
+
+
+def _version(text: str | None) -> tuple[Heads, Stamp] | None:
     try:
-        heads, file_hash, last_modified = json.loads(text)
-        return (tuple(map(str, heads)), Stamp(str(file_hash), str(last_modified))), ()
+        heads, file_hash, last_modified = json.loads(text or "")
+        return tuple(map(str, heads)), Stamp(str(file_hash), str(last_modified))
     except (ValueError, TypeError):
-        return None, ("the record of the last saved version is damaged; the file is merged anew",)
+        return None
 
 
 def _know(db: sqlite3.Connection, room: RoomId) -> None:

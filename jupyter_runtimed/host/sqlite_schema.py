@@ -19,7 +19,7 @@ BUSY_SECONDS = 2.0
 
 _TABLES = """
 CREATE TABLE rooms (
-    room TEXT PRIMARY KEY, path TEXT NOT NULL DEFAULT '', saved TEXT
+    room TEXT PRIMARY KEY, path TEXT NOT NULL DEFAULT '', saved TEXT, intended TEXT
 ) WITHOUT ROWID;
 CREATE TABLE documents (
     room TEXT NOT NULL, name TEXT NOT NULL, epoch TEXT NOT NULL, version INTEGER NOT NULL,

@@ -88,8 +88,10 @@ class SqliteStore:
 
     # ------------------------------------------------------------ rooms
 
-    def claim(self, room: RoomId, listener: Listener) -> None:
+    def claim(self, room: RoomId) -> None:
         self._leases[room] = Lease.take(self._folder.locks, room, holder=self._server)
+
+    def listen(self, room: RoomId, listener: Listener) -> None:
         self._listeners[room] = listener
 
     async def load(self, room: RoomId) -> StoredRoom | None:
@@ -155,6 +157,11 @@ class SqliteStore:
     def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp) -> None:
         do = partial(rows.remember, room=room, heads=heads, stamp=stamp)
         self.writer.submit(Write(room, number, rows=do))
+
+    async def intend(self, room: RoomId, heads: Heads, stamp: Stamp) -> None:
+        do = partial(rows.intend, room=room, heads=heads, stamp=stamp)
+        self.writer.submit(Write(room, rows=do))
+        await self.writer.flush(room)
 
     def locate(self, room: RoomId, path: str) -> None:
         self.writer.submit(Write(room, rows=partial(rows.locate, room=room, path=path)))

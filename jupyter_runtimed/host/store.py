@@ -48,14 +48,18 @@ class StoredRoom:
     path: str
     documents: dict[DocName, StoredDocument]
     saved: tuple[Heads, Stamp] | None = None
+    intended: tuple[Heads, Stamp] | None = None
     damage: tuple[str, ...] = field(default=())
 
 
 class Store(Protocol):
     """Writes return at once, in order; `number` is what the listener hears when it is durable."""
 
-    def claim(self, room: RoomId, listener: Listener) -> None:
+    def claim(self, room: RoomId) -> None:
         """Become the only writer of a room, anywhere. Raises `RoomElsewhere`."""
+
+    def listen(self, room: RoomId, listener: Listener) -> None:
+        """Say who hears what becomes of this room's writes."""
 
     async def load(self, room: RoomId) -> StoredRoom | None:
         """What is stored, or None if nothing is. Raises `StorageError` if it cannot be read."""
@@ -68,6 +72,11 @@ class Store(Protocol):
 
     def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp) -> None:
         """Keep which version was last saved, and what file that made."""
+
+    async def intend(self, room: RoomId, heads: Heads, stamp: Stamp) -> None:
+        """Keep which version is about to be saved, until `remember` says that it was; durable on
+        return. A crash in between leaves a file that is known all the same.
+        """
 
     def locate(self, room: RoomId, path: str) -> None:
         """Keep where the room's file is."""

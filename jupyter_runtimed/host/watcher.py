@@ -32,10 +32,10 @@ _UNSEEN: Sign = (-1,)
 
 
 class Watcher:
-    """Made on the loop on which it reports."""
+    """Reports on the loop on which it is first asked to watch."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._watched: dict[str, list[Changed]] = {}
         self._signs: dict[str, Sign] = {}
         self._lock = threading.Lock()
@@ -45,6 +45,7 @@ class Watcher:
 
     def watch(self, file: Path, changed: Changed) -> Callable[[], None]:
         """Report from now on; also once at the beginning, for what happened just before."""
+        self._loop = asyncio.get_running_loop()
         names = {os.path.abspath(file), os.path.realpath(file)}  # noqa: PTH100 -- links are kept
         with self._lock:
             for name in names:
@@ -127,7 +128,7 @@ class Watcher:
         with self._lock:
             calls = {call for name in names for call in self._watched.get(name, ())}
             self._signs.update({name: _sign(name) for name in names if name in self._watched})
-        if not calls or self._closed:
+        if not calls or self._closed or self._loop is None:
             return
         try:
             self._loop.call_soon_threadsafe(_call_all, calls)

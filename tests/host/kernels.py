@@ -4,8 +4,7 @@ import asyncio
 
 from jupyter_client import AsyncKernelManager
 
-from jupyter_runtimed.host.kernel import Kernel
-from jupyter_runtimed.host.kernel_link import KernelLink
+from jupyter_runtimed.host.kernel import KernelLink
 from jupyter_runtimed.ids import CellId, RunId
 
 PATIENCE_SECONDS = 60
@@ -52,6 +51,10 @@ class Said:
         return next(m.content for m in self.of(run) if m.type == "execute_reply")
 
 
+def over_zmq(manager):
+    return KernelLink(manager.get_connection_info())
+
+
 class _Never:
     async def __aenter__(self):
         return self
@@ -71,13 +74,10 @@ class RealKernel:
 
     @classmethod
     async def start(cls, make_link=None):
+        make_link = make_link or over_zmq
         manager = AsyncKernelManager(kernel_name="python3")
         await manager.start_kernel()
-        kernel = Kernel("k1", "python3", "Python 3")
-        if make_link is None:
-            link = KernelLink(manager.get_connection_info(), kernel=kernel)
-        else:
-            link = make_link(manager, kernel)
+        link = make_link(manager)
         real = cls(manager, link)
         link.start(real.said)
         await link.ready()

@@ -25,7 +25,8 @@ class Acknowledge:
 async def main() -> None:
     store = SqliteStore(DataDir(Path(sys.argv[1])), server="writer")
     listener = Acknowledge()
-    store.claim(RoomId("room"), listener)
+    store.claim(RoomId("room"))
+    store.listen(RoomId("room"), listener)
     number = 0
     while True:
         for _ in range(7):

@@ -5,9 +5,8 @@ import asyncio
 import pytest
 
 from jupyter_runtimed.errors import KernelDead, KernelError
-from jupyter_runtimed.host.client_link import ClientLink
-from jupyter_runtimed.host.kernel import Kernel, wanted_by_rooms
-from jupyter_runtimed.host.kernel_link import KernelLink
+from jupyter_runtimed.host.kernel import ClientLink, KernelLink
+from jupyter_runtimed.host.kernel_port import wanted_by_rooms
 from jupyter_runtimed.host.kernel_wire import Wire
 
 from .kernels import RealKernel, Said
@@ -15,11 +14,7 @@ from .kernels import RealKernel, Said
 pytestmark = pytest.mark.kernel
 
 
-def over_client(manager, kernel):
-    return ClientLink(manager.client(), kernel=kernel)
-
-
-@pytest.fixture(params=[None, over_client], ids=["zmq", "client"])
+@pytest.fixture(params=[None, ClientLink], ids=["zmq", "client"])
 async def either(request):
     kernel = await RealKernel.start(request.param)
     yield kernel
@@ -116,6 +111,16 @@ async def test_it_works_again_after_a_restart(kernel):
     assert kernel.said.text(run) == "False\n"
 
 
+async def test_the_process_that_is_being_replaced_is_not_taken_for_the_new_one(kernel):
+    await kernel.run("a = 1")
+    kernel.link.restarted()
+    waiting = asyncio.create_task(kernel.link.ready())
+    await kernel.manager.restart_kernel()
+    assert await waiting == "idle"
+    run = await kernel.run("print('a' in globals())")
+    assert kernel.said.text(run) == "False\n"
+
+
 async def test_what_a_dead_kernel_was_sent_is_not_run_by_the_next_one(kernel):
     kernel.execute("import os; os._exit(1)")
     await kernel.manager.provisioner.wait()
@@ -131,7 +136,7 @@ async def test_what_a_dead_kernel_was_sent_is_not_run_by_the_next_one(kernel):
 async def test_a_busy_kernel_is_joined_without_waiting_for_it(kernel):
     run = kernel.execute("print('on'); input()")
     await kernel.said.until(lambda: kernel.said.text(run) == "on\n")
-    other = KernelLink(kernel.manager.get_connection_info(), kernel=kernel.link.kernel)
+    other = KernelLink(kernel.manager.get_connection_info())
     other.start(Said())
     assert await other.ready() == "busy"
     await other.close()
@@ -158,7 +163,7 @@ async def test_messages_of_others_pass(kernel):
 async def test_no_kernel_at_that_address_is_said(unused_tcp_port_factory):
     ports = {f"{c}_port": unused_tcp_port_factory() for c in ("iopub", "shell", "control", "stdin")}
     info = {"transport": "tcp", "ip": "127.0.0.1", "key": b"k", **ports}
-    link = KernelLink(info, kernel=Kernel("k9", "python3", "Python 3"))
+    link = KernelLink(info)
     link.start(Said())
     with pytest.raises(KernelError, match=r"did not answer.*restart it"):
         await link.ready(timeout_seconds=0.2)
@@ -172,7 +177,7 @@ async def test_no_kernel_at_that_address_is_said(unused_tcp_port_factory):
 async def test_a_foreign_key_is_not_listened_to(kernel, caplog):
     info = {**kernel.manager.get_connection_info(), "key": b"another"}
     said = Said()
-    link = KernelLink(info, kernel=kernel.link.kernel)
+    link = KernelLink(info)
     link.start(said)
     await kernel.run("for i in range(3): print(i, flush=True)")
     await link.close()

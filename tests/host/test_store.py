@@ -85,27 +85,41 @@ async def test_a_room_that_was_never_stored_is_none(make):
 
 async def test_what_was_stored_comes_back_in_order(make):
     store, ear = make(), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole")
     store.append(ROOM, 2, "notebook", ONE, b"-a")
     store.replace(ROOM, 3, "runtime", TWO, b"rt")
     store.append(ROOM, 4, "notebook", ONE, b"-b")
     store.locate(ROOM, "a/b.ipynb")
+    await store.intend(ROOM, ("cd" * 32,), Stamp("to be", ""))
     store.remember(ROOM, 5, ("ab" * 32,), Stamp("hash", "then"))
     await ear.until(lambda: ear.durable == 5)
     await store.close()
     found = await make().load(ROOM)
     assert found.path == "a/b.ipynb"
     assert found.saved == (("ab" * 32,), Stamp("hash", "then"))
+    assert found.intended is None
     assert found.documents["notebook"].epoch == ONE
     assert found.documents["notebook"].data == b"whole-a-b"
     assert found.documents["runtime"].data == b"rt"
     assert found.damage == ()
 
 
+async def test_what_was_about_to_be_saved_is_known_after_a_crash(make):
+    store = make()
+    store.claim(ROOM)
+    store.remember(ROOM, 1, ("ab" * 32,), Stamp("old", "then"))
+    await store.intend(ROOM, ("cd" * 32,), Stamp("new", ""))
+    found = await store.load(ROOM)
+    assert found.saved == (("ab" * 32,), Stamp("old", "then"))
+    assert found.intended == (("cd" * 32,), Stamp("new", ""))
+
+
 async def test_a_replaced_document_forgets_what_came_before_it(make):
     store, ear = make(), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     store.replace(ROOM, 1, "runtime", ONE, b"old")
     store.append(ROOM, 2, "runtime", ONE, b"-old")
     store.replace(ROOM, 3, "runtime", TWO, b"new")
@@ -117,7 +131,8 @@ async def test_a_replaced_document_forgets_what_came_before_it(make):
 
 async def test_numbers_are_reported_rising_and_once_for_many(make):
     store, ear = make(), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     for number in range(1, 1001):
         store.append(ROOM, number, "notebook", ONE, b"x")
     await ear.until(lambda: ear.durable == 1000)
@@ -127,8 +142,10 @@ async def test_numbers_are_reported_rising_and_once_for_many(make):
 
 async def test_rooms_do_not_see_each_other(make):
     store, ear, other = make(), Ear(), Ear()
-    store.claim(ROOM, ear)
-    store.claim(OTHER, other)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.claim(OTHER)
+    store.listen(OTHER, other)
     store.append(ROOM, 1, "notebook", ONE, b"mine")
     store.append(OTHER, 9, "notebook", ONE, b"yours")
     await ear.until(lambda: ear.durable)
@@ -140,13 +157,16 @@ async def test_rooms_do_not_see_each_other(make):
 
 async def test_a_room_has_one_owner_until_it_is_released(make):
     store = make()
-    store.claim(ROOM, Ear())
+    store.claim(ROOM)
+    store.listen(ROOM, Ear())
     second = make()
     with pytest.raises(RoomElsewhere):
-        second.claim(ROOM, Ear())
+        second.claim(ROOM)
+        second.listen(ROOM, Ear())
     store.append(ROOM, 1, "notebook", ONE, b"last words")
     await store.release(ROOM)
-    second.claim(ROOM, Ear())
+    second.claim(ROOM)
+    second.listen(ROOM, Ear())
     assert (await second.load(ROOM)).documents["notebook"].data == b"last words"
 
 
@@ -156,7 +176,8 @@ async def test_a_room_has_one_owner_until_it_is_released(make):
 async def test_what_was_not_committed_does_not_survive_a_crash():
     plans = []
     store, ear = MemoryStore(later=plans.append), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     store.append(ROOM, 1, "notebook", ONE, b"a")
     store.commit()
     store.append(ROOM, 2, "notebook", ONE, b"b")
@@ -171,12 +192,16 @@ async def test_what_was_not_committed_does_not_survive_a_crash():
 async def test_the_second_server_is_told_who_has_the_room(folder):
     first = SqliteStore(folder, server="http://localhost:8888/")
     second = SqliteStore(folder, server="http://localhost:9999/")
-    first.claim(ROOM, Ear())
+    first.claim(ROOM)
+    first.listen(ROOM, Ear())
     with pytest.raises(RoomElsewhere, match=rf"http://localhost:8888/ \(process {os.getpid()}\)"):
-        second.claim(ROOM, Ear())
-    second.claim(OTHER, Ear())
+        second.claim(ROOM)
+        second.listen(ROOM, Ear())
+    second.claim(OTHER)
+    second.listen(OTHER, Ear())
     await first.close()
-    second.claim(ROOM, Ear())
+    second.claim(ROOM)
+    second.listen(ROOM, Ear())
     await second.close()
     assert list(folder.locks.iterdir()) == []
 
@@ -201,7 +226,8 @@ async def test_two_servers_write_to_one_store(folder):
     stores = [SqliteStore(folder, server=name) for name in ("one", "two")]
     ears = [Ear(), Ear()]
     for index, store in enumerate(stores):
-        store.claim(RoomId(f"room{index}"), ears[index])
+        store.claim(RoomId(f"room{index}"))
+        store.listen(RoomId(f"room{index}"), ears[index])
     for number in range(1, 201):
         for index, store in enumerate(stores):
             store.append(RoomId(f"room{index}"), number, "notebook", ONE, b"%d," % number)
@@ -237,7 +263,8 @@ def _kill_a_writer(root: Path, after: int) -> int:
 async def test_what_was_acknowledged_is_there_after_kill_9(folder, after):
     acknowledged = await asyncio.to_thread(_kill_a_writer, folder.root, after)
     store = SqliteStore(folder, server="after the crash")
-    store.claim(ROOM, Ear())
+    store.claim(ROOM)
+    store.listen(ROOM, Ear())
     data = (await store.load(ROOM)).documents["notebook"].data
     numbers = [int(part) for part in data.split(b",")[:-1]]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -247,7 +274,8 @@ async def test_what_was_acknowledged_is_there_after_kill_9(folder, after):
 
 async def test_a_damaged_change_costs_that_change(folder):
     store, ear = SqliteStore(folder, server="here"), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole")
     for number in range(2, 6):
         store.append(ROOM, number, "notebook", ONE, b"-%d" % number)
@@ -268,7 +296,8 @@ async def test_a_damaged_change_costs_that_change(folder):
 
 async def test_a_damaged_whole_document_is_set_aside_and_the_other_one_kept(folder):
     store, ear = SqliteStore(folder, server="here"), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole")
     store.append(ROOM, 2, "notebook", ONE, b"-a")
     store.replace(ROOM, 3, "runtime", ONE, b"runtime")
@@ -301,7 +330,8 @@ async def test_what_is_not_a_store_is_left_alone(folder):
 async def test_a_locked_store_makes_writes_wait_and_says_so(folder, monkeypatch):
     monkeypatch.setattr("jupyter_runtimed.host.sqlite_schema.BUSY_SECONDS", 0.01)
     store, ear = SqliteStore(folder, server="here"), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     with closing(sqlite3.connect(folder.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         store.append(ROOM, 1, "notebook", ONE, b"a")
@@ -317,7 +347,8 @@ async def test_a_locked_store_makes_writes_wait_and_says_so(folder, monkeypatch)
 
 async def test_a_full_disk_loses_nothing_and_heals(folder):
     store, ear = SqliteStore(folder, server="here"), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     store.append(ROOM, 1, "notebook", ONE, b"before-")
     await ear.until(lambda: ear.durable == 1)
     # SQLite's own full disk; a new connection finds room again.
@@ -333,8 +364,10 @@ async def test_a_full_disk_loses_nothing_and_heals(folder):
 
 async def test_a_room_that_cannot_be_written_does_not_hold_up_the_others(folder):
     store, ear, other = SqliteStore(folder, server="here"), Ear(), Ear()
-    store.claim(ROOM, ear)
-    store.claim(OTHER, other)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.claim(OTHER)
+    store.listen(OTHER, other)
     healed = asyncio.Event()
 
     def refuse(_):
@@ -354,7 +387,8 @@ async def test_a_room_that_cannot_be_written_does_not_hold_up_the_others(folder)
 
 async def test_what_cannot_be_written_at_the_end_is_said(folder):
     store, ear = SqliteStore(folder, server="here"), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     store.append(ROOM, 1, "notebook", ONE, b"a")
     await ear.until(lambda: ear.durable == 1)
     folder.database.rename(folder.root / "aside.db")
@@ -367,7 +401,8 @@ async def test_what_cannot_be_written_at_the_end_is_said(folder):
 
 async def test_a_store_that_vanished_is_not_replaced_by_an_empty_one(folder):
     store, ear = SqliteStore(folder, server="here"), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     aside = folder.root / "aside.db"
     folder.database.rename(aside)
     store.append(ROOM, 1, "notebook", ONE, b"a")
@@ -394,7 +429,8 @@ async def _typed(store, ear, document, count, first):
 
 async def test_changes_that_outgrow_their_document_are_folded_into_it(folder):
     store, ear = SqliteStore(folder, server="here"), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     document = seeds.empty_notebook(b"\1" * 16)
     store.replace(ROOM, 1, "notebook", ONE, document.save())
     number = await _typed(store, ear, document, 1000, 2)
@@ -409,7 +445,8 @@ async def test_changes_that_outgrow_their_document_are_folded_into_it(folder):
 
 async def test_a_fold_that_was_overtaken_by_a_new_document_does_nothing(folder):
     store, ear = SqliteStore(folder, server="here", fold=whole_text), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     store.replace(ROOM, 1, "runtime", ONE, b"old")
     store.append(ROOM, 2, "runtime", ONE, b"-change")
     await ear.until(lambda: ear.durable == 2)
@@ -427,7 +464,8 @@ async def test_a_fold_that_was_overtaken_by_a_new_document_does_nothing(folder):
 
 async def test_a_copy_of_the_folder_is_a_backup(folder, tmp_path):
     store, ear = SqliteStore(folder, server="here"), Ear()
-    store.claim(ROOM, ear)
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
     for number in range(1, 301):
         store.append(ROOM, number, "notebook", ONE, b"%d," % number)
         if number % 100 == 0:
