@@ -1,0 +1,411 @@
+// @vitest-environment jsdom
+/** JupyterLab's own notebook widget, its models and its commands, on a room's notebook. */
+import './browser';
+import {
+  CodeMirrorEditorFactory,
+  CodeMirrorMimeTypeService,
+  EditorExtensionRegistry,
+  EditorLanguageRegistry
+} from '@jupyterlab/codemirror';
+import type { CodeMirrorEditor } from '@jupyterlab/codemirror';
+import type { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
+import { Notebook, NotebookActions, NotebookModel, StaticNotebook } from '@jupyterlab/notebook';
+import { RenderMimeRegistry, standardRendererFactories } from '@jupyterlab/rendermime';
+import { MessageLoop } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
+import { afterEach, describe, expect, it } from 'vitest';
+import * as am from '../../src/document/automerge';
+import { fromText } from '../../src/document/text';
+import { roomBinding } from '../../src/editor/binding';
+import { isRoomCell } from '../../src/editor/source';
+import type { RuntimeRequests } from '../../src/model/requests';
+import { display, putNew, putRun, stream } from '../document/agent';
+import { dice } from '../document/setup';
+import type { OutputNode, RuntimeNode } from '../../src/document/schema';
+import type { CellSpec, Peer, Room } from './room';
+import { nextCommand, room } from './room';
+
+const open: Notebook[] = [];
+
+afterEach(() => {
+  open.splice(0).forEach(widget => {
+    widget.dispose();
+  });
+});
+
+function editorFactory(): CodeMirrorEditorFactory['newInlineEditor'] {
+  const extensions = new EditorExtensionRegistry();
+  extensions.addExtension({
+    name: 'shared-model-binding',
+    factory: ({ model }) => {
+      const { sharedModel } = model as { sharedModel: unknown };
+      return isRoomCell(sharedModel)
+        ? EditorExtensionRegistry.createImmutableExtension(roomBinding(sharedModel))
+        : null;
+    }
+  });
+  const languages = new EditorLanguageRegistry();
+  return new CodeMirrorEditorFactory({ extensions, languages }).newInlineEditor;
+}
+
+function show(peer: Peer): Notebook {
+  const widget = new Notebook({
+    rendermime: new RenderMimeRegistry({ initialFactories: standardRendererFactories }),
+    contentFactory: new Notebook.ContentFactory({ editorFactory: editorFactory() }),
+    mimeTypeService: new CodeMirrorMimeTypeService(new EditorLanguageRegistry()),
+    notebookConfig: { ...StaticNotebook.defaultNotebookConfig, windowingMode: 'none' }
+  });
+  open.push(widget);
+  widget.model = new NotebookModel({ sharedModel: peer.notebook, collaborationEnabled: true });
+  // The plugin's part: what the server trusts, the views trust.
+  peer.notebook.trustGained.connect((_, id) => {
+    const model = widget.widgets.find(cell => cell.model.id === id)?.model;
+    if (model !== undefined) {
+      model.trusted = true;
+    }
+  });
+  MessageLoop.sendMessage(widget, Widget.Msg.BeforeAttach);
+  Widget.attach(widget, document.body);
+  widget.activeCellIndex = 0;
+  return widget;
+}
+
+/** Widgets, models, editors and output areas show what the documents say. */
+function assertShown(widget: Notebook, peer: Peer): void {
+  const cells = peer.documentCells;
+  expect(widget.widgets.map(cell => cell.model.id)).toEqual(cells.map(cell => cell.id));
+  expect(widget.widgets.map(cell => cell.model.type)).toEqual(cells.map(cell => cell.type));
+  widget.widgets.forEach((cell, i) => {
+    expect(cell.model.sharedModel).toBe(peer.notebook.cells[i]);
+    const editor = cell.editor as CodeMirrorEditor | null;
+    if (editor !== null) {
+      expect(fromText(editor.state.doc)).toBe(cells[i]?.source);
+    }
+    if (cell.model.type === 'code') {
+      const outputs = (cell.model as ICodeCellModel).outputs.toJSON();
+      expect(outputs).toEqual(peer.code(cell.model.id).outputs);
+    }
+  });
+}
+
+async function lab(
+  cells: (string | CellSpec)[],
+  requests?: RuntimeRequests
+): Promise<{ r: Room; peer: Peer; widget: Notebook }> {
+  const r = await room(cells);
+  const peer = r.open(requests === undefined ? {} : { requests });
+  return { r, peer, widget: show(peer) };
+}
+
+/** A server that does what it is asked, at once. */
+function serverOf(r: () => Room): RuntimeRequests {
+  let runs = 0;
+  return {
+    clear: ids => {
+      r().serverWrites(draft => {
+        ids.forEach(id => {
+          draft.cells[id] = { trusted: true };
+        });
+      });
+      return Promise.resolve();
+    },
+    importOutputs: (id, outputs, count) => {
+      r().serverWrites(draft => {
+        const nodes = outputs.map(output => stream(output['text'] as string));
+        putRun(draft, `import-${++runs}`, id, 'ok', nodes, count);
+      });
+      return Promise.resolve();
+    },
+    trust: () => Promise.resolve()
+  };
+}
+
+describe("JupyterLab's notebook on a room", () => {
+  it('shows what is loaded before and after it was made', async () => {
+    const { peer, widget } = await lab([
+      { id: 'a', source: 'x = 1' },
+      { id: 'm', source: '# t', type: 'markdown' }
+    ]);
+    assertShown(widget, peer);
+    expect(widget.widgets.every(cell => cell.editor !== null)).toBe(true);
+  });
+
+  it('follows its own commands', async () => {
+    const { peer, widget } = await lab([
+      { id: 'a', source: 'one\ntwo' },
+      { id: 'b', source: 'three' },
+      { id: 'm', source: '# t', type: 'markdown' }
+    ]);
+    const after = (sources: string[]): void => {
+      expect(peer.sources).toEqual(sources);
+      assertShown(widget, peer);
+    };
+    NotebookActions.insertBelow(widget);
+    expect(widget.activeCellIndex).toBe(1);
+    after(['one\ntwo', '', 'three', '# t']);
+    await nextCommand();
+    NotebookActions.deleteCells(widget);
+    after(['one\ntwo', 'three', '# t']);
+    await nextCommand();
+    NotebookActions.moveDown(widget);
+    after(['one\ntwo', '# t', 'three']);
+    expect(widget.activeCell?.model.id).toBe('b');
+    await nextCommand();
+    NotebookActions.undo(widget);
+    after(['one\ntwo', 'three', '# t']);
+    NotebookActions.undo(widget);
+    after(['one\ntwo', '', 'three', '# t']);
+    NotebookActions.redo(widget);
+    after(['one\ntwo', 'three', '# t']);
+    widget.activeCellIndex = 1;
+    NotebookActions.changeCellType(widget, 'markdown');
+    after(['one\ntwo', 'three', '# t']);
+    expect(widget.widgets[1]?.model.type).toBe('markdown');
+    await nextCommand();
+    NotebookActions.undo(widget);
+    expect(widget.widgets[1]?.model.type).toBe('code');
+  });
+
+  it('splits, merges, copies, cuts and pastes', async () => {
+    const { peer, widget } = await lab([{ id: 'a', source: 'one\ntwo' }, 'b']);
+    widget.mode = 'edit';
+    widget.activeCell?.editor?.setCursorPosition({ line: 1, column: 0 });
+    NotebookActions.splitCell(widget);
+    expect(peer.sources).toEqual(['one', 'two', '']);
+    assertShown(widget, peer);
+    await nextCommand();
+    widget.activeCellIndex = 0;
+    NotebookActions.mergeCells(widget);
+    expect(peer.sources).toEqual(['one\n\ntwo', '']);
+    assertShown(widget, peer);
+    await nextCommand();
+    NotebookActions.copy(widget);
+    NotebookActions.paste(widget);
+    expect(peer.sources).toEqual(['one\n\ntwo', 'one\n\ntwo', '']);
+    expect(new Set(peer.ids).size).toBe(3);
+    await nextCommand();
+    const { id } = peer.notebook.getCell(1);
+    widget.activeCellIndex = 1;
+    NotebookActions.cut(widget);
+    await nextCommand();
+    NotebookActions.paste(widget);
+    expect(peer.ids).toContain(id);
+    assertShown(widget, peer);
+  });
+
+  it('keeps its active cell where it is when others add and delete around it', async () => {
+    const { r, peer, widget } = await lab(['a', 'b', 'c']);
+    widget.activeCellIndex = 1;
+    r.agentEdits(draft => {
+      putNew(draft, 'new', '0V', 'above');
+      Reflect.deleteProperty(draft.cells, 'c');
+    });
+    r.sync();
+    assertShown(widget, peer);
+    expect(widget.activeCell?.model.id).toBe('b');
+  });
+
+  it('shows outputs as they come, whoever asked for them', async () => {
+    const { r, peer, widget } = await lab(['a']);
+    const area = (): string => (widget.widgets[0] as CodeCell).outputArea.node.textContent;
+    r.serverWrites(draft => {
+      putRun(draft, 'r1', 'a', 'running', [stream('tick 1\n')]);
+    });
+    expect(widget.widgets[0]?.node.textContent).toContain('[*]');
+    const outputs = (draft: RuntimeNode): OutputNode[] => draft.runs['r1']?.outputs ?? [];
+    r.serverWrites(draft => {
+      outputs(draft)[0]?.chunks?.push(am.str('tick 2\n'));
+    });
+    assertShown(widget, peer);
+    r.serverWrites(draft => {
+      outputs(draft).push(display({ 'text/plain': am.str('<Figure>') }), stream('end'));
+    });
+    assertShown(widget, peer);
+    r.serverWrites(draft => {
+      const [, figure] = outputs(draft);
+      if (figure?.data !== undefined) {
+        figure.data['text/plain'] = am.str('<Other>');
+      }
+      const run = draft.runs['r1'];
+      if (run !== undefined) {
+        run.state = am.str('ok');
+        run.execution_count = 5;
+      }
+    });
+    assertShown(widget, peer);
+    expect(widget.widgets[0]?.node.textContent).toContain('[5]');
+    expect(area()).not.toContain('Figure');
+  });
+
+  it('renders HTML of a run that others asked for as trusted', async () => {
+    const { r, widget } = await lab(['a']);
+    r.serverWrites(draft => {
+      putRun(draft, 'r1', 'a', 'ok', [display({ 'text/html': am.str('<b>x</b>') })]);
+    });
+    expect((widget.widgets[0]?.model as ICodeCellModel).trusted).toBe(true);
+    r.serverWrites(draft => {
+      putRun(draft, 'r2', 'a', 'ok', [display({ 'text/html': am.str('<i>y</i>') })]);
+      const entry = draft.cells['a'];
+      if (entry !== undefined) {
+        entry.trusted = false;
+      }
+    });
+    expect((widget.widgets[0]?.model as ICodeCellModel).trusted).toBe(false);
+  });
+
+  it('clears outputs through the server, and brings them back with an undone delete', async () => {
+    const holder: { r?: Room } = {};
+    const requests = serverOf(() => holder.r as Room);
+    const { r, peer, widget } = await lab(['a', 'b'], requests);
+    holder.r = r;
+    for (const id of ['a', 'b']) {
+      r.serverWrites(draft => {
+        putRun(draft, `r-${id}`, id, 'ok', [stream(`out of ${id}`)], 1);
+      });
+    }
+    NotebookActions.clearOutputs(widget);
+    await nextCommand();
+    assertShown(widget, peer);
+    expect(peer.code('a').outputs).toEqual([]);
+    expect(peer.code('b').outputs).toHaveLength(1);
+    NotebookActions.clearAllOutputs(widget);
+    await nextCommand();
+    expect(peer.code('b').outputs).toEqual([]);
+    assertShown(widget, peer);
+    r.serverWrites(draft => {
+      putRun(draft, 'r3', 'a', 'ok', [stream('again')], 2);
+    });
+    NotebookActions.deleteCells(widget);
+    r.serverWrites(draft => {
+      Reflect.deleteProperty(draft.cells, 'a');
+    });
+    NotebookActions.undo(widget);
+    await new Promise(resolve => setTimeout(resolve));
+    expect(peer.code('a').outputs).toHaveLength(1);
+    assertShown(widget, peer);
+  });
+
+  it('shows outputs again when nobody may clear them', async () => {
+    const { r, peer, widget } = await lab(['a']);
+    r.serverWrites(draft => {
+      putRun(draft, 'r1', 'a', 'ok', [stream('kept')], 1);
+    });
+    NotebookActions.clearOutputs(widget);
+    expect((widget.widgets[0]?.model as ICodeCellModel).outputs.length).toBe(0);
+    await nextCommand();
+    assertShown(widget, peer);
+    expect(peer.code('a').outputs).toHaveLength(1);
+  });
+
+  it.each([1, 2, 3])(
+    'stays in step at random, with an agent and a kernel (seed %i)',
+    async seed => {
+      const roll = dice(seed);
+      const holder: { r?: Room } = {};
+      const { r, peer, widget } = await lab(
+        ['a', 'b', 'c', 'd'].map(id => ({ id, source: `${id}\ncell` })),
+        serverOf(() => holder.r as Room)
+      );
+      holder.r = r;
+      for (let step = 0; step < 150; step++) {
+        const did = act(r, widget, roll, step);
+        await nextCommand();
+        await nextCommand();
+        try {
+          assertShown(widget, peer);
+        } catch (error) {
+          throw new Error(`seed ${seed}, step ${step}: ${did}`, { cause: error });
+        }
+      }
+    }
+  );
+});
+
+type Command = (widget: Notebook) => void;
+const COMMANDS: Record<string, Command> = {
+  insertAbove: widget => {
+    NotebookActions.insertAbove(widget);
+  },
+  insertBelow: widget => {
+    NotebookActions.insertBelow(widget);
+  },
+  deleteCells: widget => {
+    if (widget.widgets.length > 3) {
+      NotebookActions.deleteCells(widget);
+    }
+  },
+  moveUp: widget => {
+    NotebookActions.moveUp(widget);
+  },
+  moveDown: widget => {
+    NotebookActions.moveDown(widget);
+  },
+  undo: widget => {
+    NotebookActions.undo(widget);
+  },
+  redo: widget => {
+    NotebookActions.redo(widget);
+  },
+  markdown: widget => {
+    NotebookActions.changeCellType(widget, 'markdown');
+  },
+  code: widget => {
+    NotebookActions.changeCellType(widget, 'code');
+  },
+  split: widget => {
+    NotebookActions.splitCell(widget);
+  },
+  merge: widget => {
+    NotebookActions.mergeCells(widget);
+  },
+  copyPaste: widget => {
+    NotebookActions.copy(widget);
+    NotebookActions.paste(widget);
+  },
+  cutPaste: widget => {
+    if (widget.widgets.length > 3) {
+      NotebookActions.cut(widget);
+      NotebookActions.paste(widget);
+    }
+  },
+  clear: widget => {
+    NotebookActions.clearOutputs(widget);
+  },
+  type: widget => {
+    const editor = widget.activeCell?.editor as CodeMirrorEditor | null | undefined;
+    editor?.replaceSelection('typed 😀\n');
+  }
+};
+
+function act(r: Room, widget: Notebook, roll: (n: number) => number, step: number): string {
+  widget.activeCellIndex = roll(widget.widgets.length);
+  const kind = roll(3);
+  if (kind === 0) {
+    r.agentEdits(draft => {
+      const ids = Object.keys(draft.cells);
+      const id = ids[roll(ids.length)] ?? '';
+      am.splice(draft, ['cells', id, 'source'], 0, 0, `agent ${step}\n`);
+      if (roll(3) === 0) {
+        putNew(draft, `agent-${step}`, `${'36C'.charAt(roll(3))}${step}V`, 'new');
+      }
+    });
+    r.sync();
+    return 'agent';
+  }
+  if (kind === 1) {
+    const id = widget.activeCell?.model.id ?? '';
+    r.serverWrites(draft => {
+      const run = draft.runs[am.read(draft.cells[id]?.run)];
+      if (run === undefined || roll(5) === 0) {
+        putRun(draft, `run-${step}`, id, 'ok', [stream(`out ${step}\n`)], step + 1);
+      } else {
+        run.outputs.push(roll(2) === 0 ? stream(`more ${step}\n`) : stream('e', 'stderr'));
+      }
+    });
+    return 'server';
+  }
+  const names = Object.keys(COMMANDS);
+  const name = names[roll(names.length)] ?? '';
+  COMMANDS[name]?.(widget);
+  return name;
+}
