@@ -49,7 +49,8 @@ class Address:
 
     def socket(self, room: str) -> str:
         """The url of a room's WebSocket."""
-        return f"ws{self.base.removeprefix('http')}api/runtimed/rooms/{quote(room, safe='')}/socket"
+        name = quote(room, safe=":~")
+        return f"ws{self.base.removeprefix('http')}api/runtimed/rooms/{name}/socket"
 
     async def open_room(self, path: str) -> tuple[str, str]:
         """Find or open the room of a notebook: its id, and its path as the server has it."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Final, Literal, TypeAlias
 
+from ..crdt import holds
 from ..document.content import Cell, CellType, to_json
 from ..document.notebook import Notebook
 from ..errors import (
@@ -274,7 +275,7 @@ class LiveNotebook(Reading):
         heads, document = self._file_heads, self._notebook.document
         if heads is None or self.unacked:
             return False
-        return all(map(document.has, heads)) and not document.changes_after(heads)
+        return holds(document, heads) and not document.changes_after(heads)
 
     def _happened(self, happened: Sequence[Happened]) -> None:
         self._asking.notice(happened)

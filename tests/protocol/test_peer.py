@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Iterable
 
@@ -23,6 +24,8 @@ from jupyter_runtimed.protocol.frames import (
     Frame,
     Hello,
     Presence,
+    Refuse,
+    Reply,
     Welcome,
     decode,
     encode,
@@ -507,6 +510,35 @@ class TestNonsense:
         again = server.connect(peer)
         assert again.happened[1] == Synced("notebook", again.happened[1].touched, replaced=True)
         assert text_of(peer) == server.text() == "kept print(1)"
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_whatever_the_bytes_the_peer_refuses_them_and_recovers(
+        self, server: Server, seed: int
+    ) -> None:
+        dice, peer, other = random.Random(seed), Peer("tests"), Peer("other")
+        server.connect(other)
+        for _ in range(60):
+            link = server.connect(peer)
+            write(peer, "p")
+            write(other, "o")
+            server.links[0].flow()
+            link.to_peer += [
+                Reply(1, {"runs": []}),
+                Event("saved", {"heads": []}),
+                Refuse("notebook", peer.shared, "gap", "no"),
+            ]
+            frame = bytearray(encode(dice.choice(link.to_peer)))
+            for _ in range(dice.randint(1, 3)):
+                frame[dice.randrange(len(frame))] = dice.randrange(256)
+            with contextlib.suppress(BadFrame, DocumentError):
+                peer.received(bytes(frame[: dice.choice([len(frame), dice.randrange(len(frame))])]))
+            link.to_peer.clear()
+            link.cut()
+        server.connect(peer)
+        server.flow()
+        assert text_of(peer) == server.text() == text_of(other)
+        assert server.text().count("p") == 61
+        assert peer.unacked == 0
 
     def test_a_gap_is_closed_by_asking_again(self, server: Server) -> None:
         peer, other = Peer("tests"), Peer("other")
