@@ -141,7 +141,8 @@ class OutputWriter:
         """Go on with a rotated document."""
         self._runtime = runtime
         for live in self._live.values():
-            live.tail = None
+            if live.tail is not None:
+                live.tail.use(runtime)
 
     # ------------------------------------------------------------ one message
 

@@ -52,6 +52,10 @@ class StreamTail:
         else:
             self._splice(self._blobs() + len(kept), None, new)
 
+    def use(self, runtime: Runtime) -> None:
+        """Go on in a rotated document: it holds the same stream."""
+        self._runtime = runtime
+
     # ------------------------------------------------------------ inside
 
     def _blobs(self) -> int:

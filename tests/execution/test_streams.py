@@ -94,8 +94,10 @@ def test_a_stream_goes_on_after_the_document_was_rotated() -> None:
     run = lab.running()
     lab.say(printed(run, "a\n50%"))
     lab.execution.use(lab.runtime.rotated(Epoch("e2"), bytes(16)))
-    lab.say(printed(run, "\r60%"))
-    assert lab.text() == "a\n60%"
+    lab.say(printed(run, "\r60%\r"))
+    lab.execution.use(lab.runtime.rotated(Epoch("e3"), bytes(15)))
+    lab.say(printed(run, "7"))
+    assert lab.text() == "a\n70%"
     lab.assert_mirror()
 
 
