@@ -224,15 +224,16 @@ impl State {
         let outcome = guard(|| {
             let mut log = PatchLog::active();
             bring(doc, &mut log, again)?;
-            Ok(doc.make_patches(&mut log))
+            Ok((doc.make_patches(&mut log), all_savable(doc, &before)))
         });
-        match outcome {
-            Ok(result) => result.map_err(|error| Attempt::Refused(from_core(error))),
-            Err(panic) => {
-                self.restore(&before, actor).map_err(Attempt::Refused)?;
-                Err(Attempt::Panicked(panic))
-            }
-        }
+        let panic = match outcome {
+            Ok(Ok((patches, true))) => return Ok(patches),
+            Ok(Ok((_, false))) => CorePanic("a change is not as a core would write it".to_owned()),
+            Ok(Err(error)) => return Err(Attempt::Refused(from_core(error))),
+            Err(panic) => panic,
+        };
+        self.restore(&before, actor).map_err(Attempt::Refused)?;
+        Err(Attempt::Panicked(panic))
     }
 
     /// Hashes name content: what is rebuilt from the wreck and has the old heads is the old
@@ -276,6 +277,15 @@ impl State {
     pub fn kind(&self, obj: &ObjId) -> PyResult<ObjType> {
         read!(self, doc => doc.object_type(obj))?.map_err(from_core)
     }
+}
+
+/// A document does not keep its changes, it writes them anew when it is saved. One that then has
+/// another hash would make a file that nobody can load.
+fn all_savable(doc: &Automerge, before: &[ChangeHash]) -> bool {
+    let written = doc.get_changes(before);
+    written
+        .iter()
+        .all(|change| doc.get_change_meta_by_hash(&change.hash()).is_some())
 }
 
 pub trait Bring: FnMut(&mut Automerge, &mut PatchLog, bool) -> Result<(), CoreError> {}

@@ -1,0 +1,135 @@
+"""Changes that no core would write: sealed properly, and still not let in.
+
+Each is a way to spoil somebody's document for good: one that cannot be saved and loaded again,
+one that ends the process, one after which nothing can be written.
+"""
+
+from __future__ import annotations
+
+import pytest
+from malformed import body_of, chunk, leb128
+from people import ANA, BEN, EVE, id_of
+from pyautomerge import ROOT, Change, DecodeError, Document, SyncState
+
+
+def typed(doc: Document) -> bytes:
+    """Ben's change: one character at the start of the text."""
+    ben = doc.fork(actor=BEN)
+    ben.splice_text(id_of(ben, "text"), 0, 0, "x")
+    ben.commit()
+    change = ben.last_local_change()
+    assert change is not None
+    return change.bytes
+
+
+class Parts:
+    """A change's body, cut where its fields end."""
+
+    def __init__(self, data: bytes) -> None:
+        self.kind, body = body_of(data)
+        deps = 1 + 32 * body[0]
+        actor = deps + 1 + body[deps]
+        self.before_seq, rest = body[:actor], body[actor:]
+        self.seq, self.start, rest = rest[0], self._number(rest[1:]), rest[1:]
+        rest = rest[len(leb128(self.start)) :]
+        self.time_and_message, rest = rest[:2], rest[2:]
+        assert self.time_and_message == b"\0\0"
+        count, at = rest[0], 1
+        self.actors = []
+        for _ in range(count):
+            self.actors.append(rest[at + 1 : at + 1 + rest[at]])
+            at += 1 + rest[at]
+        self.columns = rest[at:]
+
+    @staticmethod
+    def _number(data: bytes) -> int:
+        number = shift = 0
+        for byte in data:
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            if not byte & 0x80:
+                break
+        return number
+
+    def whole(self) -> bytes:
+        actors = b"".join(bytes([len(actor)]) + actor for actor in self.actors)
+        head = self.before_seq + bytes([self.seq]) + leb128(self.start) + self.time_and_message
+        return chunk(self.kind, head + bytes([len(self.actors)]) + actors + self.columns)
+
+
+def test_the_parts_make_the_whole(doc: Document) -> None:
+    data = typed(doc)
+    assert Parts(data).whole() == data
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["alone", "behind another"])
+@pytest.mark.parametrize("by_sync", [True, False], ids=["by sync", "as bytes"])
+def test_a_change_that_could_not_be_saved_is_refused(
+    doc: Document, quick: bool, by_sync: bool
+) -> None:
+    eve = doc.fork(actor=EVE)
+    eve.put(ROOT, "eve", "was here")
+    doc.merge(eve)
+    parts = Parts(typed(doc))
+    parts.actors.append(EVE)
+    forged = parts.whole()
+    assert Change.decode(forged).ops[0].value == "x"
+    heads, tree = doc.heads(), doc.to_py()
+    with pytest.raises(DecodeError, match="not as a core would write it"):
+        if by_sync:
+            doc.receive_sync_message(SyncState(), sync_message(forged))
+        else:
+            doc.apply_changes([forged] if quick else [*doc.changes_after([]), forged])
+    assert (doc.heads(), doc.to_py(), doc.actor) == (heads, tree, ANA)
+    honest = typed(doc)
+    doc.apply_changes([honest])
+    assert doc.text(id_of(doc, "text")) == "xhello"
+    assert Document.load(doc.save()).heads() == doc.heads()
+
+
+def sync_message(change: bytes) -> bytes:
+    nothing = b"\0"
+    changes = b"\1" + leb128(len(change)) + change
+    return b"\x42" + nothing + nothing + nothing + changes
+
+
+def test_a_forged_change_that_waited_does_not_harm_the_one_it_waited_for(doc: Document) -> None:
+    ben, text = doc.fork(actor=BEN), id_of(doc, "text")
+    for word in "ab":
+        ben.splice_text(text, 0, 0, word)
+        ben.commit()
+    first, second = ben.changes_after(doc.heads())
+    parts = Parts(second.bytes)
+    parts.actors.append(BEN + b"!")
+    doc.apply_changes([parts.whole()])
+    assert doc.missing_deps() == [first.hash]
+    doc.apply_changes([first])
+    assert doc.text(text) == "ahello"
+    assert doc.missing_deps() == []
+    doc.apply_changes([second])
+    assert doc.text(text) == "bahello"
+
+
+def test_an_object_inside_itself_is_refused(doc: Document) -> None:
+    parts = Parts(typed(doc))
+    parts.start = 1
+    with pytest.raises(DecodeError, match="claims what cannot be"):
+        Change.decode(parts.whole())
+
+
+@pytest.mark.parametrize("start", [2**32 - 1, 2**32, 2**63 - 1])
+def test_a_change_that_leaves_no_numbers_for_others_is_refused(doc: Document, start: int) -> None:
+    parts = Parts(typed(doc))
+    parts.start = start
+    with pytest.raises(DecodeError):
+        doc.apply_changes([parts.whole()])
+    doc.put(ROOT, "still", "writable")
+    assert doc.commit() is not None
+
+
+def test_a_few_bytes_cannot_claim_a_billion_rows(doc: Document) -> None:
+    many = leb128(2**28)
+    column = many[:-1] + bytes([many[-1] & 0x3F]) + b"\x01"
+    body = bytes([0]) + bytes([16]) + BEN + bytes([1, 1, 0, 0, 0])
+    with pytest.raises(DecodeError, match="claims what cannot be"):
+        Change.decode(chunk(1, body + b"\x01" + b"\x42" + bytes([len(column)]) + column))
