@@ -34,6 +34,7 @@ JsonObject: TypeAlias = dict[str, object]
 Parse: TypeAlias = Callable[[str], object]
 
 _WITH_SOURCE = frozenset({"code", "markdown", "raw"})
+_LOOK_AHEAD = 50
 _NEW: Mapping[str, object] = {}
 _DEFAULTS: tuple[object, ...] = (None, "", [], {})
 

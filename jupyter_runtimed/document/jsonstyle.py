@@ -178,6 +178,13 @@ class Frame:
 
 def render(template: Template, new: object, style: Style, depth: int) -> str:
     """`new` as text, with the template's own text wherever the value is the same."""
+    try:
+        return _render(template, new, style, depth)
+    except RecursionError:
+        return dump(new, style, depth)
+
+
+def _render(template: Template, new: object, style: Style, depth: int) -> str:
     old = template.value
     if same(old, new):
         return template.literal()
@@ -203,7 +210,7 @@ def _object(
         if place.key not in old or last[place.key] != index:
             return text[place.start : place.end]
         child = Template(text, place.value, place.end, old[place.key])
-        return text[place.start : place.value] + render(child, new[place.key], style, depth + 1)
+        return text[place.start : place.value] + _render(child, new[place.key], style, depth + 1)
 
     pieces = object_pieces(places, new, body, style, depth)
     return Frame(text, template.start, close, places).around(pieces, style, depth)
@@ -242,7 +249,9 @@ def _list(
             pieces.append((None, dump(value, style, depth + 1)))
             continue
         child = Template(text, places[index].value, places[index].end, old[index])
-        pieces.append((index, child.literal() if equal else render(child, value, style, depth + 1)))
+        pieces.append(
+            (index, child.literal() if equal else _render(child, value, style, depth + 1))
+        )
     return Frame(text, template.start, close, places).around(pieces, style, depth)
 
 

@@ -105,15 +105,25 @@ def escape_lone(text: str) -> str:
 
 
 def same(a: object, b: object) -> bool:
-    """Equal as JSON: 1, 1.0 and true differ, NaN equals itself, key order does not count."""
+    """Equal as JSON: 1, 1.0 and true differ, NaN equals itself, key order does not count.
+
+    Values nested deeper than Python's stack are never the same.
+    """
+    try:
+        return _same(a, b)
+    except RecursionError:
+        return False
+
+
+def _same(a: object, b: object) -> bool:
     if a is b:
         return True
     if type(a) is not type(b):
         return False
     if isinstance(a, dict) and isinstance(b, dict):
-        return len(a) == len(b) and all(k in b and same(v, b[k]) for k, v in a.items())
+        return len(a) == len(b) and all(k in b and _same(v, b[k]) for k, v in a.items())
     if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(map(_same, a, b))
     if isinstance(a, float) and isinstance(b, float):
         return a.hex() == b.hex()
     return a == b

@@ -113,8 +113,10 @@ def edits(base: Content, theirs: Content, *, get_blob: GetBlob | None = None) ->
     """The edits that turn `base` into `theirs`, to be done in this order; () if they are equal.
 
     A cell of `theirs` that is a cell of `base` by likeness keeps the id that it has in `base`.
-    Outputs are compared without their ids; with `get_blob` also streams that are cut into chunks
-    differently. Errors: those of `get_blob`.
+    Outputs are compared without their ids. A stream may be cut into chunks differently; without
+    `get_blob` those of one size count as equal if they cannot be compared (see `outcome`).
+    The result of a merge in terms of `base`'s ids is `applied(base, edits(base, theirs))`: that,
+    not `theirs`, is the next base. Errors: those of `get_blob`.
     """
     by_place = theirs.nbformat_minor < IDS_FROM_MINOR
     pairs = match(base.cells, theirs.cells, by_place=by_place)

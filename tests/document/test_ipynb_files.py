@@ -102,3 +102,9 @@ def test_merge_conflict_marks_are_named() -> None:
     (path,) = (path for path in broken_files() if path.name == "conflict.ipynb")
     with pytest.raises(NotebookError, match="merge conflict"):
         read(path.read_bytes(), Blobs())
+
+
+def test_endless_nesting_is_refused() -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    with pytest.raises(NotebookError, match="nested too deeply"):
+        read(b'{"nbformat": 4, "metadata": {"a": ' + deep + b'}, "cells": []}', Blobs())

@@ -149,7 +149,24 @@ def test_a_stream_cut_differently_is_the_same_output() -> None:
     spilled = content(A, a=printed("one ", blob))
     assert edits(whole, cut) == ()
     assert edits(whole, spilled, get_blob=blobs.get) == ()
-    assert edits(whole, spilled) != ()
+    assert edits(whole, spilled) == ()
+
+
+def test_a_stream_that_says_something_else_is_told_with_and_without_blobs() -> None:
+    blobs = Blobs()
+    one, other = (Blob(blobs.put(text), 3, "utf-8") for text in (b"one", b"two"))
+    for new in (printed(other), printed("two"), printed("t", "wo"), printed("longer")):
+        assert edits(content(A, a=printed(one)), content(A, a=new)) == (SetOutcome(A.id, new),)
+    cut = content(A, a=printed("o", Blob(blobs.put(b"ne"), 2, "utf-8")))
+    assert edits(cut, content(A, a=printed(other)), get_blob=blobs.get) != ()
+    assert edits(cut, content(A, a=printed(one)), get_blob=blobs.get) == ()
+
+
+def test_the_next_base_has_the_ids_that_the_cells_have_here() -> None:
+    first = renamed(A, B, replace(C, source="table.plot(x='a')"), D)
+    found = applied(OLD, edits(OLD, first))
+    assert [one.id for one in found.cells] == [A.id, B.id, C.id, D.id]
+    assert [one.source for one in found.cells] == [one.source for one in first.cells]
 
 
 # ---------------------------------------------------------------- cells without ids
