@@ -11,6 +11,7 @@ import { content } from './plugins/content';
 import { executor } from './plugins/executor';
 import { guard } from './plugins/guard';
 import { notices } from './plugins/notices';
+import { presence } from './plugins/presence';
 import { status } from './plugins/status';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -19,7 +20,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   content,
   executor,
   status,
-  notices
+  notices,
+  presence
 ];
 
 export default plugins;

@@ -1,0 +1,82 @@
+/**
+ * Where people are in a cell's text: Automerge cursors on the wire, indices in an editor.
+ *
+ * A cursor names a character, not a number, so it is right whatever else was typed meanwhile.
+ */
+import { getCursor, getCursorPosition } from '../document/automerge';
+import type { RoomDocuments } from '../document/documents';
+import { own } from '../document/schema';
+import type { PresenceState } from '../protocol/frames';
+
+export interface Place {
+  name: string;
+  /** A CSS colour. */
+  color: string;
+  anchor: number;
+  head: number;
+}
+
+export interface Selected {
+  anchor: number;
+  head: number;
+}
+
+const COLORS = 7;
+
+/** The selections of an editor as cursors; null while the cell is in no document. */
+export function cursorsOf(
+  documents: RoomDocuments,
+  cell: string,
+  ranges: readonly Selected[]
+): [string, string][] | null {
+  if (own(documents.notebook.cells, cell) === undefined) {
+    return null;
+  }
+  const path = ['cells', cell, 'source'];
+  const at = (index: number): string => getCursor(documents.notebook, path, index);
+  return ranges.map(({ anchor, head }) => [at(anchor), at(head)]);
+}
+
+/** Where the others are in a cell. A cursor that means nothing here is left out. */
+export function placesIn(
+  documents: RoomDocuments,
+  cell: string,
+  peers: Iterable<PresenceState>
+): Place[] {
+  const places: Place[] = [];
+  for (const peer of peers) {
+    for (const cursor of peer.cell === cell ? (peer.cursors ?? []) : []) {
+      const [anchor, head] = cursor.map(each => indexOf(documents, cell, each));
+      if (anchor !== undefined && head !== undefined) {
+        places.push({ name: nameOf(peer), color: colorOf(peer), anchor, head });
+      }
+    }
+  }
+  return places;
+}
+
+export function nameOf(peer: PresenceState): string {
+  return peer.user?.name ?? '';
+}
+
+/** The user's own colour, or one of the theme's, the same for one name everywhere. */
+export function colorOf(peer: PresenceState): string {
+  const own = peer.user?.color;
+  if (own != null && own !== '') {
+    return own;
+  }
+  let sum = 0;
+  for (const letter of peer.user?.username ?? '') {
+    sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973;
+  }
+  return `var(--jp-collaborator-color${(sum % COLORS) + 1})`;
+}
+
+function indexOf(documents: RoomDocuments, cell: string, cursor: string): number | undefined {
+  try {
+    return getCursorPosition(documents.notebook, ['cells', cell, 'source'], cursor);
+  } catch {
+    // Made on a change that has not come yet, or in a cell that is gone.
+    return undefined;
+  }
+}
