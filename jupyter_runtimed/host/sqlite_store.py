@@ -36,6 +36,9 @@ WAL_BYTES = 32 << 20
 """How far the log grows before it is copied into the database."""
 
 
+RELEASE_SECONDS = 10.0
+
+
 def fold(data: bytes) -> bytes:
     """Whole document and changes as one whole document. Raises `DocumentError`."""
     return crdt.load(data, actor=os.urandom(16)).save()
@@ -89,6 +92,8 @@ class SqliteStore:
     # ------------------------------------------------------------ rooms
 
     def claim(self, room: RoomId) -> None:
+        if room in self._leases and room not in self._listeners:
+            return  # its last writes still wait, so it was never given up
         self._leases[room] = Lease.take(self._folder.locks, room, holder=self._server)
 
     def listen(self, room: RoomId, listener: Listener) -> None:
@@ -114,16 +119,26 @@ class SqliteStore:
         return stored
 
     async def release(self, room: RoomId) -> None:
+        self._listeners.pop(room, None)
+        settling = asyncio.create_task(self._settle(room), name=f"settle {room}")
+        done, _ = await asyncio.wait({settling}, timeout=RELEASE_SECONDS)
+        if done:
+            settling.result()
+            self._let_go(room)
+        else:
+            settling.cancel()
+            log.error("Room %s stays with this server: its last edits are not written yet", room)
+
+    async def _settle(self, room: RoomId) -> None:
         await self.writer.flush(room)
-        for (owner, doc), growth in list(self._growth.items()):
-            if owner == room:
-                if growth.worth_it:
-                    self._start_folding(room, doc)
-                if (task := self._folding.get((room, doc))) is not None:
-                    await task
-                del self._growth[room, doc]
+        for doc in (NOTEBOOK, RUNTIME):
+            growth = self._growth.get((room, doc))
+            if growth is not None and growth.worth_it:
+                self._start_folding(room, doc)
+            if (task := self._folding.get((room, doc))) is not None:
+                await asyncio.shield(task)
+            self._growth.pop((room, doc), None)
         await self.writer.flush(room)
-        self._let_go(room)
 
     async def close(self) -> None:
         for task in list(self._folding.values()):

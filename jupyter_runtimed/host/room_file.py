@@ -1,0 +1,205 @@
+"""The file of one open notebook: saved when the room says so, looked at when it may have changed.
+
+    changed ---> look ---> the bytes last seen: nothing
+                       |-> another notebook: FileSeen
+                       |-> half-written, or gone for a moment: look again soon
+                       +-> gone, or no notebook for long: FileGone
+
+While a save is under way nobody looks: the save compares for itself. It knows bytes and stamps;
+what a change means is the room's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import hashlib
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from ..document import ipynb
+from ..document.content import Content
+from ..errors import NotebookError, NotFound, RuntimedError, StorageError
+from ..ids import RoomId
+from ..room import events as ev
+from .files import Conflict, Unwatch
+from .ports import Ports
+from .tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 0.25
+TRIES = 20
+"""How often a file that is no notebook is looked at again before that is said."""
+INTEND_SECONDS = 2.0
+"""How long a save waits for the store; a store that fails is no reason not to save."""
+
+
+class RoomFile:
+    """`known` says which file the room last read or wrote; `post` takes events."""
+
+    def __init__(
+        self,
+        room: RoomId,
+        path: str,
+        ports: Ports,
+        tasks: Tasks,
+        *,
+        known: Callable[[], ev.Stamp | None],
+        post: Callable[[ev.Event], None],
+    ) -> None:
+        self.path = path
+        self._room = room
+        self._ports = ports
+        self._tasks = tasks
+        self._known = known
+        self._post = post
+        self._loop = asyncio.get_running_loop()
+        self._unwatch: Unwatch | None = None
+        self._saving = False
+        self._looking = False
+        self._again = False
+        self._said_gone = False
+
+    def watch(self) -> None:
+        self.unwatch()
+        self._unwatch = self._ports.files.watch(self.path, self.changed)
+
+    def unwatch(self) -> None:
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
+
+    def move(self, path: str) -> None:
+        self.path = path
+        self.watch()
+
+    # ------------------------------------------------------------ saving
+
+    def save(self, effect: ev.SaveFile) -> None:
+        self._saving = True
+        self._tasks.start(self._save(effect), f"save {self.path}")
+
+    async def _save(self, effect: ev.SaveFile) -> None:
+        made: list[bytes] = []
+        render = partial(self._render, effect, made)
+        try:
+            written = await self._ports.files.write(self.path, render, effect.expected)
+            if isinstance(written, Conflict):
+                await self._take_conflict(written, effect.attempt)
+            else:
+                if made and effect.trusted.issuperset(_code_cells(effect.content)):
+                    await asyncio.to_thread(self._ports.trust.sign, made[0])
+                self._post(ev.Saved(effect.attempt, written))
+        except RuntimedError as error:
+            self._post(ev.SaveFailed(effect.attempt, str(error)))
+            if isinstance(error, NotFound):
+                self._say_gone(str(error))
+        except Exception as error:
+            log.exception("Saving %s failed", self.path)
+            self._post(ev.SaveFailed(effect.attempt, f"{self.path} could not be saved: {error}"))
+        finally:
+            self._saving = False
+            if self._again:
+                self.changed()
+
+    async def _take_conflict(self, found: Conflict, attempt: int) -> None:
+        try:
+            content = await asyncio.to_thread(self._read, found.data)
+        except NotebookError as error:
+            self._again = True
+            raise StorageError(
+                f"{self.path} was changed outside and is not a notebook now ({error}); "
+                "it is left as it is"
+            ) from error
+        self._post(ev.FileSeen(content, found.stamp, attempt))
+
+    def _render(self, effect: ev.SaveFile, made: list[bytes], like: bytes | None) -> bytes:
+        """In a worker thread: the bytes to write; the store knows of them before anybody else."""
+        data = ipynb.write(
+            effect.content, get_blob=self._ports.blobs.get, like=like, limits=self._ports.limits
+        )
+        made[:] = [data]
+        if data != like:
+            self._intend(effect, ev.Stamp(hashlib.sha256(data).hexdigest(), ""))
+        return data
+
+    def _intend(self, effect: ev.SaveFile, stamp: ev.Stamp) -> None:
+        durable = asyncio.run_coroutine_threadsafe(
+            self._ports.store.intend(self._room, effect.heads, stamp), self._loop
+        )
+        try:
+            durable.result(INTEND_SECONDS)
+        except (concurrent.futures.TimeoutError, StorageError):
+            durable.cancel()
+            log.warning("%s is saved while the store cannot be written", self.path)
+
+    # ------------------------------------------------------------ looking
+
+    def changed(self) -> None:
+        """The file may be another one."""
+        self._again = True
+        if not self._looking and not self._saving:
+            self._looking = True
+            self._tasks.start(self._look(), f"look at {self.path}")
+
+    async def _look(self) -> None:
+        tries = 0
+        try:
+            while self._again and not self._saving:
+                self._again = False
+                if await self._settled(tries):
+                    tries = 0
+                else:
+                    tries += 1
+                    self._again = True
+                    await asyncio.sleep(AGAIN_SECONDS)
+        finally:
+            self._looking = False
+
+    async def _settled(self, tries: int) -> bool:
+        """Look once; False if it is worth another look soon."""
+        try:
+            data, stamp = await self._ports.files.read(self.path)
+        except (NotFound, StorageError) as error:
+            if tries > 0:
+                self._say_gone(str(error))
+            return tries > 0
+        known = self._known()
+        if self._saving or (known is not None and known.hash == stamp.hash):
+            return True
+        try:
+            content = await asyncio.to_thread(self._read, data)
+        except NotebookError as error:
+            if tries >= TRIES:
+                self._say_gone(
+                    f"{self.path} is not a notebook now ({error}); it is left as it is, and the "
+                    "room keeps what it has"
+                )
+            return tries >= TRIES
+        if not self._saving:
+            self._said_gone = False
+            self._post(ev.FileSeen(content, stamp))
+        return True
+
+    def _say_gone(self, message: str) -> None:
+        if not self._said_gone:
+            self._said_gone = True
+            self._post(ev.FileGone(message))
+
+    def _read(self, data: bytes) -> Content:
+        """In a worker thread. An empty file is one that somebody is about to write."""
+        found = ipynb.read(
+            data,
+            new_id=self._ports.new_id,
+            put_blob=partial(self._ports.blobs.keep, self._room),
+            limits=self._ports.limits,
+        )
+        if found.blank:
+            raise NotebookError("it is empty")
+        return found.content
+
+
+def _code_cells(content: Content) -> set[str]:
+    return {cell.id for cell in content.cells if cell.cell_type == "code"}

@@ -1,0 +1,169 @@
+"""The kernel of one open notebook: found, started, listened to, and told what to do.
+
+    none --- attach ---> starting --- answers ---> there --- restarting ---> starting
+      ^                      |                       |
+      +------ detach --------+-----------------------+
+
+It turns what becomes of the kernel into events, and errors into `KernelFailed`. It does not know
+what a run is, nor who manages kernels.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from ..errors import KernelError, RuntimedError
+from ..room import events as ev
+from .kernel_port import Kernels, Link
+from .tasks import Tasks
+
+log = logging.getLogger(__name__)
+
+
+class RoomKernel:
+    """`path` says where the notebook is; `post` takes events."""
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        tasks: Tasks,
+        *,
+        path: Callable[[], str],
+        post: Callable[[ev.Event], None],
+    ) -> None:
+        self._kernels = kernels
+        self._tasks = tasks
+        self._path = path
+        self._post = post
+        self._link: Link | None = None
+        self._status = ev.KernelIs("none")
+        self._answer: asyncio.Task[None] | None = None
+
+    @property
+    def id(self) -> str:
+        """The kernel's id, or "" while there is none."""
+        return self._status.id if self._link is not None else ""
+
+    # ------------------------------------------------------------ which kernel
+
+    async def attach(self, link: Link, status: ev.KernelIs) -> None:
+        """Listen to this kernel from now on; a second link to the same one is let go."""
+        if self._link is not None and self._status.id == status.id:
+            await link.close()
+            return
+        former, self._link, self._status = self._link, link, status
+        link.start(lambda messages: self._post(ev.KernelSaid(messages)))
+        self._post(status)
+        self._await_answer()
+        if former is not None:
+            await former.close()
+
+    async def detach(self, status: ev.KernelIs) -> None:
+        """There is no kernel any more."""
+        link, self._link = self._link, None
+        self._stop_waiting()
+        self._post(status)
+        if link is not None:
+            await link.close()
+
+    def restarting(self) -> None:
+        """The kernel becomes a new process; it is there when that answers."""
+        if self._link is not None:
+            self._link.restarted()
+            self._await_answer()
+
+    async def close(self) -> None:
+        """Let go of the kernel; it goes on."""
+        link, self._link = self._link, None
+        self._stop_waiting()
+        if link is not None:
+            await link.close()
+
+    def _await_answer(self) -> None:
+        self._stop_waiting()
+        self._answer = self._tasks.start(self._wait_for_answer(), "kernel ready")
+
+    def _stop_waiting(self) -> None:
+        if self._answer is not None:
+            self._answer.cancel()
+            self._answer = None
+
+    async def _wait_for_answer(self) -> None:
+        link, status = self._link, self._status
+        if link is None:
+            return
+        try:
+            state: str = await link.ready()
+            reason = ""
+        except KernelError as error:
+            state, reason = "dead", str(error)
+        if link is self._link:
+            self._post(replace(status, state=state, reason=reason))
+
+    # ------------------------------------------------------------ what the room wants
+
+    def find(self) -> None:
+        """Join the kernel that the notebook has already, if it has one."""
+        self._do(self._find(), None)
+
+    def start(self, effect: ev.StartKernel) -> None:
+        self._do(self._start(effect.name), None)
+
+    def execute(self, effect: ev.Execute) -> None:
+        if self._link is None:
+            self._post(ev.KernelFailed("there is no kernel any more; run the cell again"))
+            return
+        self._link.execute(effect.run, effect.cell, effect.code, stop_on_error=effect.stop_on_error)
+
+    def reply(self, effect: ev.Reply) -> None:
+        if self._link is not None:
+            self._link.reply_input(effect.text)
+
+    def interrupt(self, effect: ev.Interrupt) -> None:
+        self._do(self._kernels.interrupt(self.id), effect.ticket)
+
+    def restart(self, effect: ev.Restart) -> None:
+        self._do(self._restart(), effect.ticket)
+
+    def shutdown(self, effect: ev.Shutdown) -> None:
+        self._do(self._shutdown(), effect.ticket)
+
+    def _do(self, work: Awaitable[None], ticket: int | None) -> None:
+        self._tasks.start(self._done(work, ticket), "kernel")
+
+    async def _done(self, work: Awaitable[None], ticket: int | None) -> None:
+        try:
+            await work
+        except RuntimedError as error:
+            self._post(ev.KernelFailed(str(error)))
+        except Exception as error:
+            log.exception("A kernel of %s could not be reached", self._path())
+            self._post(ev.KernelFailed(f"{type(error).__name__}: {error}; look into the log"))
+        else:
+            if ticket is not None:
+                self._post(ev.Done(ticket))
+
+    async def _find(self) -> None:
+        if (found := await self._kernels.find(self._path())) is not None:
+            await self.attach(*found)
+
+    async def _start(self, name: str) -> None:
+        await self.attach(*await self._kernels.ensure(self._path(), name))
+
+    async def _restart(self) -> None:
+        """Done when the kernel is back."""
+        waiting = self._answer
+        await self._kernels.restart(self.id)
+        if self._answer is waiting:
+            # Nobody else said that it restarts.
+            self._post(replace(self._status, state="restarting", reason=""))
+        if self._answer is not None:
+            await asyncio.wait({self._answer})
+
+    async def _shutdown(self) -> None:
+        await self._kernels.shutdown(self.id)
+        if self._link is not None:
+            await self.detach(ev.KernelIs("none", reason="the kernel was shut down"))
