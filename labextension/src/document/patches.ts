@@ -160,7 +160,7 @@ export function composeText(
     return null;
   }
   const changes = tryCompose(steps, before) ?? coarseDiff(before, after);
-  // Automerge mends halves of surrogate pairs on its own; what it then says may not add up.
+  // An edit that does not lead to the text would put every editor out of step.
   const sound = changes.newLength === after.length ? changes : coarseDiff(before, after);
   return sound.empty ? null : sound;
 }
