@@ -23,7 +23,7 @@ FINISHED: frozenset[str] = frozenset({"ok", "error", "cancelled", "lost"})
 
 
 def to_json(value: object) -> JsonText:
-    """Compact JSON text; key order kept, no ASCII escapes, NaN and Infinity as Python writes them."""
+    """Compact JSON text; key order kept, no ASCII escapes, NaN and Infinity as Python has them."""
     return JsonText(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 

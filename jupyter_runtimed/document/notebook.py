@@ -150,7 +150,7 @@ class Notebook:
         """Insert cells so that the first of them stands at `index`."""
         for cell in cells:
             if self._find(cell.id) is not None:
-                raise DocumentError(f"there is a cell {cell.id!r} already; give the new one another id")
+                raise DocumentError(f"there is a cell {cell.id!r} already; choose another id")
         order = list(self.order)
         places = self._places(order, index, len(cells))
         for cell, position in zip(cells, places, strict=True):
@@ -291,7 +291,9 @@ class Notebook:
             if isinstance(value, str)
         }
 
-    def _set_entry(self, cell_id: CellId | None, where: str, key: str, value: JsonText | None) -> None:
+    def _set_entry(
+        self, cell_id: CellId | None, where: str, key: str, value: JsonText | None
+    ) -> None:
         if cell_id is None:
             obj = self._metadata if where == "metadata" else self._extra
         else:

@@ -1,8 +1,8 @@
 """The first change of every document, frozen.
 
 Two peers that each create the same key make a conflict, and one subtree vanishes. So all documents
-start from the same bytes, in Python and in TypeScript (`labextension/src/document/seeds.ts`), checked
-by hash in both. Seeds are never made again; a later schema adds a change on top of them.
+start from the same bytes, in Python and in TypeScript (`labextension/src/document/seeds.ts`),
+checked by hash in both. Seeds are never made again; a later schema adds a change on top of them.
 """
 
 from __future__ import annotations

@@ -42,7 +42,9 @@ class _Call:
     deadline_ms: int
 
 
-EXECUTE: Final = frozenset({"run", "run_all", "cancel", "interrupt", "restart", "shutdown", "answer"})
+EXECUTE: Final = frozenset(
+    {"run", "run_all", "cancel", "interrupt", "restart", "shutdown", "answer"}
+)
 WRITE: Final = frozenset({"clear", "import_outputs", "trust", "save"})
 
 
@@ -202,16 +204,16 @@ class Calls:
             self._running.clear(list(self._notebook.order), now)
         self._out.append(ev.Restart(self._wait(call)))
 
-    def _shutdown(self, call: _Call, now: int) -> None:
+    def _shutdown(self, call: _Call, _now: int) -> None:
         self._running.need_kernel()
         self._out.append(ev.Shutdown(self._wait(call)))
 
-    def _answer_prompt(self, call: _Call, now: int) -> object:
+    def _answer_prompt(self, call: _Call, _now: int) -> object:
         text = call.args.get("text")
         prompt = call.args.get("prompt")
         if not isinstance(text, str) or not isinstance(prompt, str):
             raise PeerError("answer needs a prompt's id and a text")
-        self._running.answer(prompt, text, now)
+        self._running.answer(prompt, text)
         return {}
 
     def _clear(self, call: _Call, now: int) -> object:
@@ -243,12 +245,12 @@ class Calls:
         )
         return found.content.outcomes.get(cell_id, NOTHING)
 
-    def _trust(self, call: _Call, now: int) -> object:
+    def _trust(self, _call: _Call, _now: int) -> object:
         for cell_id in self._notebook.order:
             self._running.runtime.set_trusted(cell_id, True)
         return {}
 
-    def _save(self, call: _Call, now: int) -> None:
+    def _save(self, call: _Call, _now: int) -> None:
         self._filing.ask()
         self._saves.append((self._filing.saving.attempt + 1, call.asker))
 

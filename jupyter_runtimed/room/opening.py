@@ -1,8 +1,8 @@
 """Making a room: from a file that was never open here, or from what the store has kept.
 
-The store is the truth where there is one; the file is merged in by the room itself, as a change like
-any other, when it is not the file that was last saved. Only the server turns an `.ipynb` into a
-document, and loading changes nothing.
+The store is the truth where there is one; the file is merged in by the room itself, as a change
+like any other, when it is not the file that was last saved. Only the server turns an `.ipynb` into
+a document, and loading changes nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..crdt import Document, holds, load
 from ..document import merge, seeds
-from ..document.content import FINISHED, Content
+from ..document.content import FINISHED, Content, RunState
 from ..document.notebook import Notebook
 from ..document.runtime import KernelStatus, Runtime
 from ..errors import DocumentError
@@ -151,7 +151,7 @@ def _reopened_runtime(making: Making, kept: Kept, now_ms: int) -> Runtime | None
         if run.state in FINISHED:
             continue
         runtime.dequeue(run.id)
-        state = "cancelled" if run.state == "queued" else "lost"
+        state: RunState = "cancelled" if run.state == "queued" else "lost"
         runtime.set_run(run.id, state=state, reason=RESTARTED, finished_at=now_ms, prompt=None)
     runtime.set_kernel(KernelStatus())
     return runtime

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from typing import assert_never
+from collections.abc import Mapping
+
+from typing_extensions import assert_never
 
 from ..crdt import Change, own_errors
 from ..document import authority
@@ -123,7 +125,7 @@ class Room:
         self._out.clear()
         return effects
 
-    def _dispatch(self, event: ev.Event, now: int) -> None:  # noqa: PLR0912 -- one arm per event
+    def _dispatch(self, event: ev.Event, now: int) -> None:  # noqa: C901, PLR0912 -- an arm per event
         match event:
             case ev.Joined():
                 self._join(event)
@@ -133,7 +135,9 @@ class Room:
                 self._leave(event.session)
             case ev.Called():
                 asker = Asker(ticket=event.ticket)
-                self.calls.ask(asker, event.name, event.args, event.heads, event.user, event.rights, now)
+                self.calls.ask(
+                    asker, event.name, event.args, event.heads, event.user, event.rights, now
+                )
             case ev.Put():
                 self.filing.put(event.content, now)
             case ev.Stored():
@@ -208,6 +212,9 @@ class Room:
             case frames.Presence():
                 state = session.show(event.frame.state)
                 self._send(self.sessions.live(but=session.id), frames.Presence(session.id, state))
+            case _:
+                # `check` lets nothing else through.
+                return
 
     def _greet(self, session: Session, hello: frames.Hello) -> None:
         if hello.protocol != frames.PROTOCOL:
@@ -404,7 +411,7 @@ class Room:
         if sessions:
             self._out.append(ev.Send(sessions, frames.encode(frame)))
 
-    def _tell(self, name: str, body: dict[str, object]) -> None:
+    def _tell(self, name: str, body: Mapping[str, object]) -> None:
         self._send(self.sessions.live(), frames.Event(name, body))
 
     def _disconnect(self, session: SessionId, code: int, reason: str) -> None:

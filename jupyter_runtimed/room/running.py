@@ -97,7 +97,7 @@ class Running:
         self.need_kernel()
         self._do(self._execution.queue.interrupted(now_ms=now))
 
-    def answer(self, prompt: str, text: str, now: int) -> None:
+    def answer(self, prompt: str, text: str) -> None:
         """Answer an open `input()`; the first answer wins."""
         if self._execution.writer.answered(prompt, text) is None:
             raise NotFound("this question was answered already, or its run is over")

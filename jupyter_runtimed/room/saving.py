@@ -5,7 +5,7 @@
       ^                   ^                      |  |
       |                   |   saved, more since  |  | failed
       |                   +----------------------+  v
-      +------------------------ saved ----------- FAILED  (tries again later, and at once when asked)
+      +------------------------ saved ----------- FAILED  (tries again; at once when asked)
 
 Quiet time *and* a longest wait: steady typing never starves the file. Output alone is saved more
 lazily. It does not know what is saved or where.

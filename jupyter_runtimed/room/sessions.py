@@ -60,7 +60,7 @@ class Session:
                 self.prefixes.add(prefix)
 
     def show(self, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """The presence state that others see: what the client says, under the server's name for it."""
+        """What others see: what the client says, under the server's name for it."""
         if state is None:
             self.presence = None
             return None

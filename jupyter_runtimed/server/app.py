@@ -7,44 +7,54 @@ from typing import TYPE_CHECKING
 from jupyter_server.extension.application import ExtensionApp
 
 from .._version import __version__
+from ..host.registry import Registry
 from .config import Settable
 from .contents import take_part
 from .fileids import FileIds
 from .files import notebook_files
 from .kernels import SessionKernels
+from .kernelsocket import socket_class
 from .rest import BlobHandler, CallHandler, RoomHandler, RoomsHandler, StatusHandler
+from .trust import NotaryTrust
 from .websocket import RoomSocket
 
 if TYPE_CHECKING:
-    from ..host.registry import Registry
+    from jupyter_server.serverapp import ServerApp
+
 
 RIVALS = ("jupyter_server_ydoc", "jupyter_server_documents", "jupyter_server_nbmodel")
 """Extensions that also want to own the open notebook, by the name of their server part."""
 
 
-class RuntimedExtension(Settable, ExtensionApp):  # type: ignore[misc]
+class RuntimedExtension(Settable, ExtensionApp):
     """Every notebook is a room."""
 
     name = "jupyter_runtimed"
-    description = "Rooms for notebooks: live, durable, with server-side runs."
+    description = "Registry for notebooks: live, durable, with server-side runs."
     version = __version__
     open_browser = False
-    registry: Registry
+    rooms: Registry
+
+    @property
+    def jupyter(self) -> ServerApp:
+        """The server that this extension was loaded into."""
+        if self.serverapp is None:
+            raise RuntimeError("this extension needs a Jupyter Server")
+        return self.serverapp
 
     def initialize_settings(self) -> None:
-        from ..host.registry import Registry
-
-        self.settings_frozen = config = self.frozen()
-        server = self.serverapp
+        server = self.jupyter
+        self.config_frozen = config = self.frozen()
         kernels = SessionKernels(server.session_manager, server.kernel_manager, log=self.log)
-        self.registry = Registry(
+        self.rooms = Registry(
             config.data_dir,
             settings=config.room,
             files=notebook_files(server.contents_manager),
             kernels=kernels,
             room_id=FileIds(self.settings, server.root_dir).room_id,
             server=f"jupyter-runtimed {__version__}",
-            holder=server.display_url or server.connection_url,
+            holder=server.connection_url,
+            trust=NotaryTrust(server.contents_manager),
         )
         conflicts = self.conflicts()
         if conflicts:
@@ -56,20 +66,19 @@ class RuntimedExtension(Settable, ExtensionApp):  # type: ignore[misc]
                 conflicts[0],
             )
             return
-        take_part(server.contents_manager, self.registry)
-        kernels.take_part(self.registry)
-        self.settings["kernel_websocket_connection_class"] = kernels.socket_class(
-            self.settings.get("kernel_websocket_connection_class")
-            or server.kernel_websocket_connection_class
+        take_part(server.contents_manager, self.rooms)
+        kernels.take_part(self.rooms)
+        configured = self.settings.get("kernel_websocket_connection_class")
+        self.settings["kernel_websocket_connection_class"] = socket_class(
+            configured or server.kernel_websocket_connection_class, self.rooms.is_run
         )
-        self.settings["jupyter_runtimed_registry"] = self.registry
 
     def initialize_handlers(self) -> None:
-        config = self.settings_frozen
+        config = self.config_frozen
         room = r"(?P<room_id>[\w.~:-]+)"
-        given = {"registry": self.registry, "conflicts": self.conflicts}
+        given = {"rooms": self.rooms, "conflicts": self.conflicts}
         socket = {
-            "registry": self.registry,
+            "rooms": self.rooms,
             "frame_bytes": config.frame_bytes,
             "backlog_bytes": config.backlog_bytes,
         }
@@ -86,10 +95,8 @@ class RuntimedExtension(Settable, ExtensionApp):  # type: ignore[misc]
 
     def conflicts(self) -> list[str]:
         """Which rivals are enabled on this server."""
-        enabled = self.serverapp.extension_manager.extensions
+        enabled = self.jupyter.extension_manager.extensions
         return [name for name in RIVALS if name in enabled and enabled[name].enabled]
 
     async def stop_extension(self) -> None:
-        await self.registry.close_all()
-
-
+        await self.rooms.close_all()

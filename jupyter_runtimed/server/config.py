@@ -24,11 +24,11 @@ class Config:
 
 
 class Settable(Configurable):
-    """Traits of `RuntimedExtension`, set as `c.RuntimedExtension.NAME` or `--RuntimedExtension.NAME`."""
+    """Traits of `RuntimedExtension`: `c.RuntimedExtension.NAME`, `--RuntimedExtension.NAME`."""
 
-    autosave = Bool(
-        True, help="Write the `.ipynb` by itself. Off: only when somebody saves."
-    ).tag(config=True)
+    autosave = Bool(True, help="Write the `.ipynb` by itself. Off: only when somebody saves.").tag(
+        config=True
+    )
     autosave_quiet_seconds = Float(
         1.0, min=0.0, help="The file is written after this long without an edit."
     ).tag(config=True)
@@ -69,7 +69,9 @@ class Settable(Configurable):
             data_dir=Path(self.data_dir),
             room=Settings(
                 quiet_ms=_ms(self.autosave_quiet_seconds),
-                longest_ms=max(_ms(self.autosave_longest_seconds), _ms(self.autosave_quiet_seconds)),
+                longest_ms=max(
+                    _ms(self.autosave_longest_seconds), _ms(self.autosave_quiet_seconds)
+                ),
                 idle_ms=_ms(self.room_idle_seconds),
                 autosave=self.autosave,
                 heads_ms=_ms(self.heads_wait_seconds),

@@ -22,12 +22,12 @@ def api_path(path: str) -> str:
 class _Rooms:
     """What both kinds of manager need; set by `take_part`."""
 
-    _registry: Registry
+    _rooms: Registry
 
-    def _open_room(self, path: str, type: str | None) -> Host | None:
-        if type not in (None, "notebook"):
+    def _open_room(self, path: str, kind: str | None) -> Host | None:
+        if kind not in (None, "notebook"):
             return None
-        return self._registry.by_path(api_path(path))
+        return self._rooms.by_path(api_path(path))
 
     def _written(self, model: dict[str, Any], path: str) -> Host | None:
         if model.get("type") != "notebook" or model.get("content") is None:
@@ -39,7 +39,12 @@ class RoomContents(_Rooms):
     """For managers whose methods are coroutines."""
 
     async def get(
-        self, path: str, content: Any = True, type: Any = None, format: Any = None, **more: Any
+        self,
+        path: str,
+        content: Any = True,
+        type: Any = None,  # noqa: A002 -- Jupyter Server's name
+        format: Any = None,  # noqa: A002
+        **more: Any,
     ) -> Any:
         host = self._open_room(path, type) if content else None
         if host is None:
@@ -56,12 +61,12 @@ class RoomContents(_Rooms):
 
     async def rename_file(self, old_path: str, new_path: str) -> Any:
         result = await super().rename_file(old_path, new_path)  # type: ignore[misc]
-        self._registry.moved(api_path(old_path), api_path(new_path))
+        self._rooms.moved(api_path(old_path), api_path(new_path))
         return result
 
     async def delete_file(self, path: str) -> Any:
         result = await super().delete_file(path)  # type: ignore[misc]
-        self._registry.deleted(api_path(path))
+        self._rooms.deleted(api_path(path))
         return result
 
 
@@ -69,7 +74,12 @@ class SyncRoomContents(_Rooms):
     """For managers whose methods return at once. A `save` is merged at once and written soon."""
 
     def get(
-        self, path: str, content: Any = True, type: Any = None, format: Any = None, **more: Any
+        self,
+        path: str,
+        content: Any = True,
+        type: Any = None,  # noqa: A002 -- Jupyter Server's name
+        format: Any = None,  # noqa: A002
+        **more: Any,
     ) -> Any:
         host = self._open_room(path, type) if content else None
         if host is None:
@@ -86,20 +96,20 @@ class SyncRoomContents(_Rooms):
 
     def rename_file(self, old_path: str, new_path: str) -> Any:
         result = super().rename_file(old_path, new_path)  # type: ignore[misc]
-        self._registry.moved(api_path(old_path), api_path(new_path))
+        self._rooms.moved(api_path(old_path), api_path(new_path))
         return result
 
     def delete_file(self, path: str) -> Any:
         result = super().delete_file(path)  # type: ignore[misc]
-        self._registry.deleted(api_path(path))
+        self._rooms.deleted(api_path(path))
         return result
 
 
-def take_part(manager: Any, registry: Registry) -> None:
+def take_part(manager: Any, rooms: Registry) -> None:
     """Let the configured contents manager read and write open notebooks through their rooms."""
     kind = RoomContents if inspect.iscoroutinefunction(type(manager).get) else SyncRoomContents
     extend(manager, kind)
-    manager._registry = registry
+    manager._rooms = rooms  # noqa: SLF001 -- the mixin's own
 
 
 class Plain:
@@ -117,6 +127,11 @@ class Plain:
     async def _call(self, name: str, *args: Any, **how: Any) -> dict[str, Any]:
         manager = self._manager
         mixin = RoomContents if isinstance(manager, RoomContents) else SyncRoomContents
-        own = getattr(super(mixin, manager), name) if isinstance(manager, mixin) else getattr(manager, name)
+        own = (
+            getattr(super(mixin, manager), name)
+            if isinstance(manager, mixin)
+            else getattr(manager, name)
+        )
         result = own(*args, **how)
-        return await result if inspect.isawaitable(result) else result
+        model: dict[str, Any] = await result if inspect.isawaitable(result) else result
+        return model

@@ -13,7 +13,6 @@ from ..errors import KernelError, NoKernel
 from ..host.kernel import ClientLink, KernelLink
 from ..room.events import KernelIs
 from .compose import extend
-from .kernelsocket import socket_class
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -29,23 +28,17 @@ class SessionKernels:
         self._sessions = sessions
         self._kernels = kernels
         self._log = log
-        self._registry: Registry | None = None
+        self._rooms: Registry | None = None
         self._watched: set[str] = set()
 
-    def take_part(self, registry: Registry) -> None:
+    def take_part(self, rooms: Registry) -> None:
         """Hear of sessions and kernels that come, go, restart or die."""
-        self._registry = registry
+        self._rooms = rooms
         extend(self._sessions, RoomSessions)
-        self._sessions._room_kernels = self
+        self._sessions._room_kernels = self  # noqa: SLF001 -- the mixin's own
         asynchronous = inspect.iscoroutinefunction(type(self._kernels).restart_kernel)
         extend(self._kernels, RoomKernels if asynchronous else SyncRoomKernels)
-        self._kernels._room_kernels = self
-
-    def socket_class(self, configured: type) -> type:
-        def is_run(message_id: str) -> bool:
-            return self._registry is not None and self._registry.is_run(message_id)
-
-        return socket_class(configured, is_run)
+        self._kernels._room_kernels = self  # noqa: SLF001
 
     # ------------------------------------------------------------ the host's port
 
@@ -99,7 +92,7 @@ class SessionKernels:
         kernel = self._kernels.get_kernel(kernel_id)
         self._watch(kernel_id)
         status = self._status(kernel_id, kernel, "starting")
-        if getattr(kernel, "transport", "") in ("tcp", "ipc") and getattr(kernel, "shell_port", 0):
+        if getattr(kernel, "transport", "") in ("tcp", "ipc") and kernel.shell_port:
             return KernelLink(kernel.get_connection_info(session=False)), status
         return ClientLink(kernel), status
 
@@ -116,7 +109,11 @@ class SessionKernels:
             return
         self._watched.add(kernel_id)
         try:
-            add(kernel_id, lambda: self.restarting(kernel_id, "the kernel died and was restarted"), "restart")
+            add(
+                kernel_id,
+                lambda: self.restarting(kernel_id, "the kernel died and was restarted"),
+                "restart",
+            )
             add(kernel_id, lambda: self.dead(kernel_id, "the kernel died"), "dead")
         except (NotImplementedError, AttributeError):
             self._log.debug("kernel %s cannot be watched for restarts", kernel_id)
@@ -137,7 +134,9 @@ class SessionKernels:
 
     def restarting(self, kernel_id: str, reason: str = "restarted") -> None:
         for host in self._hosts_of(kernel_id):
-            host.post(self._status(kernel_id, self._kernels.get_kernel(kernel_id), "restarting", reason))
+            host.post(
+                self._status(kernel_id, self._kernels.get_kernel(kernel_id), "restarting", reason)
+            )
 
     def dead(self, kernel_id: str, reason: str) -> None:
         for host in self._hosts_of(kernel_id):
@@ -149,14 +148,11 @@ class SessionKernels:
         self._watched.discard(kernel_id)
 
     def _host_at(self, path: str | None) -> Any:
-        if self._registry is None or not path:
-            return None
-        return self._registry.by_path(path.strip("/"))
+        return self._rooms.by_path(path) if path and self._rooms is not None else None
 
     def _hosts_of(self, kernel_id: str) -> list[Any]:
-        if self._registry is None:
-            return []
-        return [host for host in self._registry.hosts() if host.kernel_id == kernel_id]
+        hosts = [] if self._rooms is None else self._rooms.hosts()
+        return [host for host in hosts if host.kernel_id == kernel_id]
 
 
 class RoomSessions:
@@ -164,7 +160,14 @@ class RoomSessions:
 
     _room_kernels: SessionKernels
 
-    async def save_session(self, session_id: str, path: Any = None, name: Any = None, type: Any = None, kernel_id: Any = None) -> Any:
+    async def save_session(
+        self,
+        session_id: str,
+        path: Any = None,
+        name: Any = None,
+        type: Any = None,  # noqa: A002 -- Jupyter Server's name
+        kernel_id: Any = None,
+    ) -> Any:
         result = await super().save_session(session_id, path, name, type, kernel_id)  # type: ignore[misc]
         await self._room_kernels.session_saved(path, kernel_id)
         return result
@@ -193,7 +196,9 @@ class RoomKernels:
         self._room_kernels.restarting(kernel_id)
         return await super().restart_kernel(kernel_id, now=now, **more)  # type: ignore[misc]
 
-    async def shutdown_kernel(self, kernel_id: str, now: bool = False, restart: bool = False) -> Any:
+    async def shutdown_kernel(
+        self, kernel_id: str, now: bool = False, restart: bool = False
+    ) -> Any:
         result = await super().shutdown_kernel(kernel_id, now=now, restart=restart)  # type: ignore[misc]
         if not restart:
             await self._room_kernels.gone(kernel_id, "the kernel was shut down")
@@ -208,5 +213,3 @@ class SyncRoomKernels:
     def restart_kernel(self, kernel_id: str, now: bool = False, **more: Any) -> Any:
         self._room_kernels.restarting(kernel_id)
         return super().restart_kernel(kernel_id, now=now, **more)  # type: ignore[misc]
-
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .compose import extended
 
@@ -32,13 +32,13 @@ class RoomKernelSocket:
 
 def socket_class(configured: type, is_run: Callable[[str], bool]) -> type:
     """The configured connection class, extended; its configuration stays under its own name."""
-    made = extended(configured, RoomKernelSocket)
-    made.is_run = staticmethod(is_run)  # type: ignore[attr-defined]
-    return made
+    made: Any = extended(configured, RoomKernelSocket)
+    made.is_run = staticmethod(is_run)
+    return cast("type", made)
 
 
 def _parent_of(message: Any) -> tuple[str, str]:
-    """(parent's `msg_id`, type) of a message in either form: ZMQ parts, or a gateway's JSON text."""
+    """(parent's `msg_id`, type) of a message, be it ZMQ parts or a gateway's JSON text."""
     try:
         if isinstance(message, (str, bytes)):
             whole = json.loads(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
@@ -28,7 +28,12 @@ from ..protocol.frames import PROTOCOL
 from .rights import rights_now, user_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..host.host import Host
+    from ..host.registry import Registry
+
+T = TypeVar("T")
 
 STATUS: list[tuple[type[RuntimedError], int]] = [
     (Forbidden, 403),
@@ -49,18 +54,22 @@ def status_of(error: RuntimedError) -> int:
     return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
 
 
-class _Handler(APIHandler):  # type: ignore[misc]
+may_read = cast("Callable[[T], T]", authorized("read", resource="contents"))
+"""Every request asks the authorizer; what it may do beyond reading is asked with what it wants."""
+
+
+class _Handler(APIHandler):
     auth_resource = "contents"
 
-    def initialize(self, registry: Any, **settings: Any) -> None:
-        self.registry = registry
+    def initialize(self, rooms: Registry, **settings: Any) -> None:
+        self.rooms = rooms
         self.about = settings
 
     def host(self, room_id: str) -> Host:
-        found = self.registry.by_id(room_id)
+        found = self.rooms.by_id(room_id)
         if found is None:
             raise web.HTTPError(404, "no such room; open the notebook by its path first")
-        return cast("Host", found)
+        return found
 
     def body(self) -> dict[str, Any]:
         body = self.get_json_body()
@@ -77,18 +86,18 @@ class RoomsHandler(_Handler):
     """`PUT` finds or opens the room of a notebook; `GET` lists the rooms that are open."""
 
     @web.authenticated
-    @authorized("read", resource="contents")
+    @may_read
     async def get(self) -> None:
-        self.finish(json.dumps({"rooms": self.registry.rooms()}))
+        self.finish(json.dumps({"rooms": self.rooms.rooms()}))
 
     @web.authenticated
-    @authorized("read", resource="contents")
+    @may_read
     async def put(self) -> None:
         path = self.body().get("path")
         if not isinstance(path, str) or not path.strip("/"):
-            raise web.HTTPError(400, "say which notebook: {\"path\": \"folder/name.ipynb\"}")
+            raise web.HTTPError(400, 'say which notebook: {"path": "folder/name.ipynb"}')
         try:
-            host = await self.registry.open(path.strip("/"))
+            host = await self.rooms.open(path.strip("/"))
         except RuntimedError as error:
             self.fail(error)
             return
@@ -99,7 +108,7 @@ class RoomHandler(_Handler):
     """The notebook as nbformat JSON, as it is now."""
 
     @web.authenticated
-    @authorized("read", resource="contents")
+    @may_read
     async def get(self, room_id: str) -> None:
         host = self.host(room_id)
         model = await host.model()
@@ -110,7 +119,7 @@ class CallHandler(_Handler):
     """The calls of the protocol for scripts that have no socket."""
 
     @web.authenticated
-    @authorized("read", resource="contents")
+    @may_read
     async def post(self, room_id: str, name: str) -> None:
         host = self.host(room_id)
         args = dict(self.body()) if self.request.body.strip() else {}
@@ -131,7 +140,7 @@ class StatusHandler(_Handler):
     """That the server part is here, its version, and whom it cannot work beside."""
 
     @web.authenticated
-    @authorized("read", resource="contents")
+    @may_read
     async def get(self) -> None:
         about = {"version": __version__, "protocol": PROTOCOL}
         self.finish(json.dumps({**about, "conflicts": self.about["conflicts"]()}))
@@ -148,13 +157,13 @@ SAFE_TYPES = frozenset(
 """Types that a browser may be told; anything else is served as bytes to download."""
 
 
-class BlobHandler(JupyterHandler):  # type: ignore[misc]
+class BlobHandler(JupyterHandler):
     """A large output, immutable, in a form that cannot run script."""
 
     auth_resource = "contents"
 
-    def initialize(self, registry: Any, **_: Any) -> None:
-        self.registry = registry
+    def initialize(self, rooms: Registry, **_: Any) -> None:
+        self.rooms = rooms
 
     def check_xsrf_cookie(self) -> None:
         """Reading changes nothing."""
@@ -170,14 +179,14 @@ class BlobHandler(JupyterHandler):  # type: ignore[misc]
         return "sandbox; default-src 'none'"
 
     @web.authenticated
-    @authorized("read", resource="contents")
+    @may_read
     async def get(self, sha256: str) -> None:
         if not _SHA256.match(sha256):
             raise web.HTTPError(400, "a blob is named by its SHA-256, 64 hexadecimal digits")
         wanted = self.get_query_argument("type", "application/octet-stream")
         safe = wanted in SAFE_TYPES
         try:
-            data = await self.registry.blob(sha256)
+            data = await self.rooms.blob(sha256)
         except RuntimedError as error:
             raise web.HTTPError(404, str(error)) from error
         charset = "; charset=utf-8" if wanted.startswith("text/") else ""
@@ -187,5 +196,3 @@ class BlobHandler(JupyterHandler):  # type: ignore[misc]
         self.set_header("Cache-Control", "private, max-age=31536000, immutable")
         self.set_header("Etag", f'"{sha256}"')
         self.finish(data)
-
-

@@ -10,7 +10,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
 from jupyter_server.utils import ensure_async
 from tornado import web
-from tornado.iostream import StreamBufferFullError, StreamClosedError
+from tornado.iostream import IOStream, StreamBufferFullError, StreamClosedError
 from tornado.websocket import WebSocketHandler
 
 from ..document.authority import Rights
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from ..host.host import Host
+    from ..host.registry import Registry
     from ..ids import SessionId
 
 BAD_FRAME = 4400
@@ -42,15 +43,15 @@ def wire(data: bytes) -> bytes:
     return struct.pack("!BBQ", _BINARY, 127, size) + data
 
 
-class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ignore[misc]
-    """One connection. It knows the handshake and the bytes; what they mean is the room's business."""
+class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
+    """One connection: the handshake and the bytes. What they mean is the room's business."""
 
     auth_resource = "contents"
     host: Host | None = None
     session: SessionId | None = None
 
-    def initialize(self, registry: Any, *, frame_bytes: int, backlog_bytes: int) -> None:
-        self.registry = registry
+    def initialize(self, rooms: Registry, *, frame_bytes: int, backlog_bytes: int) -> None:
+        self.rooms = rooms
         self.frame_bytes = frame_bytes
         self.backlog_bytes = backlog_bytes
 
@@ -76,13 +77,13 @@ class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ign
     def open(self, room_id: str) -> None:
         super().open(room_id)
         self.set_nodelay(True)
-        host = self.registry.by_id(room_id)
+        host = self.rooms.by_id(room_id)
         if host is None:
             self.close(NO_SUCH_ROOM, "no such room; open the notebook again")
             return
-        stream = self.ws_connection.stream
-        stream.max_write_buffer_size = self.backlog_bytes
-        self._stream = stream
+        connection: Any = self.ws_connection
+        connection.stream.max_write_buffer_size = self.backlog_bytes
+        self._stream: IOStream = connection.stream
         self.host = host
         self.session = host.join(user_of(self), self._rights, self)
 
@@ -138,5 +139,3 @@ class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):  # type: ign
         """Close with a code; a reason may have 123 bytes on the wire."""
         reason = reason.encode()[:120].decode(errors="ignore")
         self.close(code, reason)
-
-

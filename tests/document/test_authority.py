@@ -40,8 +40,10 @@ def obj(document: Document, *path: str) -> ObjId:
     return at
 
 
-def verdict(edit: Edit, rights: Rights = MAY_ALL, actor: bytes = CLIENT, doc: str = "notebook") -> str:
-    """"ok", or the code of the refusal."""
+def verdict(
+    edit: Edit, rights: Rights = MAY_ALL, actor: bytes = CLIENT, doc: str = "notebook"
+) -> str:
+    """ "ok", or the code of the refusal."""
     server = room()
     client = Notebook(server.document.fork(actor=actor))
     edit(client)
@@ -60,7 +62,13 @@ def verdict(edit: Edit, rights: Rights = MAY_ALL, actor: bytes = CLIENT, doc: st
     return "ok"
 
 
-WHOLE = {"cell_type": "code", "position": "Z", "source": Text("a"), "metadata": {}, "attachments": {}}
+WHOLE = {
+    "cell_type": "code",
+    "position": "Z",
+    "source": Text("a"),
+    "metadata": {},
+    "attachments": {},
+}
 
 ALLOWED: dict[str, Edit] = {
     "type": lambda nb: nb.splice(C0, 0, 1, "héllo 😀"),

@@ -28,8 +28,9 @@ def meet(one: Notebook, two: Notebook) -> Notebook:
     one.commit(now_ms=0)
     two.commit(now_ms=0)
     here, there = one.heads, two.heads
-    for_two, for_one = one.document.changes_after(there_known(one, there)), two.document.changes_after(
-        there_known(two, here)
+    for_two, for_one = (
+        one.document.changes_after(there_known(one, there)),
+        two.document.changes_after(there_known(two, here)),
     )
     one.apply(for_one)
     two.apply(for_two)

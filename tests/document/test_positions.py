@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_runtimed.document import positions
+from jupyter_runtimed.document import positions, seeds
 from jupyter_runtimed.document.content import Cell
 from jupyter_runtimed.document.notebook import Notebook
-from jupyter_runtimed.document import seeds
 from jupyter_runtimed.ids import CellId
 
 some = st.text(alphabet=positions.DIGITS, min_size=1, max_size=8).filter(positions.is_position)
@@ -60,7 +59,9 @@ def test_appending_one_after_another_stays_short() -> None:
 @pytest.mark.parametrize("where", ["top", "below the first", "above the last"])
 def test_inserting_one_by_one_at_one_place_does_not_grow_without_bound(where: str) -> None:
     notebook = Notebook(seeds.empty_notebook(bytes(range(16))))
-    notebook.add_cells([Cell(CellId("first"), "code", ""), Cell(CellId("last"), "code", "")], index=0)
+    notebook.add_cells(
+        [Cell(CellId("first"), "code", ""), Cell(CellId("last"), "code", "")], index=0
+    )
     for i in range(1500):
         index = {"top": 0, "below the first": 1}.get(where, len(notebook.order) - 1)
         notebook.add_cells([Cell(CellId(f"n{i}"), "code", "")], index=index)

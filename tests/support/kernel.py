@@ -12,6 +12,7 @@ A cell's source is its script, one order a line:
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from jupyter_runtimed.execution.messages import KernelMessage
 from jupyter_runtimed.room import events as ev
@@ -102,7 +103,7 @@ class SimKernel:
                 case "die":
                     dead = ev.KernelIs("dead", id=self.id, reason="the kernel died")
                     self._later(2, self.kill)
-                    self._clock.after(5, lambda: self._tell(dead))
+                    self._clock.after(5, partial(self._tell, dead))
                     return
                 case _:
                     content = {"ename": "Failure", "evalue": rest, "traceback": [order]}

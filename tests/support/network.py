@@ -10,10 +10,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from jupyter_runtimed.document import ipynb
 from jupyter_runtimed.document.authority import Rights
 from jupyter_runtimed.document.content import Cell, Content, to_json
 from jupyter_runtimed.document.notebook import Notebook
-from jupyter_runtimed.document import ipynb
 from jupyter_runtimed.ids import CellId, SessionId
 from jupyter_runtimed.protocol.frames import PeerKind
 from jupyter_runtimed.protocol.happened import Acked, Happened, Rebased, Replied

@@ -1,0 +1,129 @@
+"""Notebook files through the contents manager that is configured.
+
+Jupyter Server's own file managers truncate a file in place and write it in their own style; where
+one of these is used as it is, the room writes the file itself, whole and byte-stable. Any other
+manager (a bucket, a paired format, one with hooks on saving) is asked to read and write, as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.services.contents.filemanager import (
+    AsyncFileContentsManager,
+    FileContentsManager,
+)
+from jupyter_server.services.contents.largefilemanager import (
+    AsyncLargeFileManager,
+    LargeFileManager,
+)
+from tornado.web import HTTPError
+
+from ..errors import NotFound, SaveFailed, StorageError
+from ..host.files import Conflict, NotebookFiles, Render, Unwatch
+from ..host.local_files import LocalFiles
+from ..host.watcher import Watcher
+from ..room.events import Stamp
+from .contents import Plain
+
+OWN_SAVES = (
+    FileContentsManager.save,
+    AsyncFileContentsManager.save,
+    LargeFileManager.save,
+    AsyncLargeFileManager.save,
+)
+POLL_SECONDS = 5.0
+
+
+def notebook_files(manager: Any) -> NotebookFiles:
+    """Files as the configured manager has them; asked before it is extended: its class decides."""
+    plain_file = type(manager).save in OWN_SAVES and not getattr(manager, "_pre_save_hooks", None)
+    if plain_file and getattr(manager, "pre_save_hook", None) is None:
+        return HookedFiles(manager, Watcher())
+    return ContentsFiles(manager)
+
+
+class HookedFiles(LocalFiles):
+    """Local files, with the manager's own idea of paths and its hooks after saving."""
+
+    def __init__(self, manager: Any, watcher: Watcher) -> None:
+        super().__init__(Path(manager.root_dir), watcher)
+        self._manager = manager
+
+    async def write(self, path: str, render: Render, expected: Stamp | None) -> Stamp | Conflict:
+        written = await super().write(path, render, expected)
+        if isinstance(written, Stamp) and getattr(self._manager, "_post_save_hooks", None):
+            model = {"type": "notebook", "path": path, "content": None, "format": None}
+            await asyncio.to_thread(self._manager.run_post_save_hooks, model, str(self.place(path)))
+        return written
+
+
+class ContentsFiles:
+    """`NotebookFiles` over any contents manager, through its own `get` and `save`."""
+
+    def __init__(self, manager: Any) -> None:
+        self._plain = Plain(manager)
+
+    async def read(self, path: str) -> tuple[bytes, Stamp]:
+        try:
+            model = await self._plain.get(path, content=True, type="notebook")
+        except HTTPError as error:
+            if error.status_code == 404:
+                raise NotFound(f"there is no file {path}") from error
+            raise StorageError(f"{path} cannot be read: {_says(error)}") from error
+        return _bytes_of(model)
+
+    async def write(self, path: str, render: Render, expected: Stamp | None) -> Stamp | Conflict:
+        try:
+            before, stamp = await self.read(path)
+        except NotFound:
+            if expected is not None:
+                raise NotFound(f"{path} is gone; save it again to put it back") from None
+            before, stamp = None, None
+        other = stamp is not None and (expected is None or expected.hash != stamp.hash)
+        if before is not None and stamp is not None and other:
+            return Conflict(before, stamp)
+        data = await asyncio.to_thread(render, before)
+        if data == before and stamp is not None:
+            return stamp
+        model = {"type": "notebook", "format": "json", "content": json.loads(data)}
+        try:
+            await self._plain.save(model, path)
+        except HTTPError as error:
+            raise SaveFailed(f"{path} cannot be written: {_says(error)}") from error
+        return (await self.read(path))[1]
+
+    def watch(self, path: str, changed: Callable[[], None]) -> Unwatch:  # noqa: ARG002
+        """Such a manager tells nothing by itself: look now and then while the room is open."""
+        loop = asyncio.get_running_loop()
+        handle: asyncio.TimerHandle
+
+        def look() -> None:
+            nonlocal handle
+            changed()
+            handle = loop.call_later(POLL_SECONDS, look)
+
+        handle = loop.call_later(POLL_SECONDS, look)
+
+        def unwatch() -> None:
+            handle.cancel()
+
+        return unwatch
+
+
+def _bytes_of(model: dict[str, Any]) -> tuple[bytes, Stamp]:
+    """The notebook's bytes as nbformat would write them, less what the manager added in reading."""
+    content = model["content"]
+    for cell in content.get("cells", []):
+        cell.get("metadata", {}).pop("trusted", None)
+    data = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+    return data, Stamp(hashlib.sha256(data).hexdigest(), str(model.get("last_modified", "")))
+
+
+def _says(error: HTTPError) -> str:
+    return str(error.log_message or error.reason or error)

@@ -1,0 +1,98 @@
+"""A real `jupyter lab` on a folder of its own, that can be killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+TOKEN = "e2e-token"
+START_SECONDS = 60.0
+
+
+class Lab:
+    """`root` holds the notebooks; Jupyter's own folders lie beside it: nothing else is touched."""
+
+    def __init__(self, home: Path, *options: str) -> None:
+        self.root = home / "root"
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.home = home
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        environment = {
+            **os.environ,
+            "JUPYTER_CONFIG_DIR": str(self.home / "config"),
+            "JUPYTER_DATA_DIR": str(self.home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self.home / "runtime"),
+            "IPYTHONDIR": str(self.home / "ipython"),
+        }
+        log = (self.home / "server.log").open("ab")
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+                f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0",
+                "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}",
+                f"--ServerApp.root_dir={self.root}", "--LabApp.expose_app_in_browser=True",
+                *self._options,
+            ],
+            cwd=self.root, env=environment, stdout=log, stderr=log,
+        )  # fmt: skip
+        self._until_it_answers()
+
+    def kill(self) -> None:
+        """`kill -9`."""
+        process = self._running()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self._process = None
+
+    def stop(self) -> None:
+        """As a user stops it: SIGTERM, and wait."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(timeout=30)
+            self._process = None
+
+    def get(self, path: str) -> Any:
+        request = urllib.request.Request(
+            f"{self.url}/{path}", headers={"Authorization": f"token {TOKEN}"}
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def log(self) -> str:
+        return (self.home / "server.log").read_text(errors="replace")
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the server is not running"
+        return self._process
+
+    def _until_it_answers(self) -> None:
+        # Another program tells nothing when it is ready; asking is the only way.
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.get("api/status")
+            except OSError:
+                assert self._running().poll() is None, f"the server ended:\n{self.log()}"
+                assert time.monotonic() < deadline, f"the server does not answer:\n{self.log()}"
+                time.sleep(0.1)
+            else:
+                return
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
