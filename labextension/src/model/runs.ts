@@ -60,10 +60,13 @@ export class RunViews {
     return outputs;
   }
 
-  /** Trusted, or without outputs that could be distrusted. */
+  /**
+   * Trusted, or without outputs that could be distrusted. When distrusted outputs come to such a
+   * cell, its views are made anew before they show them.
+   */
   isTrusted(cellId: string): boolean {
     const entry = own(this._documents.runtime.cells, cellId);
-    return this._documents.epoch('runtime') !== null && (entry === undefined || !!entry.trusted);
+    return entry === undefined || entry.trusted === true;
   }
 
   /** Whether parts of what this cell shows are still on their way. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { str } from '../../src/document/automerge';
 import type { BlobNode, OutputNode, RuntimeNode } from '../../src/document/schema';
+import { RoomNotebook } from '../../src/model/notebook';
 import type { RuntimeRequests } from '../../src/model/requests';
 import { display, putRun, stream } from '../document/agent';
 import type { Peer } from './room';
@@ -384,6 +385,25 @@ describe('trust', () => {
       }
     });
     expect([gained, ana.cell('a').getMetadata()]).toEqual([['a'], { trusted: true }]);
+  });
+
+  it('holds whichever document comes first, and never longer than until distrusted outputs come', async () => {
+    const r = await room(['a', 'b'], draft => {
+      putRun(draft, 'ra', 'a', 'ok', [stream('1')]);
+      putRun(draft, 'rb', 'b', 'ok', [stream('2')]);
+      distrust(draft, 'b');
+    });
+    const loaded = r.open().notebook.documents;
+    const late = new RoomNotebook();
+    const seen: unknown[] = [];
+    late.documents.load('notebook', 'n', loaded.save('notebook'));
+    const [a, b] = late.cells;
+    a?.changed.connect((_, change) => seen.push(change));
+    b?.changed.connect(() => seen.push('shown to a view that trusts'));
+    late.documents.load('runtime', 'r', loaded.save('runtime'));
+    expect([late.cells[0] === a, late.cells[1] === b]).toEqual([true, false]);
+    expect(seen).toMatchObject([{ outputsChange: [{ insert: [{}] }] }]);
+    expect(late.cells.map(cell => cell.getMetadata('trusted'))).toEqual([true, undefined]);
   });
 
   it('of all cells is asked for as the notebook; of one that is emptied, not', async () => {
