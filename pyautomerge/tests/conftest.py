@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from people import ANA
+
 from pyautomerge import ROOT, Counter, Document, Text, Uint
 
 

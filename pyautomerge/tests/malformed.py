@@ -53,7 +53,9 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
             case 3:
                 out[at:at] = rng.randbytes(rng.randrange(1, 9))
             case 4:
-                out[at : at + 1] = rng.choice((b"\xff\xff\xff\xff\x0f", b"\x7f", b"\x00", b"\x80\x01"))
+                out[at : at + 1] = rng.choice(
+                    (b"\xff\xff\xff\xff\x0f", b"\x7f", b"\x00", b"\x80\x01")
+                )
             case 5:
                 other = rng.randrange(len(out)) if out else 0
                 out[at:at] = out[other : other + rng.randrange(1, 17)]

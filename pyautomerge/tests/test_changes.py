@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from people import ANA, BEN, id_of
+
 from pyautomerge import ROOT, Change, Counter, Document, Text
 
 
@@ -15,9 +16,9 @@ def only_change(doc: Document) -> Change:
 def test_a_change_says_who_when_what_and_upon_what(doc: Document) -> None:
     before = doc.heads()
     doc.put(ROOT, "key", "value")
-    hash = doc.commit(message="because", time=7)
+    committed = doc.commit(message="because", time=7)
     change = only_change(doc)
-    assert (change.hash, change.actor, change.seq) == (hash, ANA, 2)
+    assert (change.hash, change.actor, change.seq) == (committed, ANA, 2)
     assert (change.message, change.time, change.deps) == ("because", 7, before)
     assert change.op_count == 1
     first = Change.decode(doc.changes_after([])[0].bytes)

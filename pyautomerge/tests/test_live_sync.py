@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyautomerge import ROOT, Document, SyncState
+from people import id_of
 from vectors_format import decode, encode, read, tree
+
+from pyautomerge import Document, SyncState
 
 JS = Path(__file__).parent / "js"
 NODE = shutil.which("node")
@@ -85,23 +87,23 @@ def test_python_joins_with_nothing_and_gets_the_document(peer: Peer) -> None:
     doc, state = Document(), SyncState()
     talk(doc, state, peer, "")
     assert_converged(doc, peer)
-    assert "🦊" in doc.text(doc.get(ROOT, "text").id)
+    assert "🦊" in doc.text(id_of(doc, "text"))
 
 
 def test_node_speaks_first_and_both_have_edited(peer: Peer) -> None:
     doc, state = Document.load(decode(document("three ways")), text_unit="utf16"), SyncState()
-    doc.splice_text(doc.get(ROOT, "text").id, 0, 0, "python 🐍 ")
+    doc.splice_text(id_of(doc, "text"), 0, 0, "python 🐍 ")
     doc.commit()
     talk(doc, state, peer, peer.say("edit node 🟩 "))
     assert_converged(doc, peer)
-    text = doc.text(doc.get(ROOT, "text").id)
+    text = doc.text(id_of(doc, "text"))
     assert "python 🐍 " in text and "node 🟩 " in text
 
 
 def test_they_go_on_talking_turn_by_turn(peer: Peer) -> None:
     doc, state = Document(text_unit="utf16"), SyncState()
     talk(doc, state, peer, "")
-    text = doc.get(ROOT, "text").id
+    text = id_of(doc, "text")
     for turn in range(5):
         talk(doc, state, peer, peer.say(f"edit js{turn} "))
         doc.splice_text(text, doc.length(text), 0, f" py{turn} é")

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 from malformed import MAGIC, cases, chunk, seal
-from people import ANA, BEN, EVE
+from people import ANA, BEN, EVE, id_of
+
 from pyautomerge import (
     ROOT,
     AutomergeError,
@@ -85,14 +86,15 @@ STATE = sync_state()
 def read_ops(data: bytes) -> None:
     for change in Change.decode_all(data):
         for op in change.ops:
-            repr(op), op.value, op.pred, op.kind
+            assert (op.value, op.pred, op.kind) is not None
+            assert repr(op)
 
 
 def read_message(data: bytes) -> None:
     message = SyncMessage.decode(data)
-    message.heads, message.need
+    assert (message.heads, message.need) is not None
     for change in message.changes:
-        change.ops
+        assert len(change.ops) == change.op_count
 
 
 def load_and_read(data: bytes) -> None:
@@ -163,8 +165,20 @@ def test_a_document_survives_malformed_bytes_unchanged(entry: str, upto: int) ->
 
 def test_a_cursor_that_is_malformed_is_named_as_such() -> None:
     doc = rich_document()
-    text = doc.get(ROOT, "text").id
-    for cursor in ["", "-", "@", "é", "1@", "x@0a", "s@", "99999999999999@0a0a", "-1", "1@zz", "ee"]:
+    text = id_of(doc, "text")
+    for cursor in [
+        "",
+        "-",
+        "@",
+        "é",
+        "1@",
+        "x@0a",
+        "s@",
+        "99999999999999@0a0a",
+        "-1",
+        "1@zz",
+        "ee",
+    ]:
         with pytest.raises(AutomergeError):
             doc.cursor_position(text, cursor)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from people import BEN, EVE, id_of
 from mirror import Mirror
+from people import BEN, EVE, id_of
+
 from pyautomerge import ROOT, Counter, Document, Obj, Patch, Text
 
 
@@ -35,7 +36,11 @@ def test_what_was_made_comes_empty_and_is_filled_by_later_patches(doc: Document)
     made = patches[0].value
     assert isinstance(made, Obj) and (made.kind, made.id) == ("map", id_of(doc, "cell"))
     assert patches[0].path == ()
-    assert {patch.path for patch in patches[1:]} == {("cell",), ("cell", "source"), ("cell", "tags")}
+    assert {patch.path for patch in patches[1:]} == {
+        ("cell",),
+        ("cell", "source"),
+        ("cell", "tags"),
+    }
 
 
 def test_a_difference_can_go_backwards(doc: Document) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from people import ANA, id_of
+
 from pyautomerge import ROOT, Document, InvalidCursorError, Text
 
 

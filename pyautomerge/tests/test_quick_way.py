@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from people import ANA, BEN, EVE, id_of
 from mirror import Mirror
+from people import ANA, BEN, EVE, id_of
+
 from pyautomerge import ROOT, Change, Document, SyncState, Text
 
 edit = st.tuples(

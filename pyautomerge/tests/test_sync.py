@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from people import BEN, EVE, id_of
 from mirror import Mirror
+from people import BEN, EVE, id_of
+
 from pyautomerge import ROOT, Document, SyncMessage, SyncState
 
 

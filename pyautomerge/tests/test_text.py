@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from people import id_of
+
 from pyautomerge import ROOT, Document, Text
 
 words = st.text("ab😀é\u0301 \n", max_size=30)
@@ -19,7 +20,9 @@ def test_a_splice_deletes_and_inserts_at_a_position(doc: Document) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "position"), [("unicode", 2), ("utf16", 3), ("utf8", 5)], ids=["unicode", "utf16", "utf8"]
+    ("unit", "position"),
+    [("unicode", 2), ("utf16", 3), ("utf8", 5)],
+    ids=["unicode", "utf16", "utf8"],
 )
 def test_positions_count_in_the_unit_of_the_document(unit: str, position: int) -> None:
     doc = Document(text_unit=unit)
@@ -35,7 +38,9 @@ def test_an_unknown_unit_is_refused() -> None:
         Document(text_unit="grapheme")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("position", "delete"), [(6, 0), (5, 1), (0, 6), (-1, 0), (0, -1), (2**62, 2**62)])
+@pytest.mark.parametrize(
+    ("position", "delete"), [(6, 0), (5, 1), (0, 6), (-1, 0), (0, -1), (2**62, 2**62)]
+)
 def test_a_splice_outside_the_text_raises_and_changes_nothing(
     doc: Document, position: int, delete: int
 ) -> None:
@@ -71,9 +76,9 @@ def test_splices_do_what_slices_do(splices: list[tuple[int, int, str]]) -> None:
     doc, model = Document(), ""
     text = doc.put(ROOT, "text", Text())
     assert text is not None
-    for at, delete, insert in splices:
-        at = min(at, len(model))
-        delete = min(delete, len(model) - at)
+    for position, length, insert in splices:
+        at = min(position, len(model))
+        delete = min(length, len(model) - at)
         doc.splice_text(text, at, delete, insert)
         model = model[:at] + insert + model[at + delete :]
         assert doc.text(text) == model

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from people import id_of
+
 from pyautomerge import ROOT, Document, SyncState, Text
 
 TIMEOUT_SECONDS = 60

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from people import id_of
+
 from pyautomerge import (
     ROOT,
     AutomergeError,
@@ -114,7 +115,7 @@ def test_a_document_too_deep_for_python_raises() -> None:
 
 def test_a_datetime_without_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        Document().put(ROOT, "at", datetime(2024, 1, 1))  # noqa: DTZ001
+        Document().put(ROOT, "at", datetime(2024, 1, 1))
 
 
 def test_a_datetime_of_another_zone_is_the_same_moment() -> None:

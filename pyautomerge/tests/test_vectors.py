@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pyautomerge import Change, Document, SyncMessage, SyncState
 from vectors_format import AUTHORS, decode, read, tree
 from write_vectors import STORIES, vectors
+
+from pyautomerge import Change, Document, SyncMessage, SyncState
 
 VECTORS = {author: read(author) for author in AUTHORS}
 DOCUMENTS = [

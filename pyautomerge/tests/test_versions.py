@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from people import ANA, BEN, EVE, id_of
+
 from pyautomerge import (
     ROOT,
     Change,
@@ -22,12 +23,12 @@ def test_edits_are_pending_until_they_are_committed() -> None:
     doc.put(ROOT, "key", [1, 2])
     assert doc.pending_ops == 3
     assert doc.get(id_of(doc, "key"), 1) == 2
-    hash = doc.commit(message="why", time=42)
+    committed = doc.commit(message="why", time=42)
     assert doc.pending_ops == 0
-    assert doc.heads() == [hash]
+    assert doc.heads() == [committed]
     change = doc.last_local_change()
     assert change is not None
-    assert (change.hash, change.message, change.time, change.seq) == (hash, "why", 42, 1)
+    assert (change.hash, change.message, change.time, change.seq) == (committed, "why", 42, 1)
 
 
 def test_a_commit_of_nothing_is_no_change(doc: Document) -> None:
@@ -166,7 +167,9 @@ def test_forks_are_independent_and_merge(doc: Document) -> None:
     fork.put(ROOT, "from", "fork")
     doc.put(ROOT, "and", "doc")
     patches = doc.merge(fork)
-    assert [(patch.action, patch.prop, patch.value) for patch in patches] == [("put", "from", "fork")]
+    assert [(patch.action, patch.prop, patch.value) for patch in patches] == [
+        ("put", "from", "fork")
+    ]
     assert doc.merge(fork) == []
     assert doc.merge(doc) == []
     fork.merge(doc)

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from people import ANA, BEN, EVE, id_of
-from pyautomerge import ROOT, Counter, Document, SyncState, Text, Uint
 from vectors_format import VECTORS, encode, tree
+
+from pyautomerge import ROOT, Counter, Document, SyncState, Text, Uint
 
 
 def emoji() -> Document:

@@ -1,7 +1,7 @@
 """Automerge documents in Python; the stub beside this file is the manual."""
 
 from datetime import datetime
-from typing import Literal, Union
+from typing import Literal
 
 from ._native import (
     CORE_VERSION,
@@ -28,13 +28,13 @@ from ._native import (
 ObjId = str
 ChangeHash = str
 Heads = list[ChangeHash]
-Prop = Union[str, int]
+Prop = str | int
 # Spelled out because stubtest takes a Literal of several values for a Union, as mypy does.
-Kind = Union[Literal["map"], Literal["list"], Literal["text"], Literal["table"]]
-TextUnit = Union[Literal["unicode"], Literal["utf16"], Literal["utf8"]]
-Scalar = Union[None, bool, int, float, str, bytes, datetime, Counter, Uint]
-Value = Union[Scalar, Text, dict[str, "Value"], list["Value"]]
-PyValue = Union[Scalar, dict[str, "PyValue"], list["PyValue"]]
+Kind = Literal["map"] | Literal["list"] | Literal["text"] | Literal["table"]  # noqa: PYI030
+TextUnit = Literal["unicode"] | Literal["utf16"] | Literal["utf8"]  # noqa: PYI030
+Scalar = bool | int | float | str | bytes | datetime | Counter | Uint | None
+Value = Scalar | Text | dict[str, "Value"] | list["Value"]
+PyValue = Scalar | dict[str, "PyValue"] | list["PyValue"]
 
 __all__ = [
     "CORE_VERSION",

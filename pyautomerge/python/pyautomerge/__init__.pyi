@@ -59,7 +59,7 @@ Heads: TypeAlias = list[ChangeHash]
 Prop: TypeAlias = str | int
 Kind: TypeAlias = Literal["map", "list", "text", "table"]
 TextUnit: TypeAlias = Literal["unicode", "utf16", "utf8"]
-Scalar: TypeAlias = "None | bool | int | float | str | bytes | datetime | Counter | Uint"
+Scalar: TypeAlias = "bool | int | float | str | bytes | datetime | Counter | Uint | None"
 Value: TypeAlias = "Scalar | Text | dict[str, Value] | list[Value]"
 PyValue: TypeAlias = "Scalar | dict[str, PyValue] | list[PyValue]"
 
@@ -139,7 +139,9 @@ class Patch:
     A `value` that is a map, list or text is an `Obj`; its content comes in later patches.
     """
     @property
-    def action(self) -> Literal["put", "insert", "delete", "splice", "increment", "conflict", "mark"]: ...
+    def action(
+        self,
+    ) -> Literal["put", "insert", "delete", "splice", "increment", "conflict", "mark"]: ...
     @property
     def obj(self) -> ObjId: ...
     @property
@@ -273,11 +275,13 @@ class Document:
 
     # -- versions
     def heads(self) -> Heads: ...
-    def has(self, hash: ChangeHash, /) -> bool:
+    def has(self, hash: ChangeHash, /) -> bool:  # noqa: A002
         """Is this change part of the document?"""
     def fork(self, *, actor: bytes | None = None) -> Document:
         """An independent copy with an actor of its own (random unless given)."""
-    def fork_at(self, heads: Sequence[ChangeHash], /, *, actor: bytes | None = None) -> Document: ...
+    def fork_at(
+        self, heads: Sequence[ChangeHash], /, *, actor: bytes | None = None
+    ) -> Document: ...
     def merge(self, other: Document, /) -> list[Patch]:
         """Take in all changes of `other`; what became visible is returned."""
 
@@ -292,13 +296,15 @@ class Document:
     def apply_changes(self, changes: Iterable[Change | bytes], /) -> list[Patch]:
         """Apply changes; ones whose dependencies are missing wait inside the document."""
     def changes_after(self, heads: Sequence[ChangeHash], /) -> list[Change]: ...
-    def change(self, hash: ChangeHash, /) -> Change | None: ...
+    def change(self, hash: ChangeHash, /) -> Change | None: ...  # noqa: A002
     def missing_deps(self, heads: Sequence[ChangeHash] = ..., /) -> Heads:
         """Changes that are named (as dependencies of waiting changes, or in `heads`) but not held."""
     def last_local_change(self) -> Change | None: ...
 
     # -- reading; `heads` reads the document as it was then
-    def get(self, obj: ObjId, prop: Prop, /, *, heads: Sequence[ChangeHash] | None = None) -> Scalar | Obj:
+    def get(
+        self, obj: ObjId, prop: Prop, /, *, heads: Sequence[ChangeHash] | None = None
+    ) -> Scalar | Obj:
         """The value at a key or index. Raises `KeyError` / `IndexError` when there is none."""
     def get_all(
         self, obj: ObjId, prop: Prop, /, *, heads: Sequence[ChangeHash] | None = None
@@ -339,13 +345,20 @@ class Document:
 
     # -- cursors
     def cursor(
-        self, obj: ObjId, position: int | Literal["start", "end"], /, *,
-        move: Literal["before", "after"] = "after", heads: Sequence[ChangeHash] | None = None,
+        self,
+        obj: ObjId,
+        position: int | Literal["start", "end"],
+        /,
+        *,
+        move: Literal["before", "after"] = "after",
+        heads: Sequence[ChangeHash] | None = None,
     ) -> str:
         """A stable reference to a place in text or a list, in the form that Automerge JS uses.
 
         `move` says where it goes when its element is deleted."""
-    def cursor_position(self, obj: ObjId, cursor: str, /, *, heads: Sequence[ChangeHash] | None = None) -> int: ...
+    def cursor_position(
+        self, obj: ObjId, cursor: str, /, *, heads: Sequence[ChangeHash] | None = None
+    ) -> int: ...
 
     # -- sync
     def generate_sync_message(self, state: SyncState, /) -> bytes | None: ...
