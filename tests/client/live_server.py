@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -54,8 +55,15 @@ class LiveServer:
         self._reader = threading.Thread(target=self._read, args=(process, running))
         self._reader.start()
         running.wait()
-        if process.poll() is not None:
-            raise AssertionError("no server: " + self.log.read_text())
+        # It says so before it listens, and a port that opens tells nobody.
+        while not self._listens():
+            if process.poll() is not None:
+                raise AssertionError("no server: " + self.log.read_text())
+            time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def _read(self, process: subprocess.Popen[str], running: threading.Event) -> None:
         assert process.stderr is not None
