@@ -131,8 +131,8 @@ class Filing:
         if self.stamp is not None and event.stamp.hash == self.stamp.hash:
             return None
         self._gone = False
-        heads = self._merge(self._base(), event.content, now)
-        self._saved = ev.SavedState(heads, event.stamp, event.content)
+        heads, merged = self._merge(self._base(), event.content, now)
+        self._saved = ev.SavedState(heads, event.stamp, merged)
         self._handed = None
         if self._notebook.heads != heads:
             self.saving.edited(now)
@@ -152,8 +152,14 @@ class Filing:
         content = self._notebook.content_at(saved.heads)
         return replace(saved, content=replace(content, outcomes=self._running.runtime.outcomes()))
 
-    def _merge(self, base: ev.SavedState | None, theirs: Content, now: int) -> Heads:
-        """Apply to a fork of `base` what makes it `theirs`, and merge the fork."""
+    def _merge(
+        self, base: ev.SavedState | None, theirs: Content, now: int
+    ) -> tuple[Heads, Content]:
+        """Apply to a fork of `base` what makes it `theirs`, and merge the fork.
+
+        The version that the fork ends at, and what it holds: `theirs`, with the cell ids of the
+        room where the file has none.
+        """
         document = self._notebook.document
         before = self._notebook.heads
         heads = before if base is None else base.heads
@@ -171,4 +177,4 @@ class Filing:
         for cell_id, outcome in outcomes.items():
             if cell_id in self._notebook:
                 self._running.import_outcome(cell_id, outcome, now)
-        return fork.heads
+        return fork.heads, merge.applied(was, edits)

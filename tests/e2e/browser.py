@@ -74,6 +74,15 @@ class Person:
             timeout=PATIENCE_MS,
         )
 
+    async def source_is(self, index: int, text: str) -> None:
+        """Wait until a cell's source is this."""
+        await self.page.wait_for_function(
+            "([i, text]) => window.jupyterapp.shell.currentWidget.content.model"
+            ".sharedModel.cells[i]?.getSource() === text",
+            arg=[index, text],
+            timeout=PATIENCE_MS,
+        )
+
     async def output(self, index: int) -> str:
         return await self.cell(index).locator(".jp-Cell-outputArea").inner_text()
 

@@ -28,22 +28,20 @@ async def test_two_people_and_an_agent_write_in_one_cell(
     ben = await Person.arrive(browser, lab, "tour.ipynb", shots)
     async with await jupyter_runtimed.open(lab.url, "tour.ipynb", token=TOKEN) as bot:
         cell = bot.cells[PICTURE]
+        before = cell.source
+        pieces = ["\n# ana was here", "\n# ben was here", "\n# an agent was here"]
         await asyncio.gather(
-            ana.type(PICTURE, "\n# ana was here", delay_ms=25),
-            ben.type(PICTURE, "\n# ben was here", delay_ms=25),
-            _append_slowly(bot, cell.id, "\n# an agent was here"),
+            ana.type(PICTURE, pieces[0], delay_ms=25),
+            ben.type(PICTURE, pieces[1], delay_ms=25),
+            _append_slowly(bot, cell.id, pieces[2]),
         )
-        await asyncio.gather(
-            ana.sees(PICTURE, "an agent was here"), ben.sees(PICTURE, "an agent was here")
-        )
+        # Typed at one place at one time: every letter is there, whatever the order.
+        letters = sorted(before + "".join(pieces))
+        await bot.until(lambda: sorted(cell.source) == letters, 30)
+        await asyncio.gather(ana.source_is(PICTURE, cell.source), ben.source_is(PICTURE, cell.source))
+        assert await ana.editor(PICTURE) == await ben.editor(PICTURE) == cell.source
         await asyncio.gather(ana.status_is("Saved"), ben.status_is("Saved"))
-        text = bot.cell(cell.id).source
-        assert await ana.source(PICTURE) == await ben.source(PICTURE) == text
-        assert await ana.editor(PICTURE) == await ben.editor(PICTURE) == text
-        # Typed at the same place at the same time: every letter is there, whatever the order.
-        for letter in "ana was here" + "ben was here" + "an agent was here":
-            assert letter in text
-        assert len(text) == len(_source(lab, PICTURE)), "and the file holds the same"
+        assert _source(lab, PICTURE) == cell.source, "and the file holds the same"
     await ana.shot("together")
     assert ana.complaints == [] and ben.complaints == []
 
