@@ -179,15 +179,16 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
     if (same && (wanted.length > 0 || truth.count === null)) {
       return;
     }
-    if (this.notebook.readOnly || this.notebook.core.runs.isWaiting(this._id)) {
+    if (this.notebook.readOnly) {
       this._correct();
     } else if (wanted.length === 0) {
       this.notebook.core.runs.outbox.clear(this._id);
+    } else if (this.notebook.core.runs.isWaiting(this._id)) {
+      // The text in place of a missing part must not become an output.
+      this._correct();
     } else {
-      this.notebook.core.runs.outbox.importOutputs(this._id, {
-        outputs: wanted,
-        executionCount: truth.count
-      });
+      const executionCount = truth.count;
+      this.notebook.core.runs.outbox.importOutputs(this._id, { outputs: wanted, executionCount });
     }
   }
 

@@ -250,6 +250,13 @@ export class RoomNotebook implements ISharedNotebook {
 
   // ------------------------------------------------------------ the whole
 
+  get source(): JSONValue {
+    return this.getSource();
+  }
+  set source(value: JSONValue) {
+    this.setSource(value);
+  }
+
   getSource(): JSONValue {
     return this.toJSON() as unknown as JSONValue;
   }

@@ -223,6 +223,19 @@ describe('metadata', () => {
     expect(ana.unsent).toEqual([]);
   });
 
+  it('a transaction that writes nothing is no change', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    ana.cell('a').setSource('x');
+    const changes = listen(ana);
+    ana.unsent = [];
+    ana.notebook.transact(() => undefined);
+    ana.cell('a').transact(() => {
+      ana.cell('a').setSource('x');
+    });
+    expect([ana.unsent, changes]).toEqual([[], []]);
+  });
+
   it('attachments are told and kept by name', async () => {
     const r = await room([{ id: 'm', type: 'markdown' }]);
     const [ana, bo] = [r.open(), r.open()];

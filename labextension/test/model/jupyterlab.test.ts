@@ -398,6 +398,10 @@ function act(r: Room, widget: Notebook, roll: (n: number) => number, step: numbe
       const run = draft.runs[am.read(draft.cells[id]?.run)];
       if (run === undefined || roll(5) === 0) {
         putRun(draft, `run-${step}`, id, 'ok', [stream(`out ${step}\n`)], step + 1);
+      } else if (roll(3) === 0) {
+        // As a progress bar does.
+        const chunks = run.outputs.at(-1)?.chunks;
+        chunks?.splice(chunks.length - 1, 1, am.str(`${roll(100)}%`));
       } else {
         run.outputs.push(roll(2) === 0 ? stream(`more ${step}\n`) : stream('e', 'stderr'));
       }

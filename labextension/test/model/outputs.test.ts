@@ -330,6 +330,21 @@ describe('what JupyterLab asks about outputs', () => {
     expect(requests.asked).toEqual([['import', ana.ids[1], [output], 4]]);
   });
 
+  it('can be cleared while a part is on its way, but not written over', async () => {
+    const requests = new Requests();
+    const r = await room(['a'], draft => {
+      const part: BlobNode = { blob: str('f00'), size: 9, encoding: str('utf-8') };
+      putRun(draft, 'r1', 'a', 'ok', [{ ...stream(''), chunks: [part] }]);
+    });
+    const ana = r.open({ requests, blobs: { get: () => new Promise(() => undefined) } });
+    ana.code('a').appendStreamOutput(0, 'more');
+    await nextCommand();
+    expect(requests.asked).toEqual([]);
+    ana.code('a').clearOutputs();
+    await nextCommand();
+    expect(requests.asked).toEqual([['clear', ['a']]]);
+  });
+
   it('a change of type takes the outputs away', async () => {
     const requests = new Requests();
     const r = await room(['a'], draft => {
