@@ -55,6 +55,18 @@ export class Api {
     return { room: found.room, path: found.path };
   }
 
+  /** When the server was started, in its own words; null if it does not say. */
+  async startedAt(): Promise<string | null> {
+    try {
+      const url = URLExt.join(this.settings.baseUrl, 'api/status');
+      const response = await ServerConnection.makeRequest(url, {}, this.settings);
+      const { started } = (await response.json()) as { started?: unknown };
+      return response.ok && typeof started === 'string' ? started : null;
+    } catch {
+      return null;
+    }
+  }
+
   async blob(sha256: string): Promise<Response> {
     const path = URLExt.join('blobs', encodeURIComponent(sha256));
     // What a hash names never changes; the services' ordinary requests go past the cache.

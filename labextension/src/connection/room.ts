@@ -73,6 +73,7 @@ export class RoomConnection implements IDisposable {
   private knownPath: string;
   private mustOpen = true;
   private restored = false;
+  private serverStarted: Promise<string | null> | null = null;
   private calls = new Map<number, PromiseDelegate<unknown>>();
   private nextCall = 1;
   private disposed = false;
@@ -189,13 +190,31 @@ export class RoomConnection implements IDisposable {
   private async target(): Promise<string> {
     const { api } = this.options;
     if (this.room === null || this.mustOpen) {
-      const [{ room, path }] = await Promise.all([api.openRoom(this.path), this.options.started]);
+      const [{ room, path }, isOther] = await Promise.all([
+        api.openRoom(this.path),
+        this.isOtherServer(),
+        this.options.started
+      ]);
       this.mustOpen = false;
+      if (isOther) {
+        this.handle({ type: 'restarted' });
+      }
       this.knownPath = path;
       await this.enter(room);
       return api.socketUrl(room);
     }
     return api.socketUrl(this.room);
+  }
+
+  /** Whether the server was started anew since it was last asked. The first answer is not waited for. */
+  private async isOtherServer(): Promise<boolean> {
+    const before = this.serverStarted;
+    this.serverStarted = this.options.api.startedAt();
+    if (before === null) {
+      return false;
+    }
+    const [then, now] = await Promise.all([before, this.serverStarted]);
+    return then !== null && now !== null && then !== now;
   }
 
   /** Takes up what this browser keeps of the room, if it is not the one that is open. */

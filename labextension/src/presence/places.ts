@@ -69,7 +69,7 @@ export function colorOf(peer: PresenceState): string {
   for (const letter of peer.user?.username ?? '') {
     sum = (sum * 31 + (letter.codePointAt(0) ?? 0)) % 9973;
   }
-  return `var(--jp-collaborator-color${(sum % COLORS) + 1})`;
+  return `var(--jp-runtimed-peer${(sum % COLORS) + 1})`;
 }
 
 function indexOf(documents: RoomDocuments, cell: string, cursor: string): number | undefined {

@@ -16,6 +16,8 @@ export type SessionEvent =
   | { type: 'local'; data: Bytes }
   | { type: 'call'; request: Request }
   | { type: 'presence'; state: PresenceState | null }
+  /** The server that answers next is not the process that answered before. */
+  | { type: 'restarted' }
   | { type: 'close'; fault: Fault };
 
 export type Effect =

@@ -76,7 +76,7 @@ export class Session {
   private presence: PresenceState | null = null;
   private server: string | null = null;
   private restarted = false;
-  /** The server has forgotten the room since this session was last live. */
+  /** The server was started anew, or has forgotten the room, since this session was last live. */
   private reopened = false;
   private saved = true;
   private saveError: string | null = null;
@@ -133,6 +133,9 @@ export class Session {
         return this.call(event.request);
       case 'presence':
         return this.show(event.state);
+      case 'restarted':
+        this.reopened = this.greeted;
+        return [];
       case 'close':
         return this.close(event.fault);
     }

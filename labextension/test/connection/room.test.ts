@@ -17,6 +17,8 @@ import { FakeSocket } from './sockets';
 
 /** What the server answers to `PUT rooms`; null is a server that is not there. */
 let answer: { status: number; body: unknown } | null;
+/** When the server says that it was started. */
+let started: string;
 let asked: { url: string; method: string; body: string }[];
 let room: Room;
 let idb: IDBFactory;
@@ -32,6 +34,7 @@ beforeEach(async () => {
   idb = new IDBFactory();
   answer = FOUND;
   asked = [];
+  started = 'monday';
   open = [];
 });
 
@@ -59,6 +62,9 @@ afterEach(() => {
 
 async function fetchRooms(input: RequestInfo | URL): Promise<Response> {
   const request = input as Request;
+  if (request.url.includes('/api/status')) {
+    return new Response(JSON.stringify({ started }), { status: 200 });
+  }
   asked.push({ url: request.url, method: request.method, body: await request.text() });
   if (answer === null) {
     throw new TypeError('Failed to fetch');
@@ -194,6 +200,18 @@ describe('a connection', () => {
     await vi.advanceTimersByTimeAsync(1000);
     join(await socket(2));
     expect(asked).toHaveLength(2);
+  });
+
+  it('to a server that was started anew says so', async () => {
+    const connection = connect();
+    const first = await socket(1);
+    join(first);
+    await connection.ready;
+    first.shut(4404);
+    started = 'tuesday';
+    await vi.advanceTimersByTimeAsync(1000);
+    join(await socket(2));
+    expect(connection.status).toMatchObject({ phase: 'live', restarted: true });
   });
 
   it.each([

@@ -58,7 +58,7 @@ describe('places', () => {
   it('have the colour that the user has, or one that goes with the name', () => {
     expect(colorOf({ user: ANA })).toBe('#123456');
     const plain = { ...ANA, color: null };
-    expect(colorOf({ user: plain })).toMatch(/^var\(--jp-collaborator-color[1-7]\)$/);
+    expect(colorOf({ user: plain })).toMatch(/^var\(--jp-runtimed-peer[1-7]\)$/);
     expect(colorOf({ user: plain })).toBe(colorOf({ user: plain }));
   });
 });
