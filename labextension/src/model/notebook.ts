@@ -55,7 +55,10 @@ export class RoomNotebook implements ISharedNotebook {
   /** An edit that was not taken: nothing of it is left anywhere. */
   readonly refused = new Signal<this, Refusal>(this);
   readonly readOnlyChanged = new Signal<this, boolean>(this);
-  /** The id of a cell whose outputs the server trusts from now on. Views are to show them so. */
+  /**
+   * The id of a cell whose outputs the server trusts from now on. Who listens sets `trusted` of the
+   * cell's model; if nobody does, the cell's views are made anew.
+   */
   readonly trustGained = new Signal<this, string>(this);
   /** The id of a cell that others deleted though there was own typing in it; undo brings it back. */
   readonly cellLost = new Signal<this, string>(this);

@@ -81,14 +81,8 @@ export class RunViews {
   /** Brings the views of these cells to what the runtime document says. */
   tell(ids: Iterable<string>): void {
     this._dispatch.enqueue(() => {
-      const unsafe = this._code(ids).filter(cell => cell.overtrusts);
-      if (unsafe.length > 0) {
-        this._dispatch.renew(this._documents.notebook, new Set(unsafe.map(cell => cell.id)));
-      }
+      this._matchTrust(this._code(ids));
       for (const cell of this._code(ids)) {
-        if (cell.undertrusts) {
-          this._options.trustGained(cell.id);
-        }
         cell.tellRun();
       }
     });
@@ -132,6 +126,19 @@ export class RunViews {
   dispose(): void {
     this._blobs.dispose();
     this._waiting.clear();
+  }
+
+  /** Views that trust too much, or do not follow when trust is gained, are made anew. */
+  private _matchTrust(cells: RoomCodeCell[]): void {
+    for (const cell of cells) {
+      if (cell.undertrusts) {
+        this._options.trustGained(cell.id);
+      }
+    }
+    const stale = cells.filter(cell => cell.overtrusts || cell.undertrusts);
+    if (stale.length > 0) {
+      this._dispatch.renew(this._documents.notebook, new Set(stale.map(cell => cell.id)));
+    }
   }
 
   private _code(ids: Iterable<string>): RoomCodeCell[] {

@@ -402,6 +402,27 @@ describe('trust', () => {
     expect([gained, ana.cell('a').getMetadata()]).toEqual([['a'], { trusted: true }]);
   });
 
+  it('that is gained keeps the views that follow, and makes the others anew', async () => {
+    for (const follows of [true, false]) {
+      const r = await room(['a'], draft => {
+        putRun(draft, 'r1', 'a', 'ok', [stream('1')]);
+        distrust(draft, 'a');
+      });
+      const ana = r.open();
+      const old = ana.code('a');
+      ana.notebook.trustGained.connect(() => {
+        if (follows) {
+          old.setMetadata('trusted', true);
+        }
+      });
+      r.serverWrites(draft => {
+        putRun(draft, 'r2', 'a', 'ok', [stream('2')]);
+      });
+      expect(ana.code('a') === old).toBe(follows);
+      expect(ana.code('a').outputs).toHaveLength(1);
+    }
+  });
+
   it('holds whichever document comes first, and never longer than until distrusted outputs come', async () => {
     const r = await room(['a', 'b'], draft => {
       putRun(draft, 'ra', 'a', 'ok', [stream('1')]);
