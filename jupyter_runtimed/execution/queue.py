@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias
 
-from ..document.content import FINISHED, Run, RunState
+from ..document.content import Run, RunState
 from ..document.runtime import RunChanges, Runtime
 from ..ids import CellId, RunId
 from .messages import KernelMessage, Replied, StateIs, read
@@ -299,7 +299,6 @@ class RunQueue:
         former = self._runtime.run_of(cell_id)
         if former is None or former.state != "queued":
             return []
-        self._runtime.dequeue(former.id)
         self._codes.pop(former.id, None)
         return [Finished(former.id, cell_id, "cancelled")]
 
@@ -308,7 +307,7 @@ class RunQueue:
         for run_id in run_ids:
             self._runtime.dequeue(run_id)
             run = self._runtime.run(run_id)
-            if run is not None and run.state not in FINISHED:
+            if run is not None:
                 steps.append(self._finish(run, "cancelled", reason, now_ms))
         return steps
 

@@ -87,10 +87,11 @@ class Terminal:
         last = self._lines[-1]
         if self._row != len(self._lines) - 1 or self._column != last.width:
             return False
+        if not last.overwritten and last.exit != self._style:
+            return False
         if "\x1b" not in text:
             return "\r" not in text and "\x08" not in text
-        at_rest = not last.overwritten and last.exit == self._style
-        return at_rest and _SPECIAL.search(text) is None
+        return not last.overwritten and _SPECIAL.search(text) is None
 
     def _append(self, text: str) -> None:
         # Of a flood only the last screen is looked at.
@@ -191,9 +192,10 @@ class Terminal:
     def _colour(self, args: str, raw: str) -> None:
         if not COLOUR.fullmatch(raw):
             return
-        self._style = style_with(self._style, args, raw)
+        before, self._style = self._style, style_with(self._style, args, raw)
         line = self._lines[self._row]
-        if not line.overwritten and self._column == line.width:
+        at_its_end = self._column == line.width and line.exit == before
+        if at_its_end and not line.overwritten:
             line.extend(raw, self._style)
         else:
             line.take_apart()

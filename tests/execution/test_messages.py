@@ -92,8 +92,9 @@ def test_lone_surrogates_and_deep_nesting_reach_the_document_as_something_it_can
         message(
             run, "display_data", data={"application/json": deep}, metadata={"\ud800": "\ud800"}
         ),
+        message(run, "display_data", data={"application/json": [10**5000]}, metadata={}),
     )
-    _, error, shown = lab.outputs()
+    _, error, shown, _ = lab.outputs()
     assert isinstance(error, ErrorOutput)
     assert error.ename == "\ufffd"
     assert isinstance(shown, Display)

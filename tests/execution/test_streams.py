@@ -66,6 +66,16 @@ def test_a_hundred_thousand_lines_leave_a_small_document() -> None:
     assert len(fresh.document.save()) < 10_000
 
 
+def test_many_tiny_prints_are_few_chunks() -> None:
+    lab = Lab()
+    run = lab.running()
+    for _ in range(500):
+        lab.say(printed(run, "."))
+        assert len(stream_of(lab).chunks) <= 64
+    assert lab.text() == "." * 500
+    lab.assert_mirror()
+
+
 def test_a_line_longer_than_the_limit_is_whole() -> None:
     lab = Lab()
     run = lab.running()

@@ -67,6 +67,11 @@ def test_a_sequence_that_comes_in_two_pieces() -> None:
     assert shown("a\nb\x1b", "[A", "\rX") == "X\nb"
 
 
+def test_a_colour_that_was_chosen_on_another_line() -> None:
+    pieces = (f"ab\ncd{UP}{RED}\n\x1b[2C", "\x1b[1mX")
+    assert shown(*pieces) == shown("".join(pieces)) == f"ab{RED}{RESET}\ncd{RED}\x1b[1mX"
+
+
 def test_nested_progress_bars_each_keep_their_line() -> None:
     pieces = ["\router 0%"]
     for outer in range(3):
