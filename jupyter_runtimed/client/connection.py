@@ -117,9 +117,8 @@ class Connection:
         pause_seconds = FIRST_PAUSE_SECONDS
         try:
             while True:
-                if socket is not None:
+                if socket is not None and await self._talk(socket):
                     pause_seconds = FIRST_PAUSE_SECONDS
-                    await self._talk(socket)
                 await asyncio.sleep(pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311
                 pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
                 socket = await self._try_again()
@@ -169,8 +168,11 @@ class Connection:
         except (OSError, InvalidHandshake, WebSocketException) as error:
             raise Unreachable(f"no WebSocket at {url}: {error}") from error
 
-    async def _talk(self, socket: ClientConnection) -> None:
-        """Speak for the peer until the connection ends; raises if there is no use in another."""
+    async def _talk(self, socket: ClientConnection) -> bool:
+        """Speak for the peer until the connection ends: whether it was of any use.
+
+        Raises what makes another connection useless.
+        """
         self._socket = socket
         try:
             for frame in self._peer.connected():
@@ -185,8 +187,10 @@ class Connection:
             await socket.close(1002)
         finally:
             self._socket = None
+        useful = self._peer.live
         self._judge(socket)
         self._tell(self._peer.disconnected())
+        return useful
 
     def _take(self, message: str | bytes) -> None:
         if isinstance(message, str):
