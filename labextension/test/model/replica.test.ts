@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as am from '../../src/document/automerge';
 import type { NotebookNode } from '../../src/document/schema';
 import { Agent, joined, putNew } from '../document/agent';
-import { actorOf, hex, notebookDoc } from '../document/setup';
+import { actorOf, dice, hex, notebookDoc } from '../document/setup';
 import type { Peer } from './room';
 import { listen, listenCell, room } from './room';
 
@@ -183,6 +183,53 @@ describe('a rebase onto a fresh copy', () => {
     expect(documents(ana).rebase(base, 'n1', am.save(r.agent.doc)).dropped).toEqual([
       { cell: 'a', reason: 'the cell was deleted by others' }
     ]);
+  });
+
+  it.each([1, 2, 3, 4])('drops nothing that was typed, at random (seed %i)', async seed => {
+    const roll = dice(seed);
+    for (let round = 0; round < 15; round++) {
+      const r = await room(['a', 'b', 'c'].map(id => ({ id, source: `text of ${id}` })));
+      const ana = r.open();
+      const base = documents(ana).heads('notebook');
+      const typed: string[] = [];
+      for (let i = 0; i < 6; i++) {
+        const cell = ana.notebook.getCell(roll(ana.notebook.cells.length));
+        const word = `<${round}.${i}>`;
+        const at = roll(cell.getSource().length + 1);
+        if (roll(4) === 0) {
+          ana.notebook.insertCell(roll(4), { cell_type: 'raw', source: word });
+        } else if (
+          cell.getSource().startsWith('<') ||
+          !/<[^>]*$/.test(cell.getSource().slice(0, at))
+        ) {
+          cell.updateSource(at, at, word);
+        } else {
+          continue;
+        }
+        typed.push(word);
+        ana.notebook.moveCell(roll(3), roll(3));
+      }
+      const whole = typed.filter(word => ana.sources.some(source => source.includes(word)));
+      r.agent.edit(draft => {
+        for (let i = 0; i < 4; i++) {
+          const id = ['a', 'b', 'c'][roll(3)] ?? '';
+          const { length } = draft.cells[id]?.source ?? '';
+          if (draft.cells[id] !== undefined && roll(5) === 0) {
+            Reflect.deleteProperty(draft.cells, id);
+          } else if (draft.cells[id] !== undefined) {
+            const at = roll(length + 1);
+            am.splice(draft, ['cells', id, 'source'], at, Math.min(5, length - at), 'AGENT');
+          }
+        }
+      });
+      ana.unsent = [];
+      documents(ana).rebase(base, 'n1', am.save(r.agent.doc));
+      const lost = whole.filter(word => !ana.sources.some(source => source.includes(word)));
+      expect(lost).toEqual([]);
+      r.agent.receive(joined(ana.unsent));
+      expect(r.agent.doc).toEqual(documents(ana).notebook);
+      expect(ana.ids).toEqual(ana.documentCells.map(cell => cell.id));
+    }
   });
 
   it('can be undone like the typing that it carries', async () => {
