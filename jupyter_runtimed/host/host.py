@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 BROKEN = 1011
 """Close code of a connection whose frame the room could not bear."""
+NO_SUCH_ROOM = 4404
 LAST_SAVE_SECONDS = 10.0
 
 _OF_CODE: dict[str, type[RuntimedError]] = {
@@ -217,7 +218,11 @@ class Host:
     # ------------------------------------------------------------ sessions
 
     def join(self, user: ev.User, rights: Rights, outlet: Outlet) -> SessionId:
+        """A new connection; one that comes too late is sent away to open the room again."""
         session = SessionId(self._ports.new_id())
+        if self._ended:
+            outlet.disconnect(NO_SUCH_ROOM, "the room was closed; open the notebook again")
+            return session
         self._outlets[session] = outlet
         self.post(ev.Joined(session, user, rights))
         return session

@@ -1,0 +1,517 @@
+"""Rooms on a real disk: opened, edited, saved, changed outside, closed and opened again."""
+
+import asyncio
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import jupyter_runtimed
+from jupyter_runtimed.errors import (
+    Closing,
+    Forbidden,
+    NotebookError,
+    NotFound,
+    PeerError,
+    RoomElsewhere,
+)
+from jupyter_runtimed.host.host import Host
+from jupyter_runtimed.room import events as ev
+from jupyter_runtimed.room.events import Settings
+
+from .conftest import notebook
+from .people import ALL, READ, Person
+
+
+async def dropped(last):
+    """The last one leaves; return when the room is given up."""
+    gone = asyncio.Event()
+    told = last.host._closed
+
+    def closed(host):
+        told(host)
+        gone.set()
+
+    last.host._closed = closed
+    last.leave()
+    await asyncio.wait_for(gone.wait(), 30)
+
+
+async def test_every_effect_has_somebody_who_carries_it_out(place):
+    place.put("a.ipynb", notebook("1"))
+    host: Host = await place.server().open("a.ipynb")
+    assert {*host._does, ev.Send} == set(get_args(ev.Effect))
+
+
+async def test_what_one_person_types_another_sees_and_the_file_gets(place):
+    place.put("a.ipynb", notebook("x = 1"))
+    host = await place.server().open("a.ipynb")
+    ana, ben = Person(host, "ana"), Person(host, "ben")
+    await ben.until(lambda: ana.peer.live and ben.peer.live)
+    ana.type("c0", "23")
+    assert ben.source("c0") == "x = 123"
+    await ana.durable()
+    await ana.until_told("saved")
+    assert place.sources() == ["x = 123"]
+
+
+async def test_the_same_bytes_go_to_everybody(place):
+    place.put("a.ipynb", notebook("x"))
+    host = await place.server().open("a.ipynb")
+    ana, *readers = (Person(host, f"p{n}") for n in range(5))
+    await ana.until(lambda: all(r.peer.live for r in readers))
+    ana.type("c0", "y")
+    assert len({id(reader.sent_bytes[-1]) for reader in readers}) == 1
+
+
+async def test_opening_changes_no_file(place):
+    place.put("a.ipynb", notebook("x").replace(b" ", b"  "))
+    before = (place.root / "a.ipynb").stat()
+    server = place.server(Settings(quiet_ms=0, longest_ms=0))
+    ana = Person(await server.open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    reply = await ana.call("save")
+    assert reply.error is None
+    await server.close_all()
+    after = (place.root / "a.ipynb").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+async def test_edits_are_there_when_the_next_server_opens_the_room(place):
+    place.put("a.ipynb", notebook("x"))
+    first = place.server(Settings(autosave=False))
+    ana = Person(await first.open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    ana.type("c0", " and more")
+    await ana.durable()
+    host = first.by_path("a.ipynb")
+    ana.leave()
+    host._end()
+    await asyncio.gather(*first._ending.values())
+    assert place.sources() == ["x"]
+    ben = Person(await place.server().open("a.ipynb"), "ben")
+    await ben.until(lambda: ben.peer.live)
+    assert ben.source("c0") == "x and more"
+
+
+async def test_a_change_outside_is_merged_with_what_is_typed(place):
+    place.put("a.ipynb", notebook("one", "two"))
+    ana = Person(await place.server().open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    ana.type("c0", "!")
+    await ana.until_told("saved")
+    ana.type("c0", "?")
+    place.put("a.ipynb", notebook("one!", "two, from git"))
+    await ana.until(lambda: ana.source("c1") == "two, from git")
+    assert ana.source("c0") == "one!?"
+    while place.sources() != ["one!?", "two, from git"]:
+        await ana.news()
+
+
+async def test_a_file_that_is_being_written_is_waited_for(place):
+    place.put("a.ipynb", notebook("one"))
+    ana = Person(await place.server().open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    whole = notebook("one, and two")
+    looked = asyncio.Event()
+    file = ana.host._file
+    read = file._read
+
+    def watched(data):
+        loop.call_soon_threadsafe(looked.set)
+        return read(data)
+
+    loop = asyncio.get_running_loop()
+    file._read = watched
+    for part in (b"", whole[:10], whole[:-10]):
+        place.put("a.ipynb", part)
+        looked.clear()
+        await asyncio.wait_for(looked.wait(), 30)
+    assert ana.source("c0") == "one"
+    place.put("a.ipynb", whole)
+    await ana.until(lambda: ana.source("c0") == "one, and two")
+    assert ana.told("deleted") == []
+
+
+async def test_a_file_that_was_deleted_is_put_back_when_asked(place):
+    place.put("a.ipynb", notebook("one"))
+    ana = Person(await place.server().open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    (place.root / "a.ipynb").unlink()
+    await ana.until_told("deleted")
+    ana.type("c0", " two")
+    await ana.durable()
+    assert not (place.root / "a.ipynb").exists()
+    reply = await ana.call("save")
+    assert reply.error is None
+    assert place.sources() == ["one two"]
+
+
+async def test_a_read_only_file_is_said_and_nothing_is_lost(place):
+    place.put("a.ipynb", notebook("one"))
+    (place.root / "a.ipynb").chmod(0o444)
+    ana = Person(await place.server().open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    ana.type("c0", " two")
+    body = await ana.until_told("save_failed")
+    assert "read-only" in body["message"]
+    reply = await ana.call("save")
+    assert reply.error["code"] == "save-failed"
+    assert place.sources() == ["one"]
+    (place.root / "a.ipynb").chmod(0o644)
+    reply = await ana.call("save")
+    assert reply.error is None
+    assert place.sources() == ["one two"]
+
+
+async def test_a_renamed_file_keeps_its_room(place):
+    place.put("sub/a.ipynb", notebook("one"))
+    server = place.server()
+    host = await server.open("sub/a.ipynb")
+    ana = Person(host)
+    await ana.until(lambda: ana.peer.live)
+    (place.root / "sub").rename(place.root / "other")
+    server.moved("sub", "other")
+    assert ana.told("moved") == [{"path": "other/a.ipynb"}]
+    assert server.by_path("other/a.ipynb") is host
+    ana.type("c0", " two")
+    await ana.until_told("saved")
+    assert place.sources("other/a.ipynb") == ["one two"]
+
+
+async def test_a_file_moved_in_a_terminal_is_followed_when_it_is_opened(place):
+    place.put("a.ipynb", notebook("one"))
+    server = place.server()
+    host = await server.open("a.ipynb")
+    place.ids["b.ipynb"] = host.room_id
+    (place.root / "a.ipynb").rename(place.root / "b.ipynb")
+    assert await server.open("b.ipynb") is host
+    assert host.path == "b.ipynb"
+
+
+async def test_those_who_open_at_once_share_one_room(place):
+    place.put("a.ipynb", notebook("one"))
+    server = place.server()
+    hosts = await asyncio.gather(*(server.open("/a.ipynb") for _ in range(5)))
+    assert len(set(hosts)) == 1
+    assert [room["path"] for room in server.rooms()] == ["a.ipynb"]
+
+
+async def test_who_gives_up_waiting_does_not_spoil_it_for_others(place):
+    place.put("a.ipynb", notebook("one"))
+    server = place.server()
+    first = asyncio.create_task(server.open("a.ipynb"))
+    second = asyncio.create_task(server.open("a.ipynb"))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).path == "a.ipynb"
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [(b"not json", NotebookError), (b"[]", NotebookError), (b'{"cells": 1}', NotebookError)],
+)
+async def test_what_is_no_notebook_is_not_opened_and_not_touched(place, data, error):
+    place.put("a.ipynb", data)
+    server = place.server()
+    for _ in range(2):
+        with pytest.raises(error, match=r"a\.ipynb cannot be opened"):
+            await server.open("a.ipynb")
+    assert (place.root / "a.ipynb").read_bytes() == data
+    place.put("a.ipynb", notebook("now"))
+    assert (await server.open("a.ipynb")).room.content().cells[0].source == "now"
+
+
+@pytest.mark.parametrize("path", ["none.ipynb", "../a.ipynb", "no/folder.ipynb"])
+async def test_what_is_not_there_is_not_found(place, path):
+    with pytest.raises(NotFound):
+        await place.server().open(path)
+
+
+async def test_a_second_server_is_told_where_the_room_is_open(place):
+    place.put("a.ipynb", notebook("one"))
+    first, second = place.server(holder="http://one/"), place.server(holder="http://two/")
+    await first.open("a.ipynb")
+    with pytest.raises(RoomElsewhere, match="http://one/"):
+        await second.open("a.ipynb")
+    await first.close_all()
+    assert (await second.open("a.ipynb")).path == "a.ipynb"
+
+
+async def test_a_room_with_nothing_to_do_is_dropped_and_comes_back(place):
+    place.put("a.ipynb", notebook("one"))
+    server = place.server(Settings(quiet_ms=0, longest_ms=0, idle_ms=200))
+    host = await server.open("a.ipynb")
+    ana = Person(host)
+    await ana.until(lambda: ana.peer.live)
+    ana.type("c0", " two")
+    await ana.until_told("saved")
+    await ana.durable()
+    await dropped(ana)
+    again = await server.open("a.ipynb")
+    assert again is not host
+    assert again.room.content().cells[0].source == "one two"
+
+
+async def test_a_stopping_server_saves_and_says_goodbye(place):
+    place.put("a.ipynb", notebook("one"))
+    server = place.server(Settings(quiet_ms=60_000, longest_ms=60_000))
+    ana = Person(await server.open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    ana.type("c0", " two")
+    await server.close_all()
+    assert ana.told("closing")
+    assert ana.closed[0] == 4503
+    assert place.sources() == ["one two"]
+    with pytest.raises(Closing):
+        await server.open("a.ipynb")
+
+
+async def test_calls_of_scripts_are_answered_or_fail_as_what_they_are(place):
+    place.put("a.ipynb", notebook("one"))
+    host = await place.server().open("a.ipynb")
+    user = ev.User("cleo", "Cleo")
+    stamp = await host.call("save", {}, (), user, ALL)
+    assert set(stamp) == {"hash", "last_modified"}
+    with pytest.raises(Forbidden):
+        await host.call("save", {}, (), user, READ)
+    with pytest.raises(NotFound):
+        await host.call("run", {"cells": ["none"]}, (), user, ALL)
+    with pytest.raises(PeerError):
+        await host.call("dance", {}, (), user, ALL)
+
+
+async def test_a_client_of_the_contents_api_writes_into_the_room(place):
+    place.put("a.ipynb", notebook("one", "two"))
+    host = await place.server().open("a.ipynb")
+    ana = Person(host)
+    await ana.until(lambda: ana.peer.live)
+    model = await host.model()
+    ana.type("c0", "!")
+    model["cells"][1]["source"] = "two, from papermill"
+    await host.put_model(model)
+    assert ana.source("c0") == "one!"
+    assert ana.source("c1") == "two, from papermill"
+    assert place.sources() == ["one!", "two, from papermill"]
+
+
+async def test_a_store_that_fails_is_said_and_heals(place):
+    place.put("a.ipynb", notebook("one"))
+    server = place.server()
+    ana = Person(await server.open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    database = place.data / "rooms.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        ana.type("c0", " two")
+        told = await ana.until_told("storage")
+        assert told["ok"] is False
+        assert ana.peer.unacked
+        other.execute("ROLLBACK")
+    await ana.until_told("storage", 2)
+    await ana.durable()
+    assert ana.told("storage")[-1]["ok"] is True
+
+
+async def test_a_frame_that_breaks_the_room_costs_its_sender_the_connection(place, monkeypatch):
+    place.put("a.ipynb", notebook("one"))
+    host = await place.server().open("a.ipynb")
+    ana, ben = Person(host, "ana"), Person(host, "ben")
+    await ana.until(lambda: ana.peer.live and ben.peer.live)
+
+    def broken(*_):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(host.room, "_change", broken)
+        ana.type("c0", "!")
+    assert ana.closed[0] == 1011
+    ben.type("c0", "?")
+    await ben.durable()
+    assert ben.closed is None
+
+
+async def test_a_damaged_runtime_document_costs_no_notebook(place):
+    place.put("a.ipynb", notebook("one"))
+    first = place.server()
+    ana = Person(await first.open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    ana.type("c0", " two")
+    await ana.durable()
+    await first.close_all()
+    with closing(sqlite3.connect(place.data / "rooms.db")) as db, db:
+        db.execute("UPDATE documents SET crc = 0 WHERE name = 'runtime'")
+    ben = Person(await place.server().open("a.ipynb"))
+    await ben.until(lambda: ben.peer.live)
+    assert ben.source("c0") == "one two"
+
+
+async def test_a_change_lost_from_the_store_comes_back_from_a_browser(place):
+    place.put("a.ipynb", notebook("one"))
+    first = place.server(Settings(autosave=False))
+    ana = Person(await first.open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    for text in "abc":
+        ana.type("c0", text)
+    await ana.durable()
+    first.by_path("a.ipynb")._end()
+    await asyncio.gather(*first._ending.values())
+    ana.peer.disconnected()
+    with closing(sqlite3.connect(place.data / "rooms.db")) as db, db:
+        where = "name = 'notebook' AND seq = (SELECT min(seq) + 1 FROM changes)"
+        assert db.execute(f"UPDATE changes SET crc = 0 WHERE {where}").rowcount == 1
+    host = await place.server().open("a.ipynb")
+    assert host.room.content().cells[0].source == "onea"
+    again = Person.__new__(Person)
+    again.__dict__.update(ana.__dict__, host=host)
+    again._session = host.join(ev.User("ana", "ana"), ALL, again)
+    for data in again.peer.connected():
+        again._out(data)
+    await again.until(lambda: again.peer.live and again.peer.unacked == 0)
+    assert again.source("c0") == "oneabc"
+    assert host.room.content().cells[0].source == "oneabc"
+
+
+TYPIST = """
+import asyncio, sys
+from pathlib import Path
+from tests.host.conftest import Place
+from tests.host.people import Person
+
+async def main():
+    place = Place(Path(sys.argv[1]))
+    ana = Person(await place.server().open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    for n in range(10**9):
+        ana.type("c0", f"{n},")
+        await ana.durable()
+        print(n, flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("after", [3, 60])
+async def test_what_was_acknowledged_survives_kill_9_of_the_server(place, after):
+    place.put("a.ipynb", notebook(""))
+
+    def type_and_kill():
+        package = str(Path(jupyter_runtimed.__path__[0]).parent)
+        typist = subprocess.Popen(
+            [sys.executable, "-c", TYPIST, place.root.parent],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": package},
+        )
+        for line in typist.stdout:
+            if int(line) >= after:
+                typist.kill()
+                break
+        rest = typist.stdout.read().split()
+        typist.wait()
+        return max([after, *map(int, rest)])
+
+    acknowledged = await asyncio.to_thread(type_and_kill)
+    host = await place.server().open("a.ipynb")
+    source = host.room.content().cells[0].source
+    typed = [int(n) for n in source.split(",")[:-1]]
+    assert typed == list(range(len(typed)))
+    assert len(typed) > acknowledged
+
+
+# ---------------------------------------------------------------- with a kernel
+
+
+@pytest.mark.kernel
+class TestWithAKernel:
+    async def test_a_cell_runs_and_its_output_is_seen_and_saved(self, place):
+        place.put("a.ipynb", notebook("print('hello'); 6 * 7"))
+        server = place.server()
+        ana = Person(await server.open("a.ipynb"))
+        await ana.until(lambda: ana.peer.live)
+        reply = await ana.call("run", cells=["c0"])
+        assert reply.error is None
+        run = await ana.finished("c0")
+        assert run.state == "ok"
+        assert ana.outputs("c0", server._ports.blobs) == "hello\n42"
+        await ana.call("save")
+        assert b"hello" in (place.root / "a.ipynb").read_bytes()
+
+    async def test_output_is_complete_though_nobody_was_looking(self, place):
+        code = "import sys\nfor i in range(5000): print(i, flush=True)\nprint(input() or 'end')"
+        place.put("a.ipynb", notebook(code))
+        server = place.server(Settings(quiet_ms=20, longest_ms=100, idle_ms=200))
+        host = await server.open("a.ipynb")
+        ana = Person(host)
+        await ana.until(lambda: ana.peer.live)
+        await ana.call("run", cells=["c0"])
+        await ana.until(lambda: ana.outputs("c0", server._ports.blobs))
+        ana.leave()
+        ben = Person(await server.open("a.ipynb"), "ben")
+        assert ben.host is host
+        await ben.until(lambda: ben.run_of("c0") and ben.run_of("c0").prompt)
+        await ben.call("answer", prompt=ben.run_of("c0").prompt.id, text="")
+        await ben.finished("c0")
+        lines = "".join(f"{i}\n" for i in range(5000))
+        shown = ben.outputs("c0", server._ports.blobs)
+        assert shown.startswith(lines)
+        assert shown.endswith("end\n")
+
+    async def test_interrupt_restart_and_death(self, place):
+        place.put(
+            "a.ipynb",
+            notebook("print(1); import time; time.sleep(1000)", "1 + 1", "import os; os._exit(1)"),
+        )
+        server = place.server()
+        host = await server.open("a.ipynb")
+        ana = Person(host)
+        await ana.until(lambda: ana.peer.live)
+        await ana.call("run", cells=["c0"])
+        await ana.until(lambda: ana.outputs("c0", server._ports.blobs))
+        assert (await ana.call("interrupt")).error is None
+        assert (await ana.finished("c0")).state == "error"
+        assert (await ana.call("restart")).error is None
+        await ana.call("run", cells=["c1"])
+        assert (await ana.finished("c1")).state == "ok"
+        await ana.call("run", cells=["c2"])
+        manager = place.kernels.managers[host.kernel_id]
+        await manager.provisioner.wait()
+        host.post(ev.KernelIs("dead", reason="the kernel died"))
+        lost = await ana.finished("c2")
+        assert (lost.state, lost.reason) == ("lost", "the kernel died")
+        await manager.restart_kernel(now=True)
+        host.post(ev.KernelIs("restarting"))
+        await ana.call("run", cells=["c1"])
+        assert (await ana.finished("c1")).state == "ok"
+
+    async def test_a_kernel_that_cannot_start_is_said(self, place):
+        data = notebook("1").replace(
+            b'"metadata": {},\n "nbformat"',
+            b'"metadata": {"kernelspec": {"name": "cobol", "display_name": "C"}},\n "nbformat"',
+        )
+        place.put("a.ipynb", data)
+        ana = Person(await place.server().open("a.ipynb"))
+        await ana.until(lambda: ana.peer.live)
+        await ana.call("run", cells=["c0"])
+        run = await ana.finished("c0")
+        assert run.state in ("lost", "cancelled")
+        assert "cobol" in run.reason
+
+    async def test_a_reopened_room_joins_the_kernel_that_is_there(self, place):
+        place.put("a.ipynb", notebook("a = 1", "a + 1"))
+        server = place.server(Settings(quiet_ms=0, longest_ms=0, idle_ms=200))
+        ana = Person(await server.open("a.ipynb"))
+        await ana.until(lambda: ana.peer.live)
+        await ana.call("run", cells=["c0"])
+        await ana.finished("c0")
+        await dropped(ana)
+        ben = Person(await server.open("a.ipynb"), "ben")
+        await ben.until(lambda: ben.peer.live)
+        await ben.until(lambda: ben.peer.runtime.kernel.state == "idle")
+        await ben.call("run", cells=["c1"])
+        await ben.finished("c1")
+        assert ben.outputs("c1", server._ports.blobs) == "2"
