@@ -12,6 +12,7 @@ import { executor } from './plugins/executor';
 import { guard } from './plugins/guard';
 import { notices } from './plugins/notices';
 import { presence } from './plugins/presence';
+import { prompts } from './plugins/prompts';
 import { status } from './plugins/status';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -21,7 +22,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   executor,
   status,
   notices,
-  presence
+  presence,
+  prompts
 ];
 
 export default plugins;

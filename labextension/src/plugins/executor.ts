@@ -33,6 +33,10 @@ export class RoomCellExecutor implements INotebookCellExecutor {
     if (room === null || cell.model.type !== 'code' || elsewhere) {
       return await runCell(options);
     }
+    if (!sessionContext.isReady) {
+      // While it looks for its kernel it has none; to start another then would make two.
+      await sessionContext.ready;
+    }
     if (sessionContext.hasNoKernel && !(await findKernel(options))) {
       return await runCell({ ...options, sessionContext: undefined });
     }
