@@ -24,8 +24,9 @@ Measure = Callable[[System], Awaitable[T]]
 class Bench:
     """Runs scenarios on fresh servers and prints a table for each; gathers the table of aims."""
 
-    def __init__(self, runs: int, quick: bool, systems: list[str]) -> None:
+    def __init__(self, runs: int, quick: bool, systems: list[str], cells: list[int]) -> None:
         self.runs = runs
+        self.cells = cells
         self.quick = quick
         self.systems = systems
         self.aims: list[list[str]] = []
@@ -83,7 +84,7 @@ HEAD = ["system", "runs", "p50 ms", "p99 ms", "worst ms", "server CPU ms per edi
 
 def typing(bench: Bench) -> None:
     edits, lines = (100 if bench.quick else 400), []
-    for cells in (10, 100, 1000):
+    for cells in bench.cells:
         rows = {
             name: bench.of(name, lambda s, n=cells: scenarios.typing(s, n, edits))  # type: ignore[misc]
             for name in bench.names("room", "relay")
@@ -209,10 +210,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="each on a fresh server; medians")
     parser.add_argument("--quick", action="store_true", help="fewer edits, files and rooms")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="comma-separated")
+    parser.add_argument("--cells", default="10,100,1000", help="sizes of notebook for typing")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    bench = Bench(options.runs, options.quick, options.systems.split(","))
+    cells = [int(count) for count in options.cells.split(",")]
+    bench = Bench(options.runs, options.quick, options.systems.split(","), cells)
     load = os.getloadavg()[0]
     print(
         f"Python {platform.python_version()}, {os.cpu_count()} cores, load {load:.1f} before the "

@@ -1,0 +1,52 @@
+"""The bench's command works: a bench that nobody runs is broken when it is needed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+def printed(*arguments: str) -> str:
+    run = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=BENCH,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    return run.stdout
+
+
+def test_the_spine_is_measured_beside_the_relay() -> None:
+    out = printed("spine.py", "typing", "--quick", "--runs=1", "--cells=10")
+    rows = [line.split(" | ") for line in out.splitlines() if line.startswith("| 10 |")]
+    assert [row[1] for row in rows] == ["room", "relay"]
+    assert all(float(row[3]) > 0 for row in rows)
+    assert "typing, 10 cells: p50 to the relay's" in out
+
+
+def test_opening_is_measured_beside_plain_jupyterlab() -> None:
+    out = printed("spine.py", "open", "--quick", "--runs=1")
+    rows = [
+        line.split(" | ")[0] for line in out.splitlines() if line.startswith(("| room", "| lab"))
+    ]
+    assert rows == ["| room", "| lab"]
+
+
+def test_a_notebook_to_measure_with_is_a_valid_notebook(tmp_path: Path) -> None:
+    path = tmp_path / "made.ipynb"
+    printed("make_notebook.py", "12", str(path), "--chars=50")
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert len(notebook.cells) == 12
+    assert {len(cell.source) for cell in notebook.cells} == {50}
+    assert len({cell.source for cell in notebook.cells}) == 12
+    assert json.loads(path.read_text())["nbformat_minor"] == 5
