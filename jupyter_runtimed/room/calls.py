@@ -13,14 +13,14 @@ from typing import Any, Final
 from ..crdt import Heads, holds
 from ..document import ipynb
 from ..document.authority import Rights
-from ..document.content import NOTHING, Outcome
+from ..document.content import NOTHING, Cell, Outcome, from_json, to_json
 from ..document.notebook import Notebook
 from ..errors import Forbidden, HeadsMissing, NotFound, PeerError, RuntimedError
 from ..ids import CellId, RunId, SessionId
 from ..protocol import frames
 from . import events as ev
 from .filing import Filing
-from .running import Running
+from .running import Code, Running
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,13 +181,13 @@ class Calls:
         return self._start(call, list(self._notebook.order), now)
 
     def _start(self, call: _Call, cells: list[CellId], now: int) -> object:
-        code = [
-            (cell_id, self._notebook.source(cell_id))
-            for cell_id in cells
-            if self._notebook.cell(cell_id).cell_type == "code"
-        ]
         stop = bool(call.args.get("stop_on_error", True))
-        runs = self._running.run(code, by=call.user.name, stop_on_error=stop, now=now)
+        code = [
+            Code(cell.id, cell.source, stop and not _may_raise(cell))
+            for cell in map(self._notebook.cell, cells)
+            if cell.cell_type == "code"
+        ]
+        runs = self._running.run(code, by=call.user.name, now=now)
         return {"runs": list(runs)}
 
     def _cancel(self, call: _Call, now: int) -> object:
@@ -276,6 +276,15 @@ class Calls:
         else:
             data = frames.encode(frames.Reply(asker.call, result, error))
             self._out.append(ev.Send((asker.session,), data))
+
+
+def _may_raise(cell: Cell) -> bool:
+    """nbformat's tag for cells whose exceptions are wanted."""
+    try:
+        tags = from_json(cell.metadata.get("tags", to_json([])))
+    except ValueError:
+        return False
+    return isinstance(tags, list) and "raises-exception" in tags
 
 
 def _strings(call: _Call, key: str) -> list[str]:

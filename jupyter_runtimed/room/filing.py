@@ -68,8 +68,13 @@ class Filing:
             self._handed = ev.SavedState(self._notebook.heads, stamp, content)
         return content
 
+    def wrote(self, changes: bytes | None) -> None:
+        """The server itself has changed the notebook."""
+        if changes is not None:
+            self._changes.append(changes)
+
     def take_changes(self) -> bytes:
-        """The notebook changes that merges have made since this was last asked."""
+        """The notebook changes that the server has made since this was last asked."""
         changes = b"".join(self._changes)
         self._changes.clear()
         return changes
@@ -171,7 +176,7 @@ class Filing:
             fork.commit(now_ms=now)
         if fork.heads != heads:
             touched = self._notebook.merge(fork.document)
-            self._changes.append(changes_between(document, before))
+            self.wrote(changes_between(document, before))
             gone = [cell_id for cell_id in touched.cells if cell_id not in self._notebook]
             self._running.cells_gone(gone, now)
         for cell_id, outcome in outcomes.items():

@@ -19,12 +19,13 @@ from typing_extensions import assert_never
 
 from ..crdt import Change, own_errors
 from ..document import authority
-from ..document.content import Content
+from ..document.content import Cell, Content
 from ..document.notebook import Notebook, Touched
 from ..document.runtime import Runtime
 from ..document.schema import NOTEBOOK, RUNTIME, DocName
 from ..errors import BadFrame, DocumentError, Refused, RuntimedError
-from ..ids import Epoch, NewId, RoomId, SessionId
+from ..execution.outputs import NextInput
+from ..ids import CellId, Epoch, NewId, RoomId, SessionId
 from ..protocol import frames, tickets
 from . import events as ev
 from .calls import Asker, Calls
@@ -160,7 +161,8 @@ class Room:
                 self.filing.gone()
                 self._tell("deleted", {"message": event.message})
             case ev.KernelSaid():
-                self.running.said(event.messages, now)
+                for wish in self.running.said(event.messages, now):
+                    self._write_next_input(wish, now)
             case ev.KernelIs():
                 self.running.kernel_is(event, now)
             case ev.KernelFailed():
@@ -313,6 +315,18 @@ class Room:
         self._numbers += 1
         self._out.append(ev.Replace(self._numbers, RUNTIME, replica.epoch, replica.whole()))
         self._send(self.sessions.live(), replica.sync_for(None))
+
+    def _write_next_input(self, wish: NextInput, now: int) -> None:
+        """The kernel wants text in a cell (`%load` does): write it as an edit of the server."""
+        if wish.cell_id not in self.notebook:
+            return
+        if wish.replace:
+            self.notebook.set_source(wish.cell_id, wish.text)
+        else:
+            fresh = Cell(CellId(self._new_id()), "code", wish.text)
+            self.notebook.add_cell(fresh, after=wish.cell_id)
+        self.filing.wrote(self.notebook.commit(now_ms=now))
+        self.filing.edited(now)
 
     # ------------------------------------------------------------ durability
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final, cast
 
 from ..document.content import Outcome
@@ -15,10 +16,21 @@ from ..document.runtime import KernelState, KernelStatus, Runtime
 from ..errors import NoKernel, NotFound
 from ..execution.execution import Execution
 from ..execution.messages import KernelMessage
+from ..execution.outputs import NextInput
 from ..execution.queue import Finished, SendExecute, Step, Wanted
 from ..ids import CellId, Epoch, NewId, RunId, Sha256
 from ..protocol.tickets import prefix_of
 from . import events as ev
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A cell to run. `stop_on_error`: an exception in it cancels what is queued behind it."""
+
+    id: CellId
+    source: str
+    stop_on_error: bool
+
 
 ABSENT: Final = frozenset({"none", "dead"})
 LOST: Final = {
@@ -72,14 +84,16 @@ class Running:
 
     # ------------------------------------------------------------ what people ask
 
-    def run(
-        self, code: Sequence[tuple[CellId, str]], *, by: str, stop_on_error: bool, now: int
-    ) -> tuple[RunId, ...]:
+    def run(self, code: Sequence[Code], *, by: str, now: int) -> tuple[RunId, ...]:
         """Queue cells with the source that they have now; starts a kernel if there is none."""
-        wanted = [Wanted(RunId(self.new_id()), cell_id, source) for cell_id, source in code]
-        steps = self._execution.queue.request(
-            wanted, by=by, stop_on_error=stop_on_error, now_ms=now
-        )
+        wanted: list[Wanted] = []
+        steps: list[Step] = []
+        for cell in code:
+            want = Wanted(RunId(self.new_id()), cell.id, cell.source)
+            wanted.append(want)
+            steps += self._execution.queue.request(
+                [want], by=by, stop_on_error=cell.stop_on_error, now_ms=now
+            )
         if wanted and self.runtime.kernel.state in ABSENT and not self._asked_for_kernel:
             self._asked_for_kernel = True
             self._out.append(ev.StartKernel(self._kernel_name()))
@@ -125,8 +139,11 @@ class Running:
 
     # ------------------------------------------------------------ what the kernel does
 
-    def said(self, messages: tuple[KernelMessage, ...], now: int) -> None:
-        self._do(self._execution.messages(messages, now_ms=now).steps)
+    def said(self, messages: tuple[KernelMessage, ...], now: int) -> tuple[NextInput, ...]:
+        """A batch of messages; what the kernel wants to have written into the notebook."""
+        heard = self._execution.messages(messages, now_ms=now)
+        self._do(heard.steps)
+        return heard.next_inputs
 
     def kernel_is(self, event: ev.KernelIs, now: int) -> None:
         before = self.runtime.kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_runtimed.document.content import Cell
+from jupyter_runtimed.document.content import Cell, to_json
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.protocol.happened import RefusedChange
 from jupyter_runtimed.room.events import Settings
@@ -203,6 +203,25 @@ def test_an_error_stops_what_is_queued_behind_it() -> None:
     net.run_until_quiet()
     assert [ana.run_state(c) for c in ("c0", "c1", "c2")] == ["ok", "error", "cancelled"]
     assert ana.outputs("c1") == "Failure: because"
+
+
+def test_an_error_that_is_wanted_stops_nothing() -> None:
+    net = Network("fail on purpose", "print 2")
+    ana = net.join("ana")
+    tags = to_json(["raises-exception"])
+    ana.edit(lambda nb: nb.set_metadata(CellId("c0"), "tags", tags))
+    ana.call("run_all")
+    net.run_until_quiet()
+    assert [ana.run_state(c) for c in ("c0", "c1")] == ["error", "ok"]
+
+
+def test_what_the_kernel_wants_written_becomes_a_cell_below() -> None:
+    net = Network("next x = 1", "last")
+    ana, ben = net.join("ana"), net.join("ben")
+    ana.run("c0")
+    net.run_until_quiet()
+    net.assert_converged()
+    assert [cell.source for cell in ben.notebook.content().cells] == ["next x = 1", "x = 1", "last"]
 
 
 def test_a_kernel_that_dies_loses_its_run_and_says_so() -> None:

@@ -6,7 +6,7 @@ A cell's source is its script, one order a line:
     show TEXT      a display                 result TEXT  the value of the cell
     bar TEXT       `\\r` and TEXT             fail         an exception
     die            the process ends          ask TEXT     `input()`
-    # TEXT         nothing
+    # TEXT         nothing                 next TEXT    text for a new cell, and the end
 """
 
 from __future__ import annotations
@@ -93,6 +93,10 @@ class SimKernel:
                 case "result":
                     content = {"data": {"text/plain": rest}, "metadata": {}, "execution_count": 1}
                     self._say(run, "execute_result", content)
+                case "next":
+                    wish = {"source": "set_next_input", "text": rest, "replace": False}
+                    self._end(run, "ok", [wish])
+                    return
                 case "wait":
                     self._later(int(rest), lambda: self._go_on(run, orders))
                     return
@@ -112,7 +116,7 @@ class SimKernel:
                     return
         self._end(run, "ok")
 
-    def _end(self, run: str, status: str) -> None:
-        reply = {"status": status, "execution_count": self._count}
+    def _end(self, run: str, status: str, payload: list[dict[str, object]] | None = None) -> None:
+        reply = {"status": status, "execution_count": self._count, "payload": payload or []}
         self._say(run, "execute_reply", reply, "shell")
         self._later(1, lambda: self._say(run, "status", {"execution_state": "idle"}))
