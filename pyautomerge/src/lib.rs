@@ -19,6 +19,7 @@ mod document;
 mod errors;
 mod guard;
 mod ids;
+mod numbering;
 mod patches;
 mod reading;
 mod replay;

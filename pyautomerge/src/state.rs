@@ -11,8 +11,11 @@ use automerge::{
 };
 use pyo3::prelude::*;
 
-use crate::errors::{core_failed, from_core, undecodable, AutomergeError, InvalidHeadsError};
+use crate::errors::{
+    core_failed, from_core, undecodable, AutomergeError, DecodeError, InvalidHeadsError,
+};
 use crate::guard::{guard, CorePanic};
+use crate::numbering::upwards;
 use crate::replay::{replay, Outcome};
 
 #[derive(Default)]
@@ -180,6 +183,7 @@ impl State {
                 return Ok(patches);
             }
         }
+        self.require_upwards(&changes)?;
         let mut changes = changes;
         self.take_in(
             move |doc: &mut Automerge, log: &mut PatchLog, again: bool| {
@@ -191,6 +195,20 @@ impl State {
                 doc.apply_changes_log_patches(now, log)
             },
         )
+    }
+
+    pub fn require_upwards(&mut self, changes: &[Change]) -> PyResult<()> {
+        let doc = self.closed()?;
+        let actor = doc.get_actor().clone();
+        let upwards = guard(|| upwards(doc, changes));
+        doc.set_actor(actor);
+        match upwards {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(DecodeError::new_err(
+                "a change takes numbers that are taken",
+            )),
+            Err(panic) => Err(undecodable(panic)),
+        }
     }
 
     fn replay(&mut self, change: &Change) -> PyResult<Option<Vec<Patch>>> {
@@ -221,6 +239,8 @@ impl State {
     fn attempt(&mut self, bring: &mut impl Bring, again: bool) -> Result<Vec<Patch>, Attempt> {
         let doc = self.closed().map_err(Attempt::Refused)?;
         let (before, actor) = (doc.get_heads(), doc.get_actor().clone());
+        // What waits could not be looked at before, for want of what it builds upon.
+        let backup = again.then(|| doc.clone());
         let outcome = guard(|| {
             let mut log = PatchLog::active();
             bring(doc, &mut log, again)?;
@@ -232,6 +252,9 @@ impl State {
             Ok(Err(error)) => return Err(Attempt::Refused(from_core(error))),
             Err(panic) => panic,
         };
+        if let Some(doc) = backup {
+            self.core = Core::Idle(doc);
+        }
         self.restore(&before, actor).map_err(Attempt::Refused)?;
         Err(Attempt::Panicked(panic))
     }

@@ -38,9 +38,12 @@ impl Document {
     ) -> PyResult<Vec<Patch>> {
         let peer = state.get();
         let patches = py.detach(|| {
-            let (message, _) = decode_message(message)?;
+            let (message, changes) = decode_message(message)?;
             let mut peer = peer.lock_detached();
             let mut state = self.lock_detached();
+            if !peer.read_only {
+                state.require_upwards(&changes)?;
+            }
             state.take_in(|doc: &mut Automerge, log: &mut PatchLog, _again: bool| {
                 doc.receive_sync_message_log_patches(&mut peer, message.clone(), log)
             })

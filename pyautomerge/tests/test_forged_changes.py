@@ -137,3 +137,39 @@ def test_a_few_bytes_cannot_claim_a_billion_rows(doc: Document) -> None:
     body = bytes([0]) + bytes([16]) + BEN + bytes([1, 1, 0, 0, 0])
     with pytest.raises(DecodeError, match="claims what cannot be"):
         Change.decode(chunk(1, body + b"\x01" + b"\x42" + bytes([len(column)]) + column))
+
+
+@pytest.mark.parametrize("company", [[], ["another"]], ids=["alone", "behind another"])
+def test_a_change_that_takes_numbers_again_is_refused(doc: Document, company: list[str]) -> None:
+    ben, text = doc.fork(actor=BEN), id_of(doc, "text")
+    for word in "ab":
+        ben.splice_text(text, 0, 0, word)
+        ben.commit()
+    first, second = ben.changes_after(doc.heads())
+    parts = Parts(second.bytes)
+    parts.start -= 1
+    doc.apply_changes([first])
+    heads, tree = doc.heads(), doc.to_py()
+    forged = Change.decode(parts.whole()) if second.start_op > 1 else second
+    before = doc.changes_after([]) if company else []
+    with pytest.raises(DecodeError, match="claims|taken"):
+        doc.apply_changes([*before, forged])
+    assert (doc.heads(), doc.to_py(), doc.actor) == (heads, tree, ANA)
+
+
+def test_numbers_taken_again_by_what_waited_do_no_harm(doc: Document) -> None:
+    ben, text = doc.fork(actor=BEN), id_of(doc, "text")
+    ben.put(ROOT, "a", 1)
+    ben.commit()
+    ben.put(ROOT, "b", 2)
+    ben.commit()
+    first, second = ben.changes_after(doc.heads())
+    parts = Parts(second.bytes)
+    parts.start -= 1
+    doc.apply_changes([parts.whole()])
+    doc.apply_changes([first])
+    assert doc.get(ROOT, "a") == 1
+    assert Document.load(doc.save()).heads() == doc.heads() == [first.hash]
+    doc.apply_changes([second])
+    assert doc.get(ROOT, "b") == 2
+    assert doc.text(text) == "hello"
