@@ -42,14 +42,16 @@ async function activate(
   translator: ITranslator | null
 ): Promise<IRooms> {
   const { defaultDrive: drive } = contents as Partial<ContentsManager>;
-  if (!(await server.usable) || drive?.contentProviderRegistry === undefined) {
-    return new NoRooms();
-  }
-  // Apart, so that a part that does not load leaves ordinary notebooks.
-  const [{ RoomContentProvider }, { startAutomerge }] = await Promise.all([
+  // Apart, so that a part that does not load leaves ordinary notebooks; at once, because JupyterLab
+  // opens nothing until it is known how notebooks are to be opened.
+  const [usable, { RoomContentProvider }, { startAutomerge }] = await Promise.all([
+    server.usable,
     import('./provider'),
     import('../document/automerge')
   ]);
+  if (!usable || drive?.contentProviderRegistry === undefined) {
+    return new NoRooms();
+  }
   void startAutomerge().catch(() => undefined);
   const provider = new RoomContentProvider({
     drive,

@@ -50,7 +50,7 @@ class Prompt extends Widget {
     this.input.disabled = false;
   }
 
-  protected override onAfterAttach(): void {
+  focus(): void {
     this.input.focus();
   }
 
@@ -97,6 +97,11 @@ class Prompts {
     );
     Widget.attach(prompt, place?.parentElement ?? host.node);
     this.shown.set(host.model.id, prompt);
+    // Somebody else's question must not take the keys from who is typing.
+    const { activeCell, mode } = this.panel.content;
+    if (activeCell === host && mode === 'command' && this.panel.isVisible) {
+      prompt.focus();
+    }
     host.disposed.connect(() => {
       prompt.dispose();
     });

@@ -84,7 +84,7 @@ export class RoomStatus extends Widget {
 
 export const status: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-runtimed:status',
-  description: 'Says in the status bar whether the current notebook is saved.',
+  description: 'Says in the status bar, or in the toolbar, whether a notebook is saved.',
   autoStart: true,
   requires: [INotebookTracker, IRooms],
   optional: [IStatusBar, ITranslator],
@@ -95,10 +95,17 @@ export const status: JupyterFrontEndPlugin<void> = {
     statusBar: IStatusBar | null,
     translator: ITranslator | null
   ) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
     if (statusBar === null) {
+      // As in Notebook 7: each notebook says it in its own toolbar.
+      tracker.widgetAdded.connect((_sender, panel) => {
+        const own = new RoomStatus(trans);
+        panel.toolbar.addItem('runtimed-status', own);
+        own.follow(rooms.of(panel.context.model.sharedModel));
+      });
       return;
     }
-    const item = new RoomStatus((translator ?? nullTranslator).load(DOMAIN));
+    const item = new RoomStatus(trans);
     tracker.currentChanged.connect((_sender, panel) => {
       item.follow(panel === null ? null : rooms.of(panel.context.model.sharedModel));
     });
