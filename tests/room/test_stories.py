@@ -8,6 +8,7 @@ from jupyter_runtimed.document.content import Cell, to_json
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.protocol.happened import RefusedChange
 from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.saving import SavePhase
 
 from ..support.network import MAY_EDIT, MAY_READ, Network, notebook_bytes
 
@@ -47,6 +48,7 @@ def test_what_was_typed_offline_arrives_when_the_line_is_back(seed: int) -> None
     net.assert_converged()
     assert ana.source("c0") == "# online\nx = 1\n# offline"
     assert ana.peer.unacked == 0
+    assert not ana.dropped, "its earlier name is known to be its own: nothing had to be re-based"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -64,6 +66,18 @@ def test_every_acknowledged_character_survives_a_crash(seed: int) -> None:
     net.assert_nothing_lost()
     # What was not acknowledged was not lost either: its author still had it.
     assert all(f"<{i}>" in ana.source("c0") for i in range(40))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_acknowledged_is_there_even_if_its_author_never_comes_back(seed: int) -> None:
+    net = Network("", seed=seed)
+    ana = net.join("ana")
+    ana.type("c0", "<a>")
+    net.run_until(lambda: ana.peer.unacked == 0)
+    net.crash_server()
+    net.leave("ana")
+    net.start_server()
+    assert net.join("ben").source("c0") == "<a>"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -126,6 +140,30 @@ def test_an_outside_edit_is_merged_with_what_is_being_typed(seed: int) -> None:
     net.assert_converged()
     assert ana.source("c0") == "first" + "".join(f"<{i}>" for i in range(30))
     assert ana.source("c1") == "second, by another hand"
+
+
+def test_an_outside_edit_meets_typing_in_the_same_cell() -> None:
+    net = Network("one two")
+    ana = net.join("ana")
+    ana.type("c0", "zero ", at=0)
+    net.server.write_outside(notebook_bytes("one two three"))
+    net.run_for(30)
+    ana.type("c0", "minus one, ", at=0)
+    net.run_until_quiet()
+    net.assert_converged()
+    assert ana.source("c0") == "minus one, zero one two three"
+
+
+def test_a_file_that_changes_while_it_is_being_saved_is_merged_and_saved_again() -> None:
+    net = Network("first", "second")
+    ana = net.join("ana")
+    ana.type("c0", " typed")
+    room = net.server.open_room()
+    net.run_until(lambda: room.filing.saving.phase is SavePhase.WRITING)
+    net.disk.file = notebook_bytes("first", "second, by another hand")
+    net.run_until_quiet()
+    net.assert_converged()
+    assert (ana.source("c0"), ana.source("c1")) == ("first typed", "second, by another hand")
 
 
 def test_a_change_of_the_file_while_the_server_was_down_is_merged_on_opening() -> None:
