@@ -132,7 +132,7 @@ class ClientLink:
             if message.type == "kernel_info_reply":
                 self._answered.set()
         elif self._wanted(message.type, message.parent_id):
-            self._batch.add(message)
+            self._batch.add(message, self._loop.time())
             self._plan()
 
     def _plan(self) -> None:
@@ -149,6 +149,7 @@ class ClientLink:
         batch = self._batch.take(self._loop.time())
         if batch and self._deliver is not None and not self._gone:
             self._deliver(tuple(batch))
+        self._plan()
 
     async def _nudged(self) -> None:
         await self._started.wait()

@@ -5,8 +5,11 @@
       ^                                                                        |
       +------------------- PACE_SECONDS over, nothing came --------------------+
 
-What ends something (a reply, idle, a question) goes at once and takes along what waits. Text of one
-stream becomes one message. It knows no sockets and no clock.
+What ends something (a reply, idle) goes at once and takes along what waits. Text of one
+stream becomes one message. A question comes by another way than the output that was printed before
+it, and may be sooner: it waits until nothing has been printed for a moment.
+
+It knows no sockets and no clock.
 """
 
 from __future__ import annotations
@@ -20,6 +23,12 @@ MERGED_CHARS = 256 << 10
 """Merged text is cut here, so that nothing that is handed over is too large to be taken in turn."""
 
 
+QUIET_SECONDS = 0.03
+"""How long nothing may have been printed before a question is passed on..."""
+PATIENCE_SECONDS = 0.5
+"""...and how long it waits for that at most."""
+
+
 class Batch:
     """Collects; `due(now)` says in how many seconds it has to be taken (None: it is empty)."""
 
@@ -29,8 +38,17 @@ class Batch:
         self._chars = 0
         self._urgent = False
         self._taken_at = float("-inf")
+        self._questions: list[KernelMessage] = []
+        self._ask_at = self._ask_by = 0.0
 
-    def add(self, message: KernelMessage) -> None:
+    def add(self, message: KernelMessage, now_seconds: float) -> None:
+        if message.channel == "stdin":
+            self._questions.append(message)
+            self._ask_at = now_seconds + QUIET_SECONDS
+            self._ask_by = now_seconds + PATIENCE_SECONDS
+            return
+        if self._questions and message.channel == "iopub":
+            self._ask_at = min(now_seconds + QUIET_SECONDS, self._ask_by)
         self._urgent = self._urgent or _ends_something(message)
         text = message.content.get("text") if message.type == "stream" else None
         if not isinstance(text, str) or message.channel != "iopub":
@@ -44,15 +62,19 @@ class Batch:
         self._chars += len(text)
 
     def due(self, now_seconds: float) -> float | None:
-        if not self._messages:
-            return None
-        if self._urgent:
-            return 0.0
-        return max(self._taken_at + PACE_SECONDS - now_seconds, 0.0)
+        waits = []
+        if self._messages:
+            waits.append(0.0 if self._urgent else self._taken_at + PACE_SECONDS - now_seconds)
+        if self._questions:
+            waits.append(self._ask_at - now_seconds)
+        return max(min(waits), 0.0) if waits else None
 
     def take(self, now_seconds: float) -> list[KernelMessage]:
         self._settle()
         taken, self._messages = self._messages, []
+        if now_seconds >= self._ask_at:
+            taken += self._questions
+            self._questions = []
         self._urgent = False
         self._taken_at = now_seconds
         return taken
@@ -83,6 +105,6 @@ def weight(message: KernelMessage) -> int:
 
 
 def _ends_something(message: KernelMessage) -> bool:
-    return message.type in ("execute_reply", "input_request", "shutdown_reply") or (
+    return message.type in ("execute_reply", "shutdown_reply") or (
         message.type == "status" and message.content.get("execution_state") != "busy"
     )

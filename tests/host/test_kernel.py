@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from jupyter_runtimed.errors import KernelDead, KernelError
+from jupyter_runtimed.execution.messages import KernelMessage
 from jupyter_runtimed.host.kernel import ClientLink, KernelLink
+from jupyter_runtimed.host.kernel_batch import Batch
 from jupyter_runtimed.host.kernel_port import wanted_by_rooms
 from jupyter_runtimed.host.kernel_wire import Wire
 
@@ -144,6 +146,14 @@ async def test_a_busy_kernel_is_joined_without_waiting_for_it(kernel):
     await kernel.said.finish(run)
 
 
+async def test_a_kernel_that_can_is_told_to_wait_for_a_slow_reader(kernel):
+    code = "print(get_ipython().kernel.iopub_thread.socket.get(23))"
+    run = await kernel.run(code)
+    assert kernel.said.text(run) == "100000\n"
+    count = next(m for m in kernel.said.of(run) if m.type == "execute_input")
+    assert count.content["execution_count"] == 1
+
+
 async def test_widget_traffic_stays_outside(kernel):
     run = await kernel.run(
         "from comm import create_comm\nc = create_comm('x', data={'big': 'y' * 1000})\nprint(1)"
@@ -183,6 +193,50 @@ async def test_a_foreign_key_is_not_listened_to(kernel, caplog):
     await link.close()
     assert said.messages == []
     assert caplog.text.count("was dropped") == 1
+
+
+def said(kind, text="", channel="iopub", parent="r"):
+    return KernelMessage(channel, kind, parent, "m", {"name": "stdout", "text": text})
+
+
+def test_text_of_one_stream_becomes_one_message():
+    batch = Batch()
+    batch.add(said("stream", "a"), 0.0)
+    batch.add(said("stream", "b"), 0.0)
+    batch.add(said("stream", "c", parent="other"), 0.0)
+    assert [m.content["text"] for m in batch.take(0.0)] == ["ab", "c"]
+
+
+def test_the_first_message_does_not_wait_and_the_next_ones_do():
+    batch = Batch()
+    assert batch.due(1.0) is None
+    batch.add(said("stream", "a"), 1.0)
+    assert batch.due(1.0) == 0.0
+    batch.take(1.0)
+    batch.add(said("stream", "b"), 1.01)
+    assert batch.due(1.01) == pytest.approx(0.04)
+    batch.add(said("execute_reply", channel="shell"), 1.02)
+    assert batch.due(1.02) == 0.0
+
+
+def test_a_question_comes_after_what_was_printed_before_it():
+    batch = Batch()
+    batch.add(said("input_request", channel="stdin"), 0.0)
+    batch.add(said("stream", "printed before"), 0.02)
+    assert [m.type for m in batch.take(0.02)] == ["stream"]
+    assert batch.due(0.02) == pytest.approx(0.03)
+    assert batch.take(0.04) == []
+    assert [m.type for m in batch.take(0.06)] == ["input_request"]
+
+
+def test_a_question_is_asked_in_the_end_though_something_goes_on_printing():
+    batch = Batch()
+    batch.add(said("input_request", channel="stdin"), 0.0)
+    taken = []
+    for step in range(100):
+        batch.add(said("stream", "."), step / 100)
+        taken += batch.take(step / 100)
+    assert "input_request" in [m.type for m in taken]
 
 
 WIRE = Wire(b"key", "hmac-sha256")
