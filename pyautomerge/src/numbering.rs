@@ -26,12 +26,24 @@ pub fn upwards(doc: &mut Automerge, changes: &[Change]) -> bool {
     let mut last: HashMap<&ActorId, (u64, u64)> = HashMap::new();
     above_deps
         && fresh.iter().all(|change| {
+            if builds_upon_its_own_last(doc, change) {
+                return true;
+            }
             let author = change.actor_id();
             let (seq, top) = *last.entry(author).or_insert_with(|| last_of(doc, author));
             last.insert(author, (change.seq(), change.max_op()));
             // With a number of its author's that is taken, the core refuses it as a duplicate.
             change.seq() <= seq || change.start_op().get() > top
         })
+}
+
+/// Nearly always so, and then what is true of all that it builds upon is true of its own, too.
+/// To ask for an author's last change would have the core write it anew, however large it is.
+fn builds_upon_its_own_last(doc: &Automerge, change: &Change) -> bool {
+    change.deps().iter().any(|dep| {
+        doc.get_change_meta_by_hash(dep)
+            .is_some_and(|dep| *dep.actor == *change.actor_id() && dep.seq + 1 == change.seq())
+    })
 }
 
 fn top_of(doc: &Automerge, hash: &ChangeHash) -> Option<u64> {
