@@ -53,7 +53,8 @@ def create(
     """A room for a file that has none yet; the effects store both documents whole."""
     notebook = Notebook(seeds.empty_notebook(making.actor()))
     notebook.fill(content)
-    notebook.commit(now_ms=now_ms)
+    # Nobody has the document yet, so nobody needs this change's bytes by themselves.
+    notebook.document.commit(time=now_ms // 1000)
     runtime = _runtime_of(making, content, trusted, now_ms)
     saved = ev.SavedState(notebook.heads, stamp, None)
     room = _room(making, notebook, runtime, Epoch(making.new_id()), saved)
