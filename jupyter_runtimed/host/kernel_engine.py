@@ -45,7 +45,7 @@ Connection = Mapping[str, Any]
 
 
 class Engine:
-    """`hand` takes messages, `ready` hears of the kernel's answer; both are called in the thread."""
+    """`hand` takes messages, `ready` hears of the answer; both are called in the thread."""
 
     def __init__(
         self,
