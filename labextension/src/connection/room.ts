@@ -209,11 +209,12 @@ export class RoomConnection implements IDisposable {
   /** Whether the server was started anew since it was last asked. The first answer is not waited for. */
   private async isOtherServer(): Promise<boolean> {
     const before = this.serverStarted;
-    this.serverStarted = this.options.api.startedAt();
+    const answer = this.options.api.startedAt();
+    this.serverStarted = answer.then(async said => said ?? (await before));
     if (before === null) {
       return false;
     }
-    const [then, now] = await Promise.all([before, this.serverStarted]);
+    const [then, now] = await Promise.all([before, answer]);
     return then !== null && now !== null && then !== now;
   }
 

@@ -62,7 +62,7 @@ afterEach(() => {
 
 async function fetchRooms(input: RequestInfo | URL): Promise<Response> {
   const request = input as Request;
-  if (request.url.includes('/api/status')) {
+  if (answer !== null && request.url.includes('/api/status')) {
     return new Response(JSON.stringify({ started }), { status: 200 });
   }
   asked.push({ url: request.url, method: request.method, body: await request.text() });
@@ -207,9 +207,12 @@ describe('a connection', () => {
     const first = await socket(1);
     join(first);
     await connection.ready;
+    answer = null;
     first.shut(4404);
-    started = 'tuesday';
     await vi.advanceTimersByTimeAsync(1000);
+    answer = FOUND;
+    started = 'tuesday';
+    await vi.advanceTimersByTimeAsync(60_000);
     join(await socket(2));
     expect(connection.status).toMatchObject({ phase: 'live', restarted: true });
   });
