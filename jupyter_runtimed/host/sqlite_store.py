@@ -132,11 +132,13 @@ class SqliteStore:
     async def _settle(self, room: RoomId) -> None:
         await self.writer.flush(room)
         for doc in (NOTEBOOK, RUNTIME):
+            await self._folded_by_now(room, doc)
             growth = self._growth.get((room, doc))
             if growth is not None and growth.worth_it:
+                # The one that was under way may have begun before the last changes came.
+                await self.writer.flush(room)
                 self._start_folding(room, doc)
-            if (task := self._folding.get((room, doc))) is not None:
-                await asyncio.shield(task)
+                await self._folded_by_now(room, doc)
             self._growth.pop((room, doc), None)
         await self.writer.flush(room)
 
@@ -205,6 +207,10 @@ class SqliteStore:
                 )
 
     # ------------------------------------------------------------ housekeeping
+
+    async def _folded_by_now(self, room: RoomId, doc: DocName) -> None:
+        if (task := self._folding.get((room, doc))) is not None:
+            await asyncio.shield(task)
 
     def _start_folding(self, room: RoomId, doc: DocName) -> None:
         if (room, doc) in self._folding:
