@@ -1,6 +1,7 @@
 //! Changes and their operations, decoded to be looked at; nothing here touches a document.
 
 use std::borrow::Cow;
+use std::mem::discriminant;
 
 use automerge::legacy::{ElementId, Key, ObjectId, Op as CoreOp, OpId, OpType};
 use automerge::{Change as CoreChange, ObjType, ScalarValue};
@@ -24,6 +25,30 @@ impl Change {
     pub fn core(&self) -> &CoreChange {
         &self.core
     }
+
+    fn expanded(&self) -> PyResult<impl Iterator<Item = Op> + '_> {
+        let expanded = guard(|| self.core.decode()).map_err(undecodable)?;
+        let actor = self.core.actor_id();
+        let ids = self.core.start_op().get()..;
+        Ok(ids.zip(expanded.operations).map(move |(counter, op)| Op {
+            id: format!("{counter}@{actor}"),
+            op,
+        }))
+    }
+}
+
+/// Of one kind, on elements of one text or list.
+fn alike(a: &CoreOp, b: &CoreOp) -> bool {
+    let same_value = match (&a.action, &b.action) {
+        (OpType::Put(a), OpType::Put(b)) => discriminant(a) == discriminant(b),
+        (OpType::Delete, OpType::Delete) => true,
+        _ => false,
+    };
+    same_value
+        && a.insert == b.insert
+        && a.obj == b.obj
+        && !a.key.is_map_key()
+        && !b.key.is_map_key()
 }
 
 impl From<CoreChange> for Change {
@@ -108,17 +133,21 @@ impl Change {
     }
 
     #[getter]
-    fn ops(&self) -> PyResult<Vec<Op>> {
-        let expanded = guard(|| self.core.decode()).map_err(undecodable)?;
-        let actor = self.core.actor_id();
-        let ids = self.core.start_op().get()..;
-        let ops = ids.zip(expanded.operations);
-        Ok(ops
-            .map(|(counter, op)| Op {
-                id: format!("{counter}@{actor}"),
-                op,
-            })
-            .collect())
+    fn ops(&self, py: Python<'_>) -> PyResult<Vec<Op>> {
+        py.detach(|| Ok(self.expanded()?.collect()))
+    }
+
+    #[getter]
+    fn distinct_ops(&self, py: Python<'_>) -> PyResult<Vec<Op>> {
+        py.detach(|| {
+            let mut kept: Vec<Op> = Vec::new();
+            for op in self.expanded()? {
+                if !kept.last().is_some_and(|last| alike(&last.op, &op.op)) {
+                    kept.push(op);
+                }
+            }
+            Ok(kept)
+        })
     }
 
     #[getter]

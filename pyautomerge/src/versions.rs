@@ -15,8 +15,22 @@ use crate::ids::{parse_actor, parse_hash, parse_heads, show_heads};
 use crate::patches::{to_patches, Patch};
 use crate::state::State;
 
+/// Closing more operations than this gives Python's lock away meanwhile.
+const MANY_OPS: usize = 1000;
+
 #[pymethods]
 impl Document {
+    #[getter]
+    fn max_op(&self, py: Python<'_>) -> PyResult<u64> {
+        let mut state = self.lock(py);
+        let doc = state.closed()?;
+        let heads = doc.get_heads();
+        let metas = heads
+            .iter()
+            .filter_map(|hash| doc.get_change_meta_by_hash(hash));
+        Ok(metas.map(|meta| meta.max_op).max().unwrap_or_default())
+    }
+
     fn heads(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let heads = self.lock(py).closed()?.get_heads();
         Ok(show_heads(&heads))
@@ -177,7 +191,12 @@ impl Document {
             message,
             time: Some(time),
         };
-        let hash = self.lock(py).commit(options)?;
+        let large = self.lock(py).pending_ops()? > MANY_OPS;
+        let hash = if large {
+            self.detached(py, |state| state.commit(options))?
+        } else {
+            self.lock(py).commit(options)?
+        };
         Ok(hash.map(|hash| hash.to_string()))
     }
 

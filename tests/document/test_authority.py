@@ -199,3 +199,32 @@ def test_changes_in_a_row_may_build_on_each_other() -> None:
         rows += client.commit(now_ms=0) or b""
     changes = Change.decode_all(rows)
     judge(changes, doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT})
+
+
+def test_operation_numbers_that_run_ahead_are_refused() -> None:
+    server = room()
+    ahead = Notebook(server.document.fork(actor=CLIENT + b"a"))
+    ahead.splice(C0, 0, 0, "x" * 50)
+    ahead.commit(now_ms=0)
+    # A replica that holds more than the server numbers its next change above what the server has.
+    other = Notebook(server.document.fork(actor=CLIENT))
+    other.document.merge(ahead.document)
+    other = Notebook(other.document)
+    other.splice(C0, 0, 0, "y")
+    data = other.commit(now_ms=0)
+    assert data is not None
+    with pytest.raises(Refused):
+        judge(
+            Change.decode_all(data),
+            doc="notebook",
+            notebook=server.document,
+            rights=MAY_ALL,
+            prefixes={CLIENT},
+        )
+
+
+def test_a_large_paste_is_judged_by_one_operation() -> None:
+    def paste(notebook: Notebook) -> None:
+        notebook.splice(C0, 0, 0, "x" * 100_000)
+
+    assert verdict(paste) == "ok"

@@ -218,6 +218,10 @@ class Change:
     @property
     def ops(self) -> list[Op]: ...
     @property
+    def distinct_ops(self) -> list[Op]:
+        """As `ops`, but of neighbouring ones that do the same to elements of one text or list only
+        the first: enough to judge a change by, however much was typed or pasted in it."""
+    @property
     def bytes(self) -> bytes:
         """The change chunk, uncompressed or compressed as it was read."""
 
@@ -251,6 +255,9 @@ class SyncMessage:
     def decode(data: bytes, /) -> SyncMessage: ...
     @property
     def heads(self) -> Heads: ...
+    @property
+    def max_op(self) -> int:
+        """The highest operation number in the document: an honest next change starts one above."""
     @property
     def need(self) -> Heads: ...
     @property
