@@ -95,12 +95,7 @@ def judge(
     if not rights.write:
         raise Refused("read-only", "you may read this notebook but not change it")
     judge = _Judge(notebook)
-    next_op = notebook.max_op + 1
     for change in changes:
-        # Numbers that run ahead would use up the numbers that all later edits need.
-        if change.start_op > next_op:
-            raise Refused("not-allowed", "this change numbers its operations out of turn")
-        next_op = max(next_op, change.start_op + change.op_count)
         if change.actor[:16] not in prefixes or not 16 <= len(change.actor) <= 20:
             raise Refused("foreign-actor", "this change carries an author id of another connection")
         judge.look(change)
@@ -114,11 +109,16 @@ class _Judge:
         self._places: dict[ObjId, Place] = {ROOT: Place.ROOT}
         self._made: dict[ObjId, set[str]] = {}
         self._seen: set[ChangeHash] = set()
+        self._next_op = notebook.max_op + 1
 
     def look(self, change: Change) -> None:
         if not all(dep in self._seen or self._notebook.has(dep) for dep in change.deps):
             raise Refused("gap", "this change builds on changes that the server does not have")
         self._seen.add(change.hash)
+        # Numbers that run ahead would use up the numbers that all later edits need.
+        if change.start_op > self._next_op:
+            raise Refused("not-allowed", "this change numbers its operations out of turn")
+        self._next_op = max(self._next_op, change.start_op + change.op_count)
         for op in change.distinct_ops:
             self._operation(op)
         if any(keys != CELL_KEYS for keys in self._made.values()):

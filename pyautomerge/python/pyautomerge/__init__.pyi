@@ -256,9 +256,6 @@ class SyncMessage:
     @property
     def heads(self) -> Heads: ...
     @property
-    def max_op(self) -> int:
-        """The highest operation number in the document: an honest next change starts one above."""
-    @property
     def need(self) -> Heads: ...
     @property
     def changes(self) -> list[Change]: ...
@@ -282,6 +279,9 @@ class Document:
 
     # -- versions
     def heads(self) -> Heads: ...
+    @property
+    def max_op(self) -> int:
+        """The highest operation number in the document: an honest next change starts one above."""
     def has(self, hash: ChangeHash, /) -> bool:  # noqa: A002
         """Is this change part of the document?"""
     def fork(self, *, actor: bytes | None = None) -> Document:
