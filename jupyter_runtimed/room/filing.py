@@ -6,7 +6,9 @@ with the live document, so nothing typed meanwhile is undone. `Saving` says when
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
+from functools import partial
 
 from ..crdt import Heads, changes_between, own_errors
 from ..document import merge
@@ -17,6 +19,9 @@ from ..protocol.tickets import prefix_of
 from . import events as ev
 from .running import Running
 from .saving import Saving
+
+READERS = 4
+"""How many of the states that clients of the contents API have are remembered."""
 
 
 class Filing:
@@ -34,7 +39,7 @@ class Filing:
         self._running = running
         self._out = out
         self._saved = saved
-        self._handed: ev.SavedState | None = None
+        self._handed: deque[ev.SavedState] = deque(maxlen=READERS)
         self._writing: tuple[int, Heads, Content] | None = None
         self._changes: list[bytes] = []
         self._gone = False
@@ -63,10 +68,12 @@ class Filing:
     def hand_out(self) -> Content:
         """The content as a client of the contents API gets it, remembered as its base."""
         content = self.content()
-        if self._saved is not None:
-            stamp = self._saved.stamp
-            self._handed = ev.SavedState(self._notebook.heads, stamp, content)
+        self._hand(self._notebook.heads, content)
         return content
+
+    def _hand(self, heads: Heads, content: Content) -> None:
+        if self._saved is not None:
+            self._handed.append(ev.SavedState(heads, self._saved.stamp, content))
 
     def wrote(self, changes: bytes | None) -> None:
         """The server itself has changed the notebook."""
@@ -113,7 +120,6 @@ class Filing:
         _, heads, content = self._writing
         self._writing = None
         self._saved = ev.SavedState(heads, event.stamp, content)
-        self._handed = None
         self.saving.saved(event.attempt, now)
         return heads
 
@@ -138,15 +144,20 @@ class Filing:
         self._gone = False
         heads, merged = self._merge(self._base(), event.content, now)
         self._saved = ev.SavedState(heads, event.stamp, merged)
-        self._handed = None
         if self._notebook.heads != heads:
             self.saving.edited(now)
         return heads
 
     def put(self, content: Content, now: int) -> None:
-        """A client of the contents API wrote the notebook: merge what it changed, and save."""
-        self._merge(self._handed or self._base(), content, now)
-        self._handed = None
+        """A client of the contents API wrote the notebook: merge what it changed, and save.
+
+        It does not say what it had read, and saves again what it wrote before. So its base is the
+        state, of those that such clients have, to which it did the least.
+        """
+        known = [state for state in (*self._handed, self._base()) if state is not None]
+        base = min(reversed(known), key=partial(_work, theirs=content), default=None)
+        heads, merged = self._merge(base, content, now)
+        self._hand(heads, merged)
         self.ask()
 
     def _base(self) -> ev.SavedState | None:
@@ -183,3 +194,19 @@ class Filing:
             if cell_id in self._notebook:
                 self._running.import_outcome(cell_id, outcome, now)
         return fork.heads, merge.applied(was, edits)
+
+
+def _work(base: ev.SavedState, theirs: Content) -> int:
+    """How much somebody who had read `base` did to it, roughly in characters."""
+    edits = () if base.content is None else merge.edits(base.content, theirs)
+    return sum(_size(edit) for edit in edits if not isinstance(edit, merge.SetOutcome))
+
+
+def _size(edit: merge.Edit) -> int:
+    match edit:
+        case merge.EditSource():
+            return sum(splice.delete + len(splice.insert) for splice in edit.splices)
+        case merge.AddCell():
+            return 1 + len(edit.cell.source)
+        case _:
+            return 1

@@ -44,6 +44,7 @@ class RuntimedExtension(Settable, ExtensionApp):
 
     def initialize_settings(self) -> None:
         server = self.jupyter
+        shared = server.web_app.settings
         self.config_frozen = config = self.frozen()
         kernels = SessionKernels(server.session_manager, server.kernel_manager, log=self.log)
         self.rooms = Registry(
@@ -51,7 +52,7 @@ class RuntimedExtension(Settable, ExtensionApp):
             settings=config.room,
             files=notebook_files(server.contents_manager),
             kernels=kernels,
-            room_id=FileIds(self.settings, server.root_dir).room_id,
+            room_id=FileIds(shared, server.contents_manager, server.root_dir).room_id,
             server=f"jupyter-runtimed {__version__}",
             holder=server.connection_url,
             trust=NotaryTrust(server.contents_manager),
@@ -68,7 +69,7 @@ class RuntimedExtension(Settable, ExtensionApp):
             return
         take_part(server.contents_manager, self.rooms)
         kernels.take_part(self.rooms)
-        configured = self.settings.get("kernel_websocket_connection_class")
+        configured = shared.get("kernel_websocket_connection_class")
         self.settings["kernel_websocket_connection_class"] = socket_class(
             configured or server.kernel_websocket_connection_class, self.rooms.is_run
         )

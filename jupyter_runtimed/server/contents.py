@@ -6,13 +6,27 @@ What is not an open notebook passes through untouched, to the same method of the
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import nbformat
+from tornado.web import HTTPError
+
+from ..document.authority import Rights
+from ..errors import RuntimedError
+from ..room.events import Called, User
 from .compose import extend
+from .status import status_of
 
 if TYPE_CHECKING:
     from ..host.host import Host
     from ..host.registry import Registry
+
+
+CONTENTS_API = User("contents", "Contents API")
+NOBODY_WAITS = 0
+"""The ticket of a call whose answer is not asked for."""
 
 
 def api_path(path: str) -> str:
@@ -34,6 +48,34 @@ class _Rooms:
             return None
         return self._open_room(path, "notebook")
 
+    def _trust(self, path: str) -> None:
+        if (host := self._open_room(path, None)) is not None:
+            host.post(Called(NOBODY_WAITS, "trust", {}, (), CONTENTS_API, Rights(True, False)))
+
+
+def trusted_cells(host: Host) -> list[bool]:
+    """Of each cell, in order, whether its outputs are trusted."""
+    return [host.room.runtime.trusted(cell_id) for cell_id in host.room.notebook.order]
+
+
+def as_nbformat(model: dict[str, Any], trusted: list[bool]) -> Any:
+    """What `nbformat` reads: exporters and notaries want its own kind of value, with its marks."""
+    make: Any = nbformat.from_dict
+    notebook = make(model)
+    for cell, is_trusted in zip(notebook.cells, trusted, strict=True):
+        if cell.cell_type == "code":
+            cell.metadata["trusted"] = is_trusted
+    return notebook
+
+
+@contextmanager
+def as_http() -> Iterator[None]:
+    """Say to clients of the contents API what went wrong, in the way of their API."""
+    try:
+        yield
+    except RuntimedError as error:
+        raise HTTPError(status_of(error), "%s", str(error), reason=error.code) from error
+
 
 class RoomContents(_Rooms):
     """For managers whose methods are coroutines."""
@@ -50,14 +92,29 @@ class RoomContents(_Rooms):
         if host is None:
             return await super().get(path, content, type, format, **more)  # type: ignore[misc]
         model = await super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
-        return {**model, "content": await host.model(), "format": "json", "mimetype": None}
+        trusted = trusted_cells(host)
+        content = as_nbformat(await host.model(), trusted)
+        return {**model, "content": content, "format": "json", "mimetype": None}
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         host = self._written(model, path)
         if host is None:
             return await super().save(model, path)  # type: ignore[misc]
-        await host.put_model(model["content"])
+        with as_http():
+            await host.put_model(model["content"])
         return await super().get(path, False, "notebook")  # type: ignore[misc]
+
+    async def create_checkpoint(self, path: str) -> Any:
+        host = self._open_room(path, None)
+        if host is not None:
+            with as_http():
+                await host.call("save", {}, (), CONTENTS_API, Rights(True, False))
+        return await super().create_checkpoint(path)  # type: ignore[misc]
+
+    async def trust_notebook(self, path: str) -> Any:
+        result = await super().trust_notebook(path)  # type: ignore[misc]
+        self._trust(path)
+        return result
 
     async def rename_file(self, old_path: str, new_path: str) -> Any:
         result = await super().rename_file(old_path, new_path)  # type: ignore[misc]
@@ -85,14 +142,21 @@ class SyncRoomContents(_Rooms):
         if host is None:
             return super().get(path, content, type, format, **more)  # type: ignore[misc]
         model = super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
-        return {**model, "content": host.model_now(), "format": "json", "mimetype": None}
+        content = as_nbformat(host.model_now(), trusted_cells(host))
+        return {**model, "content": content, "format": "json", "mimetype": None}
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
         host = self._written(model, path)
         if host is None:
             return super().save(model, path)  # type: ignore[misc]
-        host.put_model_now(model["content"])
+        with as_http():
+            host.put_model_now(model["content"])
         return super().get(path, False, "notebook")  # type: ignore[misc]
+
+    def trust_notebook(self, path: str) -> Any:
+        result = super().trust_notebook(path)  # type: ignore[misc]
+        self._trust(path)
+        return result
 
     def rename_file(self, old_path: str, new_path: str) -> Any:
         result = super().rename_file(old_path, new_path)  # type: ignore[misc]

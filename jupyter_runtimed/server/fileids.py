@@ -7,23 +7,37 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jupyter_server.utils import ensure_async
+
 from ..errors import NotFound
 from ..ids import RoomId
 
 
 class FileIds:
-    def __init__(self, settings: Mapping[str, Any], root_dir: str) -> None:
+    def __init__(self, settings: Mapping[str, Any], contents: Any, root_dir: str) -> None:
         # The other extension may be loaded later than this one, so it is looked up when needed.
         self._settings = settings
-        self._root = root_dir
+        self._contents = contents
+        self._root = Path(root_dir).resolve()
 
-    def room_id(self, path: str) -> RoomId:
+    async def room_id(self, path: str) -> RoomId:
         """The room of the notebook at this API path; stable as long as the file lives."""
         manager = self._settings.get("file_id_manager")
         if manager is None:
-            place = f"{Path(self._root).resolve()}\0{path}"
+            place = f"{self._root}\0{path}"
             return RoomId(hashlib.sha256(place.encode()).hexdigest()[:32])
-        found = manager.index(path)
+        found = manager.get_id(path)
+        # An id that is made for a file that is not there stands in the way of one renamed to it.
+        if found is None and await ensure_async(self._contents.file_exists(path)):
+            found = _index(manager, path)
         if found is None:
-            raise NotFound(f"there is no notebook at {path!r}")
+            raise NotFound(f"there is no notebook {path}; is it another folder, or another name?")
         return RoomId(str(found))
+
+
+def _index(manager: Any, path: str) -> Any:
+    """The id of a new file. Its folders get one too: only then are moves of them heard of."""
+    parts = path.split("/")
+    for depth in range(1, len(parts)):
+        manager.index("/".join(parts[:depth]))
+    return manager.index(path)

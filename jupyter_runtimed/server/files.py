@@ -10,10 +10,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jupyter_core.paths import is_hidden
 from jupyter_server.services.contents.filemanager import (
     AsyncFileContentsManager,
     FileContentsManager,
@@ -38,6 +40,7 @@ OWN_SAVES = (
     AsyncLargeFileManager.save,
 )
 POLL_SECONDS = 5.0
+log = logging.getLogger(__name__)
 
 
 def notebook_files(manager: Any) -> NotebookFiles:
@@ -55,12 +58,29 @@ class HookedFiles(LocalFiles):
         super().__init__(Path(manager.root_dir), watcher)
         self._manager = manager
 
+    def place(self, path: str) -> Path:
+        place = super().place(path)
+        if not self._manager.allow_hidden and is_hidden(str(place), self._manager.root_dir):
+            raise NotFound(f"{path} is hidden, and this server shows no hidden files")
+        return place
+
     async def write(self, path: str, render: Render, expected: Stamp | None) -> Stamp | Conflict:
         written = await super().write(path, render, expected)
-        if isinstance(written, Stamp) and getattr(self._manager, "_post_save_hooks", None):
-            model = {"type": "notebook", "path": path, "content": None, "format": None}
-            await asyncio.to_thread(self._manager.run_post_save_hooks, model, str(self.place(path)))
+        if isinstance(written, Conflict) or (expected and expected.hash == written.hash):
+            return written
+        # Who keeps account of files (`jupyter_server_fileid`) must not take this for another one.
+        self._manager.emit(data={"action": "save", "path": path})
+        if getattr(self._manager, "_post_save_hooks", None):
+            await asyncio.to_thread(self._hooks, path)
         return written
+
+    def _hooks(self, path: str) -> None:
+        model = {"type": "notebook", "path": path, "content": None, "format": None}
+        try:
+            self._manager.run_post_save_hooks(model, str(self.place(path)))
+        except Exception:
+            # The file is written all the same, and trying again would not help.
+            log.exception("A hook after saving %s failed", path)
 
 
 class ContentsFiles:
@@ -76,6 +96,8 @@ class ContentsFiles:
             if error.status_code == 404:
                 raise NotFound(f"there is no file {path}") from error
             raise StorageError(f"{path} cannot be read: {_says(error)}") from error
+        except Exception as error:
+            raise StorageError(f"{path} cannot be read: {_named(error)}") from error
         return _bytes_of(model)
 
     async def write(self, path: str, render: Render, expected: Stamp | None) -> Stamp | Conflict:
@@ -96,6 +118,8 @@ class ContentsFiles:
             await self._plain.save(model, path)
         except HTTPError as error:
             raise SaveFailed(f"{path} cannot be written: {_says(error)}") from error
+        except Exception as error:
+            raise SaveFailed(f"{path} cannot be written: {_named(error)}") from error
         return (await self.read(path))[1]
 
     def watch(self, path: str, changed: Callable[[], None]) -> Unwatch:  # noqa: ARG002
@@ -127,3 +151,7 @@ def _bytes_of(model: dict[str, Any]) -> tuple[bytes, Stamp]:
 
 def _says(error: HTTPError) -> str:
     return str(error.log_message or error.reason or error)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}; the server's log may say more"

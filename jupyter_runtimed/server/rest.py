@@ -11,21 +11,10 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado import web
 
 from .._version import __version__
-from ..errors import (
-    Closing,
-    Forbidden,
-    HeadsMissing,
-    KernelError,
-    NotebookError,
-    NotFound,
-    PeerError,
-    RoomElsewhere,
-    RuntimedError,
-    StorageError,
-    TooLarge,
-)
+from ..errors import NotFound, RuntimedError
 from ..protocol.frames import PROTOCOL
-from .rights import rights_now, user_of
+from .rights import MAY_NOT_READ, rights_now, user_of
+from .status import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,23 +24,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-STATUS: list[tuple[type[RuntimedError], int]] = [
-    (Forbidden, 403),
-    (NotFound, 404),
-    (HeadsMissing, 409),
-    (RoomElsewhere, 409),
-    (TooLarge, 413),
-    (NotebookError, 400),
-    (PeerError, 400),
-    (Closing, 503),
-    (KernelError, 502),
-    (StorageError, 503),
-]
-"""HTTP status of each error; the first match counts."""
 
-
-def status_of(error: RuntimedError) -> int:
-    return next((status for kind, status in STATUS if isinstance(error, kind)), 500)
+def inside(path: str) -> str:
+    """The one form of an API path. Raises `NotFound` for one outside of the root folder."""
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts or "\0" in path:
+        raise NotFound(f"{path!r} is not below the root folder of this server; open one that is")
+    return "/".join(parts)
 
 
 may_read = cast("Callable[[T], T]", authorized("read", resource="contents"))
@@ -72,7 +51,10 @@ class _Handler(APIHandler):
         return found
 
     def body(self) -> dict[str, Any]:
-        body = self.get_json_body()
+        try:
+            body = json.loads(self.request.body)
+        except (ValueError, RecursionError):
+            body = None
         if not isinstance(body, dict):
             raise web.HTTPError(400, "a JSON object is expected")
         return body
@@ -97,7 +79,7 @@ class RoomsHandler(_Handler):
         if not isinstance(path, str) or not path.strip("/"):
             raise web.HTTPError(400, 'say which notebook: {"path": "folder/name.ipynb"}')
         try:
-            host = await self.rooms.open(path.strip("/"))
+            host = await self.rooms.open(inside(path))
         except RuntimedError as error:
             self.fail(error)
             return
@@ -126,10 +108,11 @@ class CallHandler(_Handler):
         heads = args.pop("heads", [])
         if not isinstance(heads, list) or not all(isinstance(head, str) for head in heads):
             raise web.HTTPError(400, "heads are a list of change hashes")
+        rights = await rights_now(self)
+        if rights is None:
+            raise web.HTTPError(403, MAY_NOT_READ)
         try:
-            result = await host.call(
-                name, args, tuple(heads), user_of(self), await rights_now(self)
-            )
+            result = await host.call(name, args, tuple(heads), user_of(self), rights)
         except RuntimedError as error:
             self.fail(error)
             return
@@ -168,6 +151,13 @@ class BlobHandler(JupyterHandler):
     def check_xsrf_cookie(self) -> None:
         """Reading changes nothing."""
 
+    def get_login_url(self) -> str:
+        """Who is not authenticated gets a status, as from any API: no page shows a login form."""
+        raise web.HTTPError(403)
+
+    def compute_etag(self) -> str:
+        return f'"{self.path_args[0]}"'
+
     def set_default_headers(self) -> None:
         super().set_default_headers()
         self.set_header("X-Content-Type-Options", "nosniff")
@@ -183,6 +173,10 @@ class BlobHandler(JupyterHandler):
     async def get(self, sha256: str) -> None:
         if not _SHA256.match(sha256):
             raise web.HTTPError(400, "a blob is named by its SHA-256, 64 hexadecimal digits")
+        self.set_etag_header()
+        if self.check_etag_header():
+            self.set_status(304)
+            return
         wanted = self.get_query_argument("type", "application/octet-stream")
         safe = wanted in SAFE_TYPES
         try:
@@ -194,5 +188,4 @@ class BlobHandler(JupyterHandler):
         if not safe:
             self.set_header("Content-Disposition", "attachment")
         self.set_header("Cache-Control", "private, max-age=31536000, immutable")
-        self.set_header("Etag", f'"{sha256}"')
         self.finish(data)

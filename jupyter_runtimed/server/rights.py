@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..document.authority import Rights
 from ..room.events import User
@@ -15,25 +14,33 @@ if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
 
-def rights_of(handler: JupyterHandler) -> Rights | Awaitable[Rights]:
-    """`contents` write to edit, `kernels` execute to run. Awaitable only if the authorizer is."""
-    user = handler.current_user
-    write = handler.authorizer.is_authorized(handler, user, "write", "contents")
-    execute = handler.authorizer.is_authorized(handler, user, "execute", "kernels")
-    if inspect.isawaitable(write) or inspect.isawaitable(execute):
-        return _awaited(write, execute)
-    return Rights(write=bool(write), execute=bool(write and execute))
+MAY_NOT_READ = "you may not read notebooks on this server"
+ASKED = (("read", "contents"), ("write", "contents"), ("execute", "kernels"))
 
 
-async def _awaited(write: object, execute: object) -> Rights:
-    may_write = await write if inspect.isawaitable(write) else write
-    may_execute = await execute if inspect.isawaitable(execute) else execute
-    return Rights(write=bool(may_write), execute=bool(may_write and may_execute))
+def rights_of(handler: JupyterHandler) -> Rights | Awaitable[Rights | None] | None:
+    """`contents` write to edit, `kernels` execute to run; None without `contents` read.
+
+    Awaitable only if the authorizer is.
+    """
+    ask, user = handler.authorizer.is_authorized, handler.current_user
+    answers: list[Any] = [ask(handler, user, action, resource) for action, resource in ASKED]
+    if any(inspect.isawaitable(answer) for answer in answers):
+        return _awaited(answers)
+    return _rights(*answers)
 
 
-async def rights_now(handler: JupyterHandler) -> Rights:
+def _rights(read: object, write: object, execute: object) -> Rights | None:
+    return Rights(write=bool(write), execute=bool(write and execute)) if read else None
+
+
+async def _awaited(answers: list[Any]) -> Rights | None:
+    return _rights(*[await answer if inspect.isawaitable(answer) else answer for answer in answers])
+
+
+async def rights_now(handler: JupyterHandler) -> Rights | None:
     rights = rights_of(handler)
-    return rights if isinstance(rights, Rights) else await asyncio.ensure_future(rights)
+    return await rights if inspect.isawaitable(rights) else rights
 
 
 def user_of(handler: JupyterHandler) -> User:

@@ -1,0 +1,231 @@
+"""Jupyter's contents API on open notebooks: other tools see and change the room, not a stale file."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import nbformat
+import pytest
+
+from .people import Place
+
+ASYNC = "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"
+SYNC = "jupyter_server.services.contents.largefilemanager.LargeFileManager"
+NO_AUTOSAVE = {"autosave": False}
+
+
+@pytest.fixture(params=[ASYNC, SYNC], ids=["async", "sync"])
+def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Without autosave, so that the file holds what was saved on purpose."""
+    kind = {"contents_manager_class": request.param}
+    return {"ServerApp": kind, "RuntimedExtension": NO_AUTOSAVE}
+
+
+def sources(model: Any) -> list[str]:
+    return [cell["source"] for cell in model["content"]["cells"]]
+
+
+async def put(place: Place, path: str, content: Any) -> Any:
+    body = {"type": "notebook", "format": "json", "content": content}
+    answer = await place.ask("PUT", f"api/contents/{path}", body)
+    assert answer.status in (200, 201), answer.body
+    return answer.json
+
+
+async def test_what_is_read_is_the_room_with_unsaved_typing(place: Place) -> None:
+    place.write("a.ipynb", "x")
+    before = await place.contents("a.ipynb")
+    ana = await place.open("a.ipynb")
+    opened = await place.contents("a.ipynb")
+    assert opened["content"] == before["content"]
+    await ana.append("c0", " + 1")
+    await ana.acked(30)
+    after = await place.contents("a.ipynb", type="notebook", hash=1)
+    assert sources(after) == ["x + 1"]
+    assert (after["type"], after["format"], after["path"]) == ("notebook", "json", "a.ipynb")
+    assert (await place.contents("a.ipynb", content=0))["content"] is None
+    assert place.on_disk("a.ipynb") == ["x"]
+
+
+async def test_a_put_is_merged_with_what_was_typed_since_it_was_read(place: Place) -> None:
+    place.write("a.ipynb", "one", "two")
+    ana = await place.open("a.ipynb")
+    theirs = (await place.contents("a.ipynb"))["content"]
+    await ana.append("c0", " typed")
+    await ana.acked(30)
+    theirs["cells"][1]["source"] = "two changed"
+    theirs["cells"].append(nbformat.v4.new_markdown_cell("three", id="c2"))
+    saved = await put(place, "a.ipynb", theirs)
+    assert saved["content"] is None
+    await ana.until(lambda: len(ana.cells) == 3, 30)
+    await ana.saved(30)
+    want = ["one typed", "two changed", "three"]
+    assert [cell.source for cell in ana.cells] == place.on_disk("a.ipynb") == want
+
+
+async def test_puts_while_somebody_types_lose_nothing(place: Place) -> None:
+    place.write("a.ipynb", "", "")
+    ana = await place.open("a.ipynb")
+
+    async def type_letters() -> None:
+        for i in range(30):
+            await ana.append("c0", chr(97 + i % 26))
+            await ana.acked(30)
+
+    async def put_lines() -> None:
+        for i in range(10):
+            theirs = (await place.contents("a.ipynb"))["content"]
+            theirs["cells"][1]["source"] += f"{i}\n"
+            await put(place, "a.ipynb", theirs)
+
+    await asyncio.gather(type_letters(), put_lines())
+    await ana.save()
+    whole = sources(await place.contents("a.ipynb"))
+    assert whole[0] == "".join(chr(97 + i % 26) for i in range(30))
+    assert whole[1] == "".join(f"{i}\n" for i in range(10))
+    assert place.on_disk("a.ipynb") == whole
+
+
+async def test_a_put_that_is_no_notebook_changes_nothing(place: Place) -> None:
+    place.write("a.ipynb", "x")
+    await place.open("a.ipynb")
+    for bad in ({"cells": "x", "nbformat": 4, "nbformat_minor": 5}, {"nbformat": 77}):
+        body = {"type": "notebook", "format": "json", "content": bad}
+        answer = await place.ask("PUT", "api/contents/a.ipynb", body)
+        assert answer.status == 400, answer.body
+        assert answer.json["message"]
+    assert sources(await place.contents("a.ipynb")) == ["x"]
+
+
+async def rename(place: Place, old: str, new: str) -> None:
+    answer = await place.ask("PATCH", f"api/contents/{old}", {"path": new})
+    assert answer.status == 200, answer.body
+
+
+async def test_a_renamed_notebook_keeps_its_room(place: Place) -> None:
+    file = place.write("a.ipynb", "x")
+    ana = await place.open("a.ipynb")
+    room = await place.room("a.ipynb")
+    await ana.append("c0", " unsaved")
+    await ana.acked(30)
+    await rename(place, "a.ipynb", "b.ipynb")
+    await ana.until(lambda: ana.path == "b.ipynb", 30)
+    await ana.append("c0", " more")
+    await ana.save()
+    assert place.on_disk("b.ipynb") == ["x unsaved more"]
+    assert not file.exists()
+    assert await place.room("b.ipynb") == room
+    answer = await place.ask("PUT", "api/runtimed/rooms", {"path": "a.ipynb"})
+    assert answer.status == 404
+    await rename(place, "b.ipynb", "a.ipynb")
+    assert await place.room("a.ipynb") == room
+
+
+async def test_a_renamed_folder_takes_its_rooms_along(place: Place) -> None:
+    place.write("d/e/a.ipynb", "x")
+    place.write("dd/a.ipynb", "y")
+    ana = await place.open("d/e/a.ipynb")
+    bob = await place.open("dd/a.ipynb")
+    room = await place.room("d/e/a.ipynb")
+    await rename(place, "d", "f")
+    await ana.until(lambda: ana.path == "f/e/a.ipynb", 30)
+    assert bob.path == "dd/a.ipynb"
+    await ana.append("c0", "!")
+    await ana.save()
+    assert place.on_disk("f/e/a.ipynb") == ["x!"]
+    assert not (place.root / "d").exists()
+    assert await place.room("f/e/a.ipynb") == room
+
+
+async def test_a_deleted_notebook_stays_deleted_until_it_is_saved(place: Place) -> None:
+    file = place.write("a.ipynb", "x")
+    ana = await place.open("a.ipynb")
+    socket = await place.socket(await place.room("a.ipynb"))
+    await socket.hello()
+    await ana.append("c0", " unsaved")
+    await ana.acked(30)
+    assert (await place.ask("DELETE", "api/contents/a.ipynb")).status == 204
+    assert "deleted" in (await socket.event("deleted"))["message"]
+    await ana.append("c0", " more")
+    await ana.acked(30)
+    assert not file.exists()
+    await ana.save()
+    assert place.on_disk("a.ipynb") == ["x unsaved more"]
+
+
+async def test_a_deleted_folder_tells_its_rooms(place: Place) -> None:
+    place.app.contents_manager.delete_to_trash = False
+    place.app.contents_manager.always_delete_dir = True
+    file = place.write("d/a.ipynb", "x")
+    socket = await place.socket(await place.room("d/a.ipynb"))
+    await socket.hello()
+    assert (await place.ask("DELETE", "api/contents/d")).status == 204
+    await socket.event("deleted")
+    assert not file.parent.exists()
+
+
+async def test_a_copy_has_what_is_not_saved_yet(place: Place) -> None:
+    place.write("a.ipynb", "x")
+    ana = await place.open("a.ipynb")
+    await ana.append("c0", " unsaved")
+    await ana.acked(30)
+    answer = await place.ask("POST", "api/contents/", {"copy_from": "a.ipynb"})
+    assert answer.status == 201, answer.body
+    assert place.on_disk(answer.json["path"]) == ["x unsaved"]
+    assert await place.room(answer.json["path"]) != await place.room("a.ipynb")
+
+
+async def test_checkpoints_are_made_of_the_room_and_put_back_into_it(place: Place) -> None:
+    place.write("a.ipynb", "x")
+    ana = await place.open("a.ipynb")
+    await ana.append("c0", " kept")
+    await ana.save()
+    made = await place.ask("POST", "api/contents/a.ipynb/checkpoints")
+    assert made.status == 201, made.body
+    await ana.replace("c0", "spoilt")
+    await ana.save()
+    back = await place.ask("POST", f"api/contents/a.ipynb/checkpoints/{made.json['id']}")
+    assert back.status == 204, back.body
+    await ana.until(lambda: ana.source("c0") == "x kept", 30)
+    listed = await place.ask("GET", "api/contents/a.ipynb/checkpoints")
+    assert [c["id"] for c in listed.json] == [made.json["id"]]
+    gone = await place.ask("DELETE", f"api/contents/a.ipynb/checkpoints/{made.json['id']}")
+    assert gone.status == 204
+
+
+async def test_trust_reaches_the_room(place: Place) -> None:
+    place.write("a.ipynb", "x")
+    ana = await place.open("a.ipynb")
+    (cell,) = (await place.contents("a.ipynb"))["content"]["cells"]
+    assert cell["metadata"]["trusted"] is False
+    assert (await place.ask("POST", "api/contents/a.ipynb/trust")).status == 201
+    (cell,) = (await place.contents("a.ipynb"))["content"]["cells"]
+    assert cell["metadata"]["trusted"] is True
+    await ana.save()
+    assert "trusted" not in (place.root / "a.ipynb").read_text()
+
+
+async def test_an_open_notebook_is_exported_as_it_is_now(place: Place) -> None:
+    place.write("a.ipynb", "x")
+    ana = await place.open("a.ipynb")
+    await ana.append("c0", " + unsaved")
+    await ana.acked(30)
+    answer = await place.ask("GET", "nbconvert/script/a.ipynb")
+    assert answer.status == 200, answer.body
+    assert b"x + unsaved" in answer.body
+
+
+async def test_what_is_not_open_is_none_of_our_business(place: Place) -> None:
+    place.write("a.ipynb", "x")
+    await place.open("a.ipynb")
+    whole = nbformat.v4.new_notebook()
+    await put(place, "new.ipynb", json.loads(nbformat.writes(whole)))
+    (place.root / "t.txt").write_text("text")
+    assert (await place.contents("t.txt"))["content"] == "text"
+    listed = {item["name"] for item in (await place.contents(""))["content"]}
+    assert {"a.ipynb", "new.ipynb", "t.txt"} <= listed
+    assert (await place.contents("a.ipynb", type="file", format="text"))["type"] == "file"
+    await rename(place, "t.txt", "u.txt")
+    assert (await place.ask("DELETE", "api/contents/new.ipynb")).status == 204
