@@ -1,7 +1,8 @@
 """A kernel by way of any `jupyter_client` client: a gateway's, or whatever a provisioner gives.
 
 The client's channels are read as the client offers it; batches are paced as on a ZeroMQ link. It
-promises no more than the client does: what that drops is dropped.
+promises no more than the client does: what that drops is dropped, and a question that is asked in
+the first moment of a connection may be missed. Where there are ZeroMQ ports, use `KernelLink`.
 """
 
 from __future__ import annotations

@@ -29,6 +29,9 @@ BUSY_SECONDS = 0.3
 """A kernel that answers on control but not this long on shell is busy."""
 DOUBT_SECONDS = 10.0
 """How long after a restart the former process is still taken for what it is."""
+STDIN_SECONDS = 0.02
+DEAF_SECONDS = 5.0
+"""A kernel whose stdin cannot be reached for this long is taken as it is."""
 AT_ONCE = 500
 """Messages taken from one socket before the others are looked at."""
 WIDER = (
@@ -72,7 +75,7 @@ class Engine:
         self._complained = False
         self._life = 0
         self._process = self._former = ""
-        self._doubt_until = 0.0
+        self._doubt_until = self._deaf_at = 0.0
         self._nudges: set[str] = set()
         self._nudge_at: float | None = None
         self._heard = False
@@ -115,6 +118,9 @@ class Engine:
             else:
                 # The kernel finds the way to our stdin by the name that shell has.
                 socket.identity = self._wire.session.bsession
+            if channel == "stdin":
+                # Writable means connected: what a kernel asks before that is dropped on its side.
+                socket.immediate = 1
             if server_key := self._connection.get("curve_publickey"):
                 socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
                 socket.curve_serverkey = (
@@ -129,6 +135,7 @@ class Engine:
         self._answered.clear()
         self._nudge_at = time.monotonic()
         self._doubt_until = self._nudge_at + DOUBT_SECONDS
+        self._deaf_at = self._nudge_at + DEAF_SECONDS
 
     def disconnect(self) -> None:
         self._disconnect_kernel()
@@ -155,7 +162,8 @@ class Engine:
         metadata: dict[str, Any] | None = None,
     ) -> None:
         parts = self._wire.write(message_type, content, message_id=message_id, metadata=metadata)
-        self._sockets[channel].send_multipart(parts)
+        with suppress(zmq.Again):  # an answer to a kernel that is gone
+            self._sockets[channel].send_multipart(parts, zmq.NOBLOCK)
 
     # ------------------------------------------------------------ one turn
 
@@ -224,7 +232,10 @@ class Engine:
     def _nudge(self, now: float) -> None:
         """Ask until an answer came and iopub was heard: a subscription takes its time."""
         if self._heard and self._answered:
-            self._tell_ready()
+            if self._may_be_asked(now):
+                self._tell_ready()
+            else:
+                self._nudge_at = now + STDIN_SECONDS
             return
         for channel in ("control", "shell"):
             # A busy kernel answers on shell when it is done: once is enough to know. After a
@@ -263,10 +274,17 @@ class Engine:
         if self._nudge_at is None or not self._heard:
             return
         if "shell" in self._answered:
-            self._tell_ready()
+            if self._may_be_asked(now):
+                self._tell_ready()
+            else:
+                self._nudge_at = min(self._nudge_at, now + STDIN_SECONDS)
         elif self._answered:
             # Control is quicker than shell, also where shell is about to answer.
             self._nudge_at = min(self._nudge_at, now + BUSY_SECONDS)
+
+    def _may_be_asked(self, now: float) -> bool:
+        """Would a question reach us? Some kernels have no ear for answers: not waited for long."""
+        return bool(self._sockets["stdin"].poll(0, zmq.POLLOUT)) or now >= self._deaf_at
 
     def _tell_ready(self) -> None:
         self._nudge_at = None
