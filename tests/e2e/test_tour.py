@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from pathlib import Path
 
@@ -37,8 +38,12 @@ async def test_two_people_and_an_agent_write_in_one_cell(
         )
         # Typed at one place at one time: every letter is there, whatever the order.
         letters = sorted(before + "".join(pieces))
-        await bot.until(lambda: sorted(cell.source) == letters, 30)
-        await asyncio.gather(ana.source_is(PICTURE, cell.source), ben.source_is(PICTURE, cell.source))
+        with contextlib.suppress(TimeoutError):
+            await bot.until(lambda: len(cell.source) >= len(letters), 30)
+        assert sorted(cell.source) == letters, cell.source
+        await asyncio.gather(
+            ana.source_is(PICTURE, cell.source), ben.source_is(PICTURE, cell.source)
+        )
         assert await ana.editor(PICTURE) == await ben.editor(PICTURE) == cell.source
         await asyncio.gather(ana.status_is("Saved"), ben.status_is("Saved"))
         assert _source(lab, PICTURE) == cell.source, "and the file holds the same"

@@ -48,10 +48,21 @@ export function startAutomerge(source: () => WasmSource = shippedWasm): Promise<
   return started;
 }
 
+/** The build puts it there compressed, since Jupyter Server sends files as they are. */
 function shippedWasm(): WasmSource {
-  const response = fetch(new URL('@automerge/automerge/automerge.wasm', import.meta.url));
+  const response = fetch(new URL('../automerge.wasm.gz', import.meta.url)).then(unpacked);
   // Compiled while it streams in: the loader takes responses, which its types do not say.
   return response as unknown as WasmSource;
+}
+
+function unpacked(response: Response): Response {
+  // A proxy that declares the compression has the browser undo it.
+  const packed = response.headers.get('Content-Encoding') === null;
+  if (!response.ok || response.body === null || !packed) {
+    return response;
+  }
+  const bytes = response.body.pipeThrough(new DecompressionStream('gzip'));
+  return new Response(bytes, { headers: { 'Content-Type': 'application/wasm' } });
 }
 
 /** A scalar string: a plain JavaScript string would become collaborative text. */
