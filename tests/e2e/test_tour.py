@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 import jupyter_runtimed
 from jupyter_runtimed.document.content import FINISHED
@@ -83,7 +83,8 @@ async def test_output_goes_on_while_every_browser_is_closed(
     await ana.cell(PROGRESS).locator(".cm-content").click()
     await ana.press("Control+a", "Delete")
     await ana.page.keyboard.insert_text(
-        "import time\nfor i in range(20):\n    print('line', i, flush=True); time.sleep(1)\nprint('end')"
+        "import time\nfor i in range(20):\n"
+        "    print('line', i, flush=True); time.sleep(1)\nprint('end')"
     )
     await ana.run(PROGRESS)
     await ben.sees_output(PROGRESS, "line 3")
@@ -113,9 +114,7 @@ async def test_acknowledged_characters_survive_kill_9(
         acknowledged = bot.cell(cell).source
         lab.kill()
     await typing
-    await ana.page.wait_for_function(
-        "() => /Reconnecting|Offline/.test(document.querySelector('.jp-RuntimedStatus').textContent)"
-    )
+    await expect(ana.status).to_contain_text(re.compile("Reconnecting|Offline"))
     await ana.type(TABLE, "\n# while it was gone")
     await ana.shot("server-gone")
     whole = await ana.source(TABLE)
