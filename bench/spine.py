@@ -181,7 +181,7 @@ def output_aims(bench: Bench, workload: str, results: list[Output]) -> None:
 
 
 def memory(bench: Bench) -> None:
-    rooms = 20 if bench.quick else 100
+    rooms = 50 if bench.quick else 100
     results: list[Memory] = bench.of("room", lambda s: scenarios.memory(s, rooms))
     if results:
         per_room = median(r.megabytes_per_room for r in results)

@@ -289,10 +289,11 @@ class Memory:
 
 async def memory(system: System, rooms: int, cells: int = 100) -> Memory:
     """Resident memory of the server for each open room with one client in it."""
-    for index in range(rooms + 5):
+    warm = 20
+    for index in range(rooms + warm):
         write_notebook(system.server.root / f"room-{index}.ipynb", cells)
-    # The first rooms pay for what all share.
-    clients = [await system.open(f"room-{rooms + i}.ipynb") for i in range(5)]
+    # The first rooms pay for what all share, and for what opening takes and gives back.
+    clients = [await system.open(f"room-{rooms + i}.ipynb") for i in range(warm)]
     await asyncio.sleep(2)
     before = system.server.memory_bytes()
     clients += [await system.open(f"room-{index}.ipynb") for index in range(rooms)]
