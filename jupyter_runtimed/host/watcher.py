@@ -81,12 +81,15 @@ class Watcher:
         self._renew.set()
 
     def _run(self) -> None:
-        while not self._closed:
+        while True:
+            # Cleared before anything is looked at: what is set after that is not missed.
+            self._renew.clear()
+            if self._closed:
+                return
             folders = self._wanted()
             if not folders:
                 self._report_unseen()
                 self._renew.wait()
-                self._renew.clear()
                 continue
             try:
                 self._watch_folders(folders)
@@ -103,11 +106,11 @@ class Watcher:
         notify = self._notify(folders)
         try:
             while not self._closed and self._wanted() == folders:
-                self._renew.clear()
                 self._report_unseen()
                 found = notify.watch(GATHER_MS, STEP_MS, 0, self._renew)
                 if isinstance(found, set):
                     self._report({path for _, path in found})
+                self._renew.clear()
         finally:
             notify.close()
 
