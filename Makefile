@@ -69,7 +69,9 @@ test: test-engine test-lab test-python  ## every test: Rust, TypeScript, Python,
 test-engine: setup
 	mkdir -p $(REPORTS)
 	cd pyautomerge && cargo test --locked 2>&1 | tee ../$(REPORTS)/cargo.txt
-	cd pyautomerge && $(BIN)/python -m pytest --junitxml=../$(REPORTS)/engine.xml
+	npm ci --no-audit --no-fund --prefix pyautomerge/tests/js
+	cd pyautomerge && PYAUTOMERGE_REQUIRE_NODE=1 $(BIN)/python -m pytest --junitxml=../$(REPORTS)/engine.xml
+	npm test --prefix pyautomerge/tests/js
 
 test-lab: setup
 	mkdir -p $(REPORTS)
