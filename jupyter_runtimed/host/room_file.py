@@ -23,7 +23,7 @@ from ..document.content import Content
 from ..errors import NotebookError, NotFound, RuntimedError, StorageError
 from ..ids import RoomId
 from ..room import events as ev
-from .files import Conflict, Unwatch
+from .files import Conflict, Render, Unwatch
 from .ports import Ports
 from .tasks import Tasks
 
@@ -73,6 +73,7 @@ class RoomFile:
 
     def move(self, path: str) -> None:
         self.path = path
+        self._said_gone = False
         self.watch()
 
     # ------------------------------------------------------------ saving
@@ -85,7 +86,7 @@ class RoomFile:
         made: list[bytes] = []
         render = partial(self._render, effect, made)
         try:
-            written = await self._ports.files.write(self.path, render, effect.expected)
+            written = await self._write(render, effect.expected)
             if isinstance(written, Conflict):
                 await self._take_conflict(written, effect.attempt)
             else:
@@ -103,6 +104,16 @@ class RoomFile:
             self._saving = False
             if self._again:
                 self.changed()
+
+    async def _write(self, render: Render, expected: ev.Stamp | None) -> ev.Stamp | Conflict:
+        """Write where the file is, also if it goes elsewhere at this moment."""
+        while True:
+            path = self.path
+            try:
+                return await self._ports.files.write(path, render, expected)
+            except NotFound:
+                if path == self.path:
+                    raise
 
     async def _take_conflict(self, found: Conflict, attempt: int) -> None:
         try:

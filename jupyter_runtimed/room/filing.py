@@ -39,6 +39,7 @@ class Filing:
         self._running = running
         self._out = out
         self._saved = saved
+        self._lost: ev.SavedState | None = None
         self._handed: deque[ev.SavedState] = deque(maxlen=READERS)
         self._writing: tuple[int, Heads, Content] | None = None
         self._changes: list[bytes] = []
@@ -119,7 +120,7 @@ class Filing:
             return None
         _, heads, content = self._writing
         self._writing = None
-        self._saved = ev.SavedState(heads, event.stamp, content)
+        self._saved, self._lost = ev.SavedState(heads, event.stamp, content), None
         self.saving.saved(event.attempt, now)
         return heads
 
@@ -130,7 +131,13 @@ class Filing:
     def gone(self) -> None:
         """The file is not there any more; nothing is written until somebody asks for it."""
         self._gone = True
-        self._saved = None
+        self._saved, self._lost = None, self._saved or self._lost
+
+    def moved(self) -> None:
+        """The file is somewhere else; if it was missed there, it is found."""
+        if self._gone:
+            self._gone = False
+            self._saved, self._lost = self._lost, None
 
     # ------------------------------------------------------------ taking in
 
@@ -143,7 +150,7 @@ class Filing:
             return None
         self._gone = False
         heads, merged = self._merge(self._base(), event.content, now)
-        self._saved = ev.SavedState(heads, event.stamp, merged)
+        self._saved, self._lost = ev.SavedState(heads, event.stamp, merged), None
         if self._notebook.heads != heads:
             self.saving.edited(now)
         return heads
@@ -161,8 +168,11 @@ class Filing:
         self.ask()
 
     def _base(self) -> ev.SavedState | None:
-        """The state last saved, with its content read back if it is not at hand."""
-        saved = self._saved
+        """The state last saved, with its content read back if it is not at hand.
+
+        That of a file that was gone counts too: it may come back as it was.
+        """
+        saved = self._saved or self._lost
         if saved is None or saved.content is not None:
             return saved
         content = self._notebook.content_at(saved.heads)

@@ -156,6 +156,7 @@ class Room:
                 self._file_seen(event, now)
             case ev.FileMoved():
                 self.path = event.path
+                self.filing.moved()
                 self._tell("moved", {"path": event.path})
             case ev.FileGone():
                 self.filing.gone()

@@ -74,7 +74,7 @@ def as_http() -> Iterator[None]:
     try:
         yield
     except RuntimedError as error:
-        raise HTTPError(status_of(error), "%s", str(error), reason=error.code) from error
+        raise HTTPError(status_of(error), str(error), reason=error.code) from error
 
 
 class RoomContents(_Rooms):

@@ -118,6 +118,9 @@ class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
 
     def on_close(self) -> None:
         super().on_close()
+        self._leave()
+
+    def _leave(self) -> None:
         host, session = self.host, self.session
         self.host = self.session = None
         if host is not None and session is not None:
@@ -144,6 +147,10 @@ class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self.disconnect(TOO_SLOW, "too slow; reconnect")
 
     def disconnect(self, code: int, reason: str) -> None:
-        """Close with a code; a reason may have 123 bytes on the wire."""
+        """Close with a code; a reason may have 123 bytes on the wire.
+
+        The room is left at once: a client that does not read is told in vain for seconds.
+        """
+        self._leave()
         reason = reason.encode()[:120].decode(errors="ignore")
         self.close(code, reason)

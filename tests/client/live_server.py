@@ -21,7 +21,7 @@ class LiveServer:
 
     def __init__(self, folder: Path, *, token: str = TOKEN) -> None:
         self.root = folder / "notebooks"
-        self.root.mkdir()
+        self.root.mkdir(exist_ok=True)
         self.token = token
         self.log = folder / "server.log"
         self._folder = folder

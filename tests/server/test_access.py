@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from jupyter_server.auth import Authorizer
@@ -22,8 +22,8 @@ RUN = ("execute", "kernels")
 class Allowing(Authorizer):
     """Allows what is in `allowed`, of what rooms ask; and counts how often it is asked."""
 
-    allowed: set[tuple[str, str]] = set()
-    asked: list[tuple[str, str]] = []
+    allowed: ClassVar[set[tuple[str, str]]] = set()
+    asked: ClassVar[list[tuple[str, str]]] = []
 
     def _judge(self, action: str, resource: str) -> bool:
         self.asked.append((action, resource))

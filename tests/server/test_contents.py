@@ -1,4 +1,4 @@
-"""Jupyter's contents API on open notebooks: other tools see and change the room, not a stale file."""
+"""The contents API on open notebooks: other tools see and change the room, not a stale file."""
 
 from __future__ import annotations
 
