@@ -6,10 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from .lab import TOKEN, Lab
+from .seeing import KEEP_DIALOGS, KEPT
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 20_000
+
+# JupyterLab's own, with and without this extension: searching in cells that come later; showing
+# attachments, whose addresses the browser tries before they are resolved; opening Notebook 7.
+NOT_OURS = (
+    "CodeMirrorEditor already set.",
+    "ERR_UNKNOWN_URL_SCHEME",
+    "Cannot read properties of undefined (reading 'schema')",
+)
 
 _CELLS = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -26,13 +36,22 @@ class Person:
         self.page = page
         self.complaints: list[str] = []
         self._shots = shots
-        page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
+        page.on("pageerror", lambda error: self._complain(f"page error: {error}"))
         page.on("console", self._console)
 
     @classmethod
+    async def settle(cls, browser: Browser, lab: Lab, shots: Path) -> Person:
+        """Somebody with an empty page."""
+        context = await browser.new_context(
+            viewport={"width": 1300, "height": 900},
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        await context.add_init_script(KEEP_DIALOGS)
+        return cls(lab, context, await context.new_page(), shots)
+
+    @classmethod
     async def arrive(cls, browser: Browser, lab: Lab, path: str, shots: Path) -> Person:
-        context = await browser.new_context(viewport={"width": 1300, "height": 900})
-        person = cls(lab, context, await context.new_page(), shots)
+        person = await cls.settle(browser, lab, shots)
         await person.open(path)
         return person
 
@@ -44,17 +63,46 @@ class Person:
         )
         await self.status_is("Saved")
 
+    async def open_beside(self, path: str) -> None:
+        """Open a notebook in a tab of its own, as from the file browser."""
+        await self.command("docmanager:open", {"path": path})
+        await self.page.wait_for_function(
+            "path => { const panel = window.jupyterapp.shell.currentWidget;"
+            " return panel?.context?.path === path && panel.context.isReady"
+            " && panel.content.widgets.length > 0; }",
+            arg=path,
+        )
+        await self.status_is("Saved")
+
+    async def close_tab(self, path: str) -> None:
+        """Close a notebook's tab by its cross; nothing is asked."""
+        tab = self.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=path)
+        await tab.locator(".lm-TabBar-tabCloseIcon").click()
+        await expect(tab).to_have_count(0)
+
+    async def return_to(self, path: str) -> None:
+        """Open the notebook in a new tab of the same browser, after the old one was closed."""
+        self.page = await self.context.new_page()
+        await self.open(path)
+
     async def leave(self) -> None:
         await self.context.close()
 
     # ------------------------------------------------------------ seeing
 
     def cell(self, index: int) -> Locator:
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").nth(index)
 
     async def source(self, index: int) -> str:
         cells: list[list[str]] = await self.page.evaluate(_CELLS)
         return cells[index][1]
+
+    async def sources(self) -> list[str]:
+        return [source for _, source in await self.page.evaluate(_CELLS)]
+
+    async def kept(self) -> None:
+        """Wait until this browser has put away every edit so far."""
+        await self.page.wait_for_function(KEPT)
 
     async def editor(self, index: int) -> str:
         """What the editor shows, as it has it."""
@@ -76,12 +124,16 @@ class Person:
 
     async def source_is(self, index: int, text: str) -> None:
         """Wait until a cell's source is this."""
-        await self.page.wait_for_function(
-            "([i, text]) => window.jupyterapp.shell.currentWidget.content.model"
-            ".sharedModel.cells[i]?.getSource() === text",
-            arg=[index, text],
-            timeout=PATIENCE_MS,
-        )
+        try:
+            await self.page.wait_for_function(
+                "([i, text]) => window.jupyterapp.shell.currentWidget.content.model"
+                ".sharedModel.cells[i]?.getSource() === text",
+                arg=[index, text],
+                timeout=PATIENCE_MS,
+            )
+        except PlaywrightTimeout:
+            assert await self.source(index) == text
+            raise
 
     async def output(self, index: int) -> str:
         return await self.cell(index).locator(".jp-Cell-outputArea").inner_text()
@@ -100,6 +152,14 @@ class Person:
     async def dialogs(self) -> int:
         return await self.page.locator(".jp-Dialog").count()
 
+    async def dialogs_seen(self) -> list[str]:
+        """What every dialog said since the page was opened, or since they were forgotten."""
+        said: list[str] = await self.page.evaluate("() => window.e2eDialogs")
+        return said
+
+    async def forget_dialogs(self) -> None:
+        await self.page.evaluate("() => { window.e2eDialogs = []; }")
+
     async def shot(self, name: str) -> None:
         self._shots.mkdir(parents=True, exist_ok=True)
         await self.page.screenshot(path=self._shots / f"{name}.png")
@@ -107,10 +167,38 @@ class Person:
     # ------------------------------------------------------------ doing
 
     async def type(self, index: int, text: str, *, delay_ms: int = 10) -> None:
-        """Click into a cell and type at its end."""
-        await self.cell(index).locator(".cm-content").click()
+        """Go into a cell, as rendered text by a double click, and type at its end."""
+        cell = self.cell(index)
+        if await cell.locator(".cm-content").is_visible():
+            await cell.locator(".cm-content").click()
+        else:
+            await cell.locator(".jp-MarkdownOutput").dblclick()
         await self.page.keyboard.press("Control+End")
         await self.page.keyboard.type(text, delay=delay_ms)
+
+    async def select(self, index: int) -> None:
+        """Make a cell the active one, in command mode."""
+        prompt = self.cell(index).locator(".jp-Cell-inputArea .jp-InputPrompt")
+        await prompt.click(position={"x": 20, "y": 8})
+        await self.page.wait_for_function(
+            "i => { const notebook = window.jupyterapp.shell.currentWidget.content;"
+            " return notebook.activeCellIndex === i && notebook.mode === 'command'; }",
+            arg=index,
+        )
+
+    async def accept(self) -> None:
+        """Say yes to the dialog that is shown."""
+        await self.page.locator(".jp-Dialog .jp-mod-accept").click()
+        await expect(self.page.locator(".jp-Dialog")).to_have_count(0)
+
+    async def dismiss(self) -> None:
+        """Close whatever dialogs are left."""
+        for _ in range(await self.dialogs()):
+            await self.page.keyboard.press("Escape")
+
+    async def copy(self, text: str) -> None:
+        """Put text on the clipboard, as if it was copied elsewhere."""
+        await self.page.evaluate("text => navigator.clipboard.writeText(text)", text)
 
     async def press(self, *keys: str) -> None:
         for key in keys:
@@ -138,4 +226,8 @@ class Person:
 
     def _console(self, message: Any) -> None:
         if message.type == "error":
-            self.complaints.append(message.text[:400])
+            self._complain(f"{message.text[:400]} {message.location['url']}")
+
+    def _complain(self, text: str) -> None:
+        if not any(known in text for known in NOT_OURS):
+            self.complaints.append(text)

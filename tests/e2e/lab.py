@@ -13,23 +13,44 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import nbformat
+
 TOKEN = "e2e-token"
+NO_SERVER_PART = "--ServerApp.jpserver_extensions={'jupyter_runtimed': False}"
 START_SECONDS = 60.0
 
 
 class Lab:
     """`root` holds the notebooks; Jupyter's own folders lie beside it: nothing else is touched."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, python: Path | str = sys.executable) -> None:
         self.root = home / "root"
         self.root.mkdir(parents=True, exist_ok=True)
         self.home = home
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._options = options
+        self._python = str(python)
         self._process: subprocess.Popen[bytes] | None = None
 
+    def set(self, plugin: str, **settings: Any) -> None:
+        """A setting of JupyterLab, as a user has chosen it; `plugin` as in `@jupyterlab/x:y`."""
+        package, _, name = plugin.partition(":")
+        file = self.home / "config/lab/user-settings" / package / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
+
+    def without_browser_part(self) -> None:
+        """JupyterLab as it is without this extension; the server part is another matter."""
+        self._page_config({"disabledExtensions": {"jupyter-runtimed": True}})
+
+    def _page_config(self, config: dict[str, Any]) -> None:
+        file = self.home / "config/labconfig/page_config.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(config))
+
     def start(self) -> None:
+        self.set("@jupyterlab/apputils-extension:notification", fetchNews="false")
         environment = {
             **os.environ,
             "JUPYTER_CONFIG_DIR": str(self.home / "config"),
@@ -40,7 +61,7 @@ class Lab:
         log = (self.home / "server.log").open("ab")
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+                self._python, "-m", "jupyterlab", "--no-browser", "--allow-root",
                 f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0",
                 "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={TOKEN}",
                 f"--ServerApp.root_dir={self.root}", "--LabApp.expose_app_in_browser=True",
@@ -90,6 +111,18 @@ class Lab:
                 time.sleep(0.1)
             else:
                 return
+
+
+def write_notebook(lab: Lab, path: str, *sources: str) -> Path:
+    """A notebook of code cells, as a file that no room has seen."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in sources],
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        },
+    )
+    nbformat.write(notebook, lab.root / path)
+    return lab.root / path
 
 
 def _free_port() -> int:

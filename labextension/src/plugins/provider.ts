@@ -105,6 +105,10 @@ export class RoomContentProvider implements IContentProvider, IRooms {
     this.rooms.add(room);
     connection.statusChanged.connect((_, status) => {
       model.readOnly = status.role === 'viewer' && status.phase === 'live';
+      if (status.saved) {
+        // The word that the file is saved may come before the last change is acknowledged.
+        model.dirty = false;
+      }
     });
     connection.noticed.connect((_, notice) => {
       void this.onNotice(room, notice);

@@ -1,0 +1,106 @@
+"""What is looked for inside a page, and how two browsers are held against each other."""
+
+from __future__ import annotations
+
+# The notebook as its wrappers have it, and every place where the widgets, the editors or the
+# document underneath say something else.
+SNAPSHOT = """() => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const shared = panel.content.model.sharedModel;
+  const flat = value => JSON.stringify(value, (_, v) => v);
+  const cells = shared.cells.map(cell => ({
+    id: cell.getId(),
+    type: cell.cell_type,
+    source: cell.getSource(),
+    metadata: Object.fromEntries(
+      Object.entries(cell.getMetadata()).filter(([key]) => key !== 'trusted').sort()),
+    attachments: cell.getAttachments?.() ?? null,
+    count: cell.execution_count ?? null,
+    state: cell.executionState ?? null,
+    outputs: cell.outputs ?? [],
+  }));
+  const faults = [];
+  const nodes = shared.documents.notebook.cells;
+  const rank = id => String(nodes[id].position) + '\\u0000' + id;
+  const order = Object.keys(nodes).sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+  const expect = (what, found, wanted) => {
+    if (flat(found) !== flat(wanted)) {
+      faults.push(`${what}: ${flat(found).slice(0, 300)} instead of ${flat(wanted).slice(0, 300)}`);
+    }
+  };
+  expect('wrappers', cells.map(c => c.id), order);
+  const widgets = panel.content.widgets;
+  expect('widgets', widgets.map(w => w.model.id), order);
+  widgets.forEach((widget, i) => {
+    const cell = cells[i];
+    if (cell === undefined) return;
+    expect(`source of ${i}`, cell.source, nodes[cell.id]?.source);
+    expect(`type of ${i}`, cell.type, String(nodes[cell.id]?.cell_type));
+    expect(`widget's type of ${i}`, widget.model.type, cell.type);
+    if (widget.editor) {
+      expect(`editor of ${i}`, widget.editor.editor.state.doc.toString(), cell.source);
+    }
+    if (cell.type === 'code') {
+      const shown = widget.model.outputs.toJSON().map(o => [o.output_type, o.text ?? null]);
+      const plain = cell.outputs.map(o => [o.output_type, o.text ?? null]);
+      expect(`outputs of ${i}`, shown.map(o => o[0]), plain.map(o => o[0]));
+      expect(`count of ${i}`, widget.model.executionCount, cell.count);
+    }
+  });
+  return { cells, faults };
+}"""
+
+# Whether another browser's notebook is this one, and nothing in it is out of step.
+SAME = f"""wanted => {{
+  const found = ({SNAPSHOT})();
+  return found.faults.length === 0 && JSON.stringify(found.cells) === wanted;
+}}"""
+
+SOUND = f"() => ({SNAPSHOT})().faults.length === 0"
+
+# Dialogs come and go; what each said is kept.
+KEEP_DIALOGS = """
+window.e2eDialogs = [];
+new MutationObserver(records => {
+  for (const record of records) {
+    for (const node of record.addedNodes) {
+      const dialog = node.classList?.contains('jp-Dialog') ? node : node.querySelector?.('.jp-Dialog');
+      if (dialog) window.e2eDialogs.push(dialog.textContent);
+    }
+  }
+}).observe(document, { childList: true, subtree: true });
+"""
+
+# A notebook's cells become these: (type, source) or a whole cell.
+LAY = """cells => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  const shared = panel.content.model.sharedModel;
+  shared.fromJSON({
+    nbformat: 4, nbformat_minor: 5, metadata: shared.getMetadata(),
+    cells: cells.map((cell, i) => ({ id: `${Date.now().toString(36)}-${i}`, metadata: {}, ...cell })),
+  });
+  shared.clearUndoHistory();
+  shared.cells.forEach(cell => cell.clearUndoHistory());
+  panel.content.activeCellIndex = 0;
+  panel.content.deselectAll();
+  panel.content.mode = 'command';
+  panel.content.activate();
+}"""
+
+# Whether every edit that the server does not have is in this browser's own store.
+KEPT = """async () => {
+  // What was typed last is in the status bar after the next frame.
+  await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const status = document.querySelector('.jp-RuntimedStatus').textContent;
+  const unsent = Number(/(\\d+) changes? not on the server/.exec(status)?.[1] ?? 0);
+  const [{ name }] = await indexedDB.databases();
+  const request = indexedDB.open(name);
+  const db = await new Promise((done, fail) => {
+    request.onsuccess = () => done(request.result);
+    request.onerror = () => fail(request.error);
+  });
+  const count = db.transaction('changes').objectStore('changes').count();
+  const kept = await new Promise(done => { count.onsuccess = () => done(count.result); });
+  db.close();
+  return unsent > 0 && kept >= unsent;
+}"""

@@ -1,0 +1,122 @@
+"""The notebook as a file: saved, renamed, copied, closed, and shown twice."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nbformat
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+
+from .lab import Lab, write_notebook
+from .pair import Pair
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fresh(one_lab: Lab, shared_pair: Pair, tmp_path: Path) -> AsyncIterator[Pair]:
+    """The two people at a notebook of its own, in a tab beside the shared one."""
+    path = f"{tmp_path.name}.ipynb"
+    write_notebook(one_lab, path, "one = 1", "two = 2")
+    for person in shared_pair.people:
+        person.complaints.clear()
+        await person.forget_dialogs()
+        await person.open_beside(path)
+    yield shared_pair
+    await shared_pair.content()
+    for person in shared_pair.people:
+        tabs = person.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=tmp_path.name)
+        while await tabs.count() > 0:
+            await person.close_tab(await tabs.first.inner_text())
+        await person.open_beside("shared.ipynb")
+
+
+def saved(lab: Lab, path: str) -> list[str]:
+    return [cell.source for cell in nbformat.read(lab.root / path, as_version=4).cells]
+
+
+async def test_control_s_saves_and_asks_nothing(fresh: Pair, one_lab: Lab, tmp_path: Path) -> None:
+    await fresh.ana.type(0, "\nsaved = True", delay_ms=0)
+    await fresh.ana.press("Control+s")
+    await fresh.ana.status_is("Saved")
+    await fresh.ben.sees(0, "saved = True")
+    await fresh.ben.press("Control+s")
+    await fresh.ben.status_is("Saved")
+    assert saved(one_lab, f"{tmp_path.name}.ipynb")[0] == "one = 1\nsaved = True"
+    assert await fresh.ana.dialogs() == await fresh.ben.dialogs() == 0
+    await fresh.agree()
+
+
+async def test_the_file_changes_under_it_and_both_see_it(
+    fresh: Pair, one_lab: Lab, tmp_path: Path
+) -> None:
+    await fresh.ana.type(1, "\n# typed")
+    await fresh.ana.status_is("Saved")
+    write_notebook(one_lab, f"{tmp_path.name}.ipynb", "one = 'from outside'", "two = 2\n# typed")
+    await fresh.ana.sees(0, "from outside")
+    await fresh.ana.press("Control+s")
+    await fresh.ana.status_is("Saved")
+    await fresh.agree()
+
+
+async def test_it_is_renamed_while_open(fresh: Pair, one_lab: Lab, tmp_path: Path) -> None:
+    await fresh.ana.command("docmanager:rename")
+    dialog = fresh.ana.page.locator(".jp-Dialog input")
+    await dialog.fill(f"{tmp_path.name}-renamed.ipynb")
+    await fresh.ana.accept()
+    for person in fresh.people:
+        await expect(person.page.locator(".lm-mod-current .lm-TabBar-tabLabel", has_text="renamed")).to_have_count(1)
+    await fresh.ben.type(0, "\n# after the rename")
+    await fresh.ana.sees(0, "after the rename")
+    await fresh.ana.press("Control+s")
+    await fresh.ana.status_is("Saved")
+    assert saved(one_lab, f"{tmp_path.name}-renamed.ipynb")[0].endswith("# after the rename")
+    assert not (one_lab.root / f"{tmp_path.name}.ipynb").exists()
+    await fresh.agree()
+
+
+async def test_save_as_makes_another_notebook(fresh: Pair, one_lab: Lab, tmp_path: Path) -> None:
+    await fresh.ana.type(0, "\n# in both")
+    await fresh.ana.status_is("Saved")
+    await fresh.ana.command("docmanager:save-as")
+    await fresh.ana.page.locator(".jp-Dialog input").fill(f"{tmp_path.name}-copy.ipynb")
+    await fresh.ana.accept()
+    await expect(fresh.ana.page.locator(".lm-mod-current .lm-TabBar-tabLabel", has_text="copy")).to_have_count(1)
+    await fresh.ana.page.wait_for_function("() => document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell')")
+    await fresh.ana.type(0, "\n# only in the copy")
+    await fresh.ana.status_is("Saved")
+    assert saved(one_lab, f"{tmp_path.name}-copy.ipynb")[0].endswith("# only in the copy")
+    assert saved(one_lab, f"{tmp_path.name}.ipynb")[0] == "one = 1\n# in both"
+    assert await fresh.ben.source(0) == "one = 1\n# in both"
+
+
+async def test_a_second_view_shows_the_same(fresh: Pair) -> None:
+    page = fresh.ana.page
+    await fresh.ana.command("docmanager:clone")
+    panels = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    await expect(panels).to_have_count(2)
+    await panels.nth(0).locator(".cm-content").first.click()
+    await fresh.ana.press("Control+End")
+    await page.keyboard.type("\n# in one view")
+    for index in (0, 1):
+        await expect(panels.nth(index).locator(".cm-content").first).to_contain_text("# in one view")
+    await fresh.ben.sees(0, "in one view")
+    await panels.nth(1).locator(".cm-content").first.click()
+    await fresh.ana.press("Escape", "b")
+    for index in (0, 1):
+        await expect(panels.nth(index).locator(".jp-Cell")).to_have_count(3)
+    await fresh.agree()
+
+
+async def test_it_is_closed_and_opened_again(fresh: Pair, tmp_path: Path) -> None:
+    await fresh.ana.type(1, "\n# before closing")
+    await fresh.ana.status_is("Saved")
+    await fresh.ana.close_tab(tmp_path.name)
+    assert await fresh.ana.dialogs() == 0, "there is nothing that closing could lose"
+    await fresh.ben.sees(1, "before closing")
+    await fresh.ben.type(1, "\n# while it was closed")
+    await fresh.ana.open_beside(f"{tmp_path.name}.ipynb")
+    await fresh.ana.sees(1, "# before closing\n# while it was closed")
+    await fresh.agree()

@@ -1,0 +1,114 @@
+"""Without the network, without the server, without the tab: nothing that was typed is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from .browser import Person
+from .lab import Lab, write_notebook
+from .pair import Pair
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+AWAY = r"Offline|Reconnecting"
+
+
+async def unasked(both: Pair) -> None:
+    """JupyterLab itself may say that there is no server; nobody is asked what to keep."""
+    for person in both.people:
+        said = [text for text in await person.dialogs_seen() if "Connection Error" not in text]
+        assert said == []
+
+
+async def away(person: Person) -> None:
+    await person.page.wait_for_function(
+        "away => new RegExp(away).test(document.querySelector('.jp-RuntimedStatus').textContent)",
+        arg=AWAY,
+    )
+
+
+async def test_both_edit_while_one_is_cut_off(browser: Browser, lab: Lab, shots: Path) -> None:
+    write_notebook(lab, "apart.ipynb", "one", "two", "three")
+    both = await Pair.arrive(browser, lab, "apart.ipynb", shots)
+    typing = asyncio.create_task(both.ana.type(0, " typed over the edge", delay_ms=40))
+    await both.ben.sees(0, "typed")
+    await both.ana.context.set_offline(True)
+    await typing
+    await expect(both.ana.status).to_contain_text("Offline")
+    await expect(both.ana.status).to_contain_text("not on the server")
+    await both.ana.press("Escape", "b", "Enter")
+    await both.ana.page.keyboard.type("made offline")
+    await both.ben.type(1, " ben")
+    await both.ben.select(2)
+    await both.ben.press("d", "d", "a", "Enter")
+    await both.ben.page.keyboard.type("made online")
+    await both.ben.status_is("Saved")
+    assert "made offline" not in str(await both.ben.sources()), "it was cut off"
+    await both.ana.shot("offline")
+    await both.ana.context.set_offline(False)
+    await both.ana.status_is("Saved")
+    sources = [cell["source"] for cell in await both.agree()]
+    assert sources[0] == "one typed over the edge" and sources[3:] == ["two ben"]
+    assert sorted(sources[1:3]) == ["made offline", "made online"]
+    await unasked(both)
+
+
+async def test_a_tab_that_outlives_the_server_brings_its_edits(
+    browser: Browser, lab: Lab, shots: Path
+) -> None:
+    write_notebook(lab, "apart.ipynb", "one", "two")
+    both = await Pair.arrive(browser, lab, "apart.ipynb", shots)
+    lab.kill()
+    await asyncio.gather(away(both.ana), away(both.ben))
+    await both.ana.type(0, " ana")
+    await both.ben.type(0, " ben")
+    await both.ben.press("Escape", "b", "Enter")
+    await both.ben.page.keyboard.type("new")
+    await asyncio.to_thread(lab.start)
+    await asyncio.gather(*(p.status_is("Saved", timeout_ms=40_000) for p in both.people))
+    sources = [cell["source"] for cell in await both.agree()]
+    assert sources[1:] == ["new", "two"]
+    assert sorted(sources[0]) == sorted("one ana ben")
+    await unasked(both)
+
+
+async def test_edits_of_a_closed_tab_come_back(browser: Browser, lab: Lab, shots: Path) -> None:
+    write_notebook(lab, "apart.ipynb", "one", "two")
+    both = await Pair.arrive(browser, lab, "apart.ipynb", shots)
+    await both.ana.context.set_offline(True)
+    await both.ana.type(0, " kept in the browser")
+    await both.ana.press("Escape", "b", "Enter")
+    await both.ana.page.keyboard.type("and this cell")
+    await both.ana.kept()
+    await both.ana.page.close()
+    await both.ben.type(1, " meanwhile")
+    await both.ana.context.set_offline(False)
+    await both.ana.return_to("apart.ipynb")
+    expected = ["one kept in the browser", "and this cell", "two meanwhile"]
+    assert [cell["source"] for cell in await both.agree()] == expected
+
+
+async def test_nothing_runs_offline_and_it_says_so(
+    browser: Browser, lab: Lab, shots: Path
+) -> None:
+    write_notebook(lab, "apart.ipynb", "print('ran')")
+    ana = await Person.arrive(browser, lab, "apart.ipynb", shots)
+    await ana.kernel_ready()
+    # JupyterLab loads what shows notifications when the first one is shown.
+    hello = {"message": "hello", "type": "info", "options": {"autoClose": False}}
+    await ana.command("apputils:notify", hello)
+    await expect(ana.page.locator(".Toastify__toast")).to_have_count(1)
+    await ana.context.set_offline(True)
+    await expect(ana.status).to_contain_text("Offline")
+    await ana.run(0)
+    await expect(ana.page.get_by_text("was not run")).to_have_count(1)
+    await expect(ana.cell(0).locator(".jp-InputPrompt")).to_have_text("[ ]:")
+    await ana.context.set_offline(False)
+    await ana.status_is("Saved")
+    await ana.dismiss()
+    await ana.run(0)
+    await ana.sees_output(0, "ran")
