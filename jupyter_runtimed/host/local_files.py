@@ -16,7 +16,9 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,7 +89,7 @@ class LocalFiles:
                 return before.stamp
             if not _put(target, data, before):
                 return self._write(path, render, expected)
-            return stamp_of(data, target.stat().st_mtime)
+            return stamp_of(data, _modified(target))
         except OSError as error:
             raise SaveFailed(f"{path} cannot be written: {_advice(error)}") from error
 
@@ -126,8 +128,17 @@ def _put(target: Path, data: bytes, before: _Seen | None) -> bool:
         fresh.replace(target)
     finally:
         fresh.unlink(missing_ok=True)
-    sync_folder(target.parent)
+    with suppress(FileNotFoundError):  # it is written, and was moved away at once
+        sync_folder(target.parent)
     return True
+
+
+def _modified(target: Path) -> float:
+    """Seconds since the epoch. What has just been written may have been moved away already."""
+    try:
+        return target.stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def _put_in_place(target: Path, data: bytes, before: _Seen) -> bool:

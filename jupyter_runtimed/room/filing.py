@@ -131,7 +131,8 @@ class Filing:
     def gone(self) -> None:
         """The file is not there any more; nothing is written until somebody asks for it."""
         self._gone = True
-        self._saved, self._lost = None, self._saved or self._lost
+        self._lost = self._saved or self._lost
+        self._saved = None
 
     def moved(self) -> None:
         """The file is somewhere else; if it was missed there, it is found."""

@@ -68,8 +68,6 @@ class HookedFiles(LocalFiles):
         written = await super().write(path, render, expected)
         if isinstance(written, Conflict) or (expected and expected.hash == written.hash):
             return written
-        # Who keeps account of files (`jupyter_server_fileid`) must not take this for another one.
-        self._manager.emit(data={"action": "save", "path": path})
         if getattr(self._manager, "_post_save_hooks", None):
             await asyncio.to_thread(self._hooks, path)
         return written

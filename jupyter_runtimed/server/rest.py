@@ -79,7 +79,9 @@ class RoomsHandler(_Handler):
         if not isinstance(path, str) or not path.strip("/"):
             raise web.HTTPError(400, 'say which notebook: {"path": "folder/name.ipynb"}')
         try:
-            host = await self.rooms.open(inside(path))
+            # The room that is open there, also when the file was given a new id meanwhile.
+            place = inside(path)
+            host = self.rooms.by_path(place) or await self.rooms.open(place)
         except RuntimedError as error:
             self.fail(error)
             return

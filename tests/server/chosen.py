@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from jupyter_client.provisioning import LocalProvisioner
+from jupyter_server.services.contents.filecheckpoints import GenericFileCheckpoints
 from jupyter_server.services.contents.manager import ContentsManager
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import (
@@ -52,6 +53,7 @@ class ChosenProvisioner(LocalProvisioner):
 class Shelf(ContentsManager):
     """Notebooks in memory, as in a bucket or a database; nothing of it is on a disk."""
 
+    checkpoints_class = GenericFileCheckpoints
     kept: ClassVar[dict[str, tuple[dict[str, Any], int]]] = {}
     """Of each path what was written, and how often."""
     full: ClassVar[bool] = False
@@ -60,8 +62,8 @@ class Shelf(ContentsManager):
         self,
         path: str,
         content: bool = True,
-        type: str | None = None,
-        format: str | None = None,
+        type: str | None = None,  # noqa: A002 -- Jupyter Server's name
+        format: str | None = None,  # noqa: A002
         require_hash: bool = False,
     ) -> dict[str, Any]:
         found = self.kept.get(path.strip("/"))

@@ -46,7 +46,8 @@ class TestFrames:
             "text", b"", b"\xc1", b"\x90", b"\x91\xa5hello", b"\x92\xa5hello\x80", deep,
             msgpack.packb(["welcome", {}]), msgpack.packb(["ack", "notebook", []]),
             msgpack.packb(["fly", 1]), msgpack.packb(["change", "other", b""]),
-            msgpack.packb(["call", -1, "run", {}, []]), msgpack.packb(["call", 1, "run", {}, ["x"]]),
+            msgpack.packb(["call", -1, "run", {}, []]),
+            msgpack.packb(["call", 1, "run", {}, ["x"]]),
             msgpack.packb(["presence", "", {1: 2}]),
             msgpack.packb({"kind": "hello"}), msgpack.packb(["hello", {"kind": "cat"}]),
         ):  # fmt: skip
@@ -146,7 +147,9 @@ def _spoilt(chance: random.Random, data: bytes) -> bytes:
     spoilt = bytearray(data)
     for _ in range(chance.randrange(4)):
         spoilt[chance.randrange(len(spoilt))] = chance.randrange(256)
-    return bytes(spoilt[: chance.randrange(1, len(spoilt) + 1)] if chance.random() < 0.2 else spoilt)
+    return bytes(
+        spoilt[: chance.randrange(1, len(spoilt) + 1)] if chance.random() < 0.2 else spoilt
+    )
 
 
 class TestASlowReader:

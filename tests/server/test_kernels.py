@@ -1,4 +1,4 @@
-"""Kernels of rooms are Jupyter's own: sessions, restarts, deaths, and what an administrator chose."""
+"""Kernels of rooms are Jupyter's own: sessions, restarts, deaths, and administrators' choices."""
 
 from __future__ import annotations
 
@@ -290,7 +290,9 @@ class TestGateway:
         return {"GatewayClient": {"url": gateway.url, "auth_token": gateway.token}}
 
     async def test_run_restart_and_shut_down(self, place: Place) -> None:
-        place.write("a.ipynb", "print('out')\n6 * 7", "print(1, flush=True)\nimport time; time.sleep(600)")
+        place.write(
+            "a.ipynb", "print('out')\n6 * 7", "print(1, flush=True)\nimport time; time.sleep(600)"
+        )
         nb = await place.open("a.ipynb")
         result = await nb.run("c0", 60)
         assert (result.state, result.text) == ("ok", "out\n42\n")
