@@ -7,6 +7,7 @@ object stands in the document; what the change itself makes, it learns on the wa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +15,8 @@ from typing import Final, Literal, TypeAlias
 
 from ..crdt import ROOT, Change, ChangeHash, Document, ObjId, Op
 from ..errors import Refused
-from .schema import CELL_KEYS, NOTEBOOK, TRUSTED, DocName
+from .positions import is_position
+from .schema import CELL_KEYS, KNOWN_KEYS, NOTEBOOK, TRUSTED, DocName
 
 Role: TypeAlias = Literal["viewer", "editor", "runner"]
 
@@ -79,6 +81,17 @@ _CHILDREN: Final[dict[str, tuple[str, Place]]] = {
 """What a new cell's objects must be."""
 
 _TYPES: Final = frozenset({"code", "markdown", "raw"})
+_ID: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")
+"""What nbformat takes as a cell id."""
+LONGEST_POSITION: Final = 256
+
+
+def admit(doc: DocName, rights: Rights) -> None:
+    """Raise `Refused` if these rights allow no change to this document at all."""
+    if doc != NOTEBOOK:
+        raise Refused("not-allowed", "only the server writes outputs and kernel state")
+    if not rights.write:
+        raise Refused("read-only", "you may read this notebook but not change it")
 
 
 def judge(
@@ -90,10 +103,7 @@ def judge(
     prefixes: Collection[bytes],
 ) -> None:
     """Raise `Refused` unless these changes, in this order, may be applied as they are."""
-    if doc != NOTEBOOK:
-        raise Refused("not-allowed", "only the server writes outputs and kernel state")
-    if not rights.write:
-        raise Refused("read-only", "you may read this notebook but not change it")
+    admit(doc, rights)
     judge = _Judge(notebook)
     for change in changes:
         if change.actor[:16] not in prefixes or not 16 <= len(change.actor) <= 20:
@@ -137,13 +147,17 @@ class _Judge:
                 self._in_new_cell(op)
             case Place.SOURCE:
                 self._in_source(op)
-            case Place.ENTRIES | Place.NEW_EXTRA:
+            case Place.ENTRIES:
+                self._in_entries(op)
+            case Place.NEW_EXTRA:
+                if op.key in KNOWN_KEYS:
+                    raise _not_allowed(op, place)
                 self._in_entries(op)
             case _:
                 raise _not_allowed(op, place)
 
     def _in_cells(self, op: Op) -> None:
-        if op.action == "make" and op.kind == "map" and op.is_map_key and op.key:
+        if op.action == "make" and op.kind == "map" and op.is_map_key and _ID.match(op.key):
             self._places[op.id] = Place.NEW_CELL
             self._made[op.id] = set()
         elif op.action != "delete":
@@ -202,7 +216,9 @@ def locate(notebook: Document, obj: ObjId) -> Place:
 def _sets_facts(op: Op) -> bool:
     if op.action != "set" or not isinstance(op.value, str):
         return False
-    return op.key == "position" or (op.key == "cell_type" and op.value in _TYPES)
+    if op.key == "position":
+        return len(op.value) <= LONGEST_POSITION and is_position(op.value)
+    return op.key == "cell_type" and op.value in _TYPES
 
 
 def _not_allowed(op: Op, place: Place) -> Refused:

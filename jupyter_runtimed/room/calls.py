@@ -39,13 +39,16 @@ class _Call:
     args: Mapping[str, Any]
     heads: Heads
     user: ev.User
+    rights: Rights
     deadline_ms: int
 
 
 EXECUTE: Final = frozenset(
-    {"run", "run_all", "cancel", "interrupt", "restart", "shutdown", "answer"}
+    {"run", "run_all", "cancel", "interrupt", "restart", "shutdown", "answer", "trust"}
 )
-WRITE: Final = frozenset({"clear", "import_outputs", "trust", "save"})
+WRITE: Final = frozenset({"clear", "import_outputs", "save"})
+MOST_PARKED: Final = 256
+"""Calls that may wait for edits at one time; more are refused."""
 
 
 class Calls:
@@ -106,26 +109,25 @@ class Calls:
             if (name in EXECUTE and not rights.execute) or (name in WRITE and not rights.write):
                 wanted = "run code in" if name in EXECUTE else "change"
                 raise Forbidden(f"you may not {wanted} this notebook")
+            if len(self._parked) >= MOST_PARKED:
+                raise PeerError("too many calls wait for edits that are not here; try again later")
         except PeerError as error:
             self._fail(asker, error)
             return
-        call = _Call(asker, name, args, heads, user, now + self._settings.heads_ms)
+        call = _Call(asker, name, args, heads, user, rights, now + self._settings.heads_ms)
         self._parked.append(call)
 
     def advance(self, now: int) -> None:
         """Do what has all that it needs; give up on what has waited too long."""
-        if not self._parked:
-            return
-        parked, self._parked = self._parked, []
-        for call in parked:
+        for call in list(self._parked):
             if holds(self._notebook.document, call.heads):
+                self._parked.remove(call)
                 self._do(call, now)
             elif now >= call.deadline_ms:
+                self._parked.remove(call)
                 wait = self._settings.heads_ms / 1000
                 reason = f"the edits that this {call.name} builds on did not arrive in {wait:g} s"
                 self._fail(call.asker, HeadsMissing(f"{reason}; try again when they are saved"))
-            else:
-                self._parked.append(call)
 
     def forget(self, session: SessionId) -> None:
         """A session left: what it asked for still happens, but nobody waits for the answer."""
@@ -154,9 +156,8 @@ class Calls:
         if (asker := self._tickets.pop(ticket, None)) is not None:
             self._reply(asker, {})
 
-    def kernel_failed(self, message: str) -> None:
-        waiting, self._tickets = self._tickets, {}
-        for asker in waiting.values():
+    def kernel_failed(self, ticket: int, message: str) -> None:
+        if (asker := self._tickets.pop(ticket, None)) is not None:
             self._error(asker, "kernel-failed", message)
 
     # ------------------------------------------------------------ doing
@@ -166,6 +167,12 @@ class Calls:
             result = self._does[call.name](call, now)
         except RuntimedError as error:
             self._fail(call.asker, error)
+            return
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            # Arguments of shapes that nobody meant; whoever sent them hears of it, and nobody else.
+            self._fail(
+                call.asker, PeerError(f"{call.name}: these arguments make no sense: {error}")
+            )
             return
         if result is not None:
             self._reply(call.asker, result)
@@ -225,17 +232,21 @@ class Calls:
         if cell_id not in self._notebook:
             raise NotFound(f"cell {cell_id!r} is not in this notebook any more")
         outcome = self._read_outcome(cell_id, call.args)
-        self._running.import_outcome(cell_id, outcome, now)
+        self._running.import_outcome(cell_id, outcome, now, trusted=call.rights.execute)
         return {}
 
     def _read_outcome(self, cell_id: CellId, args: Mapping[str, Any]) -> Outcome:
         """Outputs as nbformat JSON, read as if a file with this one cell had brought them."""
+        try:
+            outputs = from_json(to_json(args.get("outputs", [])))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise PeerError(f"import_outputs needs outputs in nbformat's JSON: {error}") from error
         cell = {
             "id": cell_id,
             "cell_type": "code",
             "source": "",
             "metadata": {},
-            "outputs": args.get("outputs", []),
+            "outputs": outputs,
             "execution_count": args.get("execution_count"),
         }
         found = ipynb.from_model(
@@ -282,7 +293,7 @@ def _may_raise(cell: Cell) -> bool:
     """nbformat's tag for cells whose exceptions are wanted."""
     try:
         tags = from_json(cell.metadata.get("tags", to_json([])))
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(tags, list) and "raises-exception" in tags
 

@@ -166,9 +166,10 @@ class KernelIs:
 
 @dataclass(frozen=True, slots=True)
 class KernelFailed:
-    """A kernel could not be started, interrupted or restarted."""
+    """A kernel could not be started; or, with a ticket, what was asked of it could not be done."""
 
     message: str
+    ticket: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class Room:
         """The kernelspec that the notebook names, or ""."""
         try:
             spec = json.loads(self.notebook.metadata().get("kernelspec", "{}"))
-        except ValueError:
+        except (ValueError, RecursionError):
             return ""
         name = spec.get("name", "") if isinstance(spec, dict) else ""
         return name if isinstance(name, str) else ""
@@ -167,8 +167,10 @@ class Room:
             case ev.KernelIs():
                 self.running.kernel_is(event, now)
             case ev.KernelFailed():
-                self.running.kernel_failed(event.message, now)
-                self.calls.kernel_failed(event.message)
+                if event.ticket is None:
+                    self.running.kernel_failed(event.message, now)
+                else:
+                    self.calls.kernel_failed(event.ticket, event.message)
             case ev.Done():
                 self.calls.done(event.ticket)
             case ev.Tick():
@@ -257,6 +259,8 @@ class Room:
     def _change(self, session: Session, frame: frames.Change, now: int) -> None:
         hashes: tuple[str, ...] = ()
         try:
+            # Nothing is unpacked for somebody who may not write.
+            authority.admit(frame.doc, session.rights)
             with own_errors("these bytes are not changes"):
                 changes = Change.decode_all(frame.data)
             hashes = tuple(change.hash for change in changes)

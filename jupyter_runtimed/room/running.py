@@ -104,7 +104,8 @@ class Running:
         self._do(self._execution.queue.cancel(runs, now_ms=now))
 
     def need_kernel(self) -> None:
-        if self.runtime.kernel.state in ABSENT:
+        kernel = self.runtime.kernel
+        if kernel.state == "none" or not kernel.id:
             raise NoKernel("this notebook has no kernel; run a cell or choose a kernel first")
 
     def interrupting(self, now: int) -> None:
@@ -128,11 +129,19 @@ class Running:
             else:
                 self.runtime.import_outcome(cell_id, Outcome(), RunId(self.new_id()), now)
 
-    def import_outcome(self, cell_id: CellId, outcome: Outcome, now: int) -> None:
-        """Show outputs that came from elsewhere; a cell that runs keeps its own."""
+    def import_outcome(
+        self, cell_id: CellId, outcome: Outcome, now: int, *, trusted: bool = False
+    ) -> None:
+        """Show outputs that came from elsewhere; a cell that runs keeps its own.
+
+        They may hold script, so the cell is not trusted any more unless whoever brought them could
+        have run it.
+        """
         run = self.runtime.run_of(cell_id)
         if run is None or run.state not in ("queued", "running"):
             self.runtime.import_outcome(cell_id, outcome, RunId(self.new_id()), now)
+            if outcome.outputs and not trusted:
+                self.runtime.set_trusted(cell_id, False)
 
     def cells_gone(self, cells: Iterable[CellId], now: int) -> None:
         self._do(self._execution.queue.removed(cells, now_ms=now))

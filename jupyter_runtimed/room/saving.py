@@ -41,6 +41,7 @@ class Saving:
     _due_at: int | None = None
     _latest_at: int | None = None
     _again: bool = False
+    _was_asked: bool = False
 
     @property
     def unsaved(self) -> bool:
@@ -81,7 +82,7 @@ class Saving:
     def start(self) -> int:
         """Writing begins; the number of this attempt."""
         self.phase = SavePhase.WRITING
-        self.asked = self._again = False
+        self._was_asked, self.asked, self._again = self.asked, False, False
         self._due_at = self._latest_at = None
         self.attempt += 1
         return self.attempt
@@ -103,4 +104,5 @@ class Saving:
         """Nothing was written because the file had changed; try again after merging it."""
         if attempt == self.attempt and self.phase is SavePhase.WRITING:
             self.phase = SavePhase.DIRTY
+            self.asked = self.asked or self._was_asked
             self._due_at = self._latest_at = now_ms

@@ -113,6 +113,19 @@ FORBIDDEN: dict[str, Edit] = {
     "a position that is not text": lambda nb: nb.document.put(
         obj(nb.document, "cells", "c0"), "position", 3
     ),
+    "a position that is none": lambda nb: nb.document.put(
+        obj(nb.document, "cells", "c0"), "position", "über"
+    ),
+    "a position without end": lambda nb: nb.document.put(
+        obj(nb.document, "cells", "c0"), "position", "V" * 1000
+    ),
+    "a cell whose id is no id": lambda nb: nb.add_cell(Cell(CellId("a b"), "code", ""), after=None),
+    "a cell with an endless id": lambda nb: nb.add_cell(
+        Cell(CellId("x" * 65), "code", ""), after=None
+    ),
+    "outputs among the unknown keys of a new cell": lambda nb: nb.add_cell(
+        Cell(CellId("new"), "code", "", extra={"outputs": JsonText("[]")}), after=None
+    ),
     "metadata that is not JSON text": lambda nb: nb.document.put(
         obj(nb.document, "metadata"), "k", 1
     ),

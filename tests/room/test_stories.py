@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_runtimed.document.content import Cell, to_json
+from jupyter_runtimed.document.content import Cell, JsonText, to_json
 from jupyter_runtimed.ids import CellId
+from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.protocol.happened import RefusedChange
+from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.events import Settings
 from jupyter_runtimed.room.saving import SavePhase
 
-from ..support.network import MAY_EDIT, MAY_READ, Network, notebook_bytes
+from ..support.network import MAY_ALL, MAY_EDIT, MAY_READ, Network, notebook_bytes
 
 SEEDS = range(5)
 
@@ -335,3 +337,114 @@ def test_cells_that_are_added_moved_and_deleted_at_once_end_the_same_everywhere(
     order = [str(cell_id) for cell_id in ana.notebook.order]
     assert sorted(order) == ["c0", "c1", "c3", "n1", "n2"]
     assert ana.source("c0") == "a edited while it moved"
+
+
+# ---------------------------------------------------------------- what hostile or unlucky peers do
+
+
+def test_a_file_that_goes_and_comes_back_takes_nothing_with_it() -> None:
+    net = Network("a = 1")
+    ana = net.join("ana")
+    was = net.disk.file
+    net.server.post(ev.FileGone("moved away for a moment"))
+    ana.type("c0", "  # typed meanwhile")
+    net.run_for(500)
+    net.server.write_outside(was)
+    net.run_for(50)
+    net.run_until_quiet()
+    net.assert_converged()
+    assert ana.source("c0") == "a = 1  # typed meanwhile"
+
+
+def test_a_save_that_meets_a_changed_file_is_answered_with_autosave_off() -> None:
+    net = Network("# a", settings=Settings(autosave=False))
+    ana = net.join("ana")
+    ana.type("c0", " typed")
+    net.run_for(100)
+    net.disk.file = net.disk.file.replace(b"# a", b"# outside a")
+    call = ana.call("save")
+    net.run_until(lambda: ana.reply_to(call) is not None)
+    assert b"# outside a typed" in net.disk.file
+
+
+def test_an_interrupt_that_fails_fails_alone() -> None:
+    net = Network("wait 500\nprint one", "print two")
+    ana = net.join("ana")
+    ana.run("c0")
+    net.run_for(200)
+    call = ana.call("interrupt")
+    net.server.refuse_interrupts = True
+    net.run_for(100)
+    ana.run("c1")
+    net.run_until_quiet()
+    reply = ana.reply_to(call)
+    assert reply is not None and reply.error is not None
+    assert (ana.outputs("c0"), ana.outputs("c1")) == ("one\n", "two\n")
+
+
+def test_what_a_viewer_sends_is_not_even_unpacked() -> None:
+    net = Network("a = 1")
+    eve = net.join("eve", MAY_READ)
+    net.server.receive(
+        eve.session, frames.encode(frames.Change("notebook", b"no change")), MAY_READ
+    )
+    net.run_for(200)
+    codes = [h.code for h in eve.happened if isinstance(h, RefusedChange)]
+    assert codes == ["read-only"]
+
+
+def test_an_editor_cannot_make_script_trusted() -> None:
+    net = Network("show fine")
+    ana, eve = net.join("ana"), net.join("eve", MAY_EDIT)
+    ana.run("c0")
+    net.run_until_quiet()
+    assert net.server.open_room().runtime.trusted(CellId("c0"))
+    script = {"output_type": "display_data", "data": {"text/html": "<script>"}, "metadata": {}}
+    eve.call("import_outputs", cell="c0", outputs=[script], execution_count=None)
+    refused = eve.call("trust")
+    net.run_until_quiet()
+    assert not net.server.open_room().runtime.trusted(CellId("c0"))
+    reply = eve.reply_to(refused)
+    assert reply is not None and reply.error is not None and reply.error["code"] == "forbidden"
+
+
+def test_outputs_that_come_with_the_file_are_not_trusted() -> None:
+    net = Network("show fine")
+    ana = net.join("ana")
+    ana.run("c0")
+    net.run_until_quiet()
+    net.server.write_outside(net.disk.file.replace(b'"fine"', b'"<script>"'))
+    net.run_for(50)
+    net.run_until_quiet()
+    assert ana.outputs("c0") == "<script>"
+    assert not net.server.open_room().runtime.trusted(CellId("c0"))
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("run", {"cells": ["\ud800"]}),
+        ("run", {"cells": [["x"]]}),
+        ("import_outputs", {"cell": "c0", "outputs": [{1: b"bytes"}]}),
+        ("import_outputs", {"cell": {"a": 1}}),
+        ("cancel", {"runs": 3}),
+        ("nonsense", {}),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_answered(name: str, args: dict[str, object]) -> None:
+    net = Network("print 1")
+    net.join("ana")
+    net.server.post(ev.Called(7, name, args, (), ev.User("e", "e"), MAY_ALL))
+    net.run_until_quiet()
+    assert net.server.answers[7].error is not None
+
+
+def test_metadata_that_nobody_can_read_stops_no_run() -> None:
+    net = Network("print 1")
+    ana, eve = net.join("ana"), net.join("eve", MAY_EDIT)
+    eve.edit(lambda nb: nb.set_metadata(CellId("c0"), "tags", JsonText("[" * 100_000)))
+    eve.edit(lambda nb: nb.set_metadata(None, "kernelspec", JsonText("[" * 100_000)))
+    net.run_for(200)
+    ana.run("c0")
+    net.run_until_quiet()
+    assert ana.outputs("c0") == "1\n"

@@ -62,6 +62,11 @@ class SimPeer:
         assert self.peer.notebook is not None, f"{self.name} has no notebook yet"
         return self.peer.notebook
 
+    @property
+    def session(self) -> SessionId:
+        assert self._session is not None, f"{self.name} is not connected"
+        return self._session
+
     def source(self, cell: str) -> str:
         return self.notebook.source(CellId(cell))
 

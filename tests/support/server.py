@@ -7,6 +7,7 @@ committed writes of the store, blobs, and the file.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -52,6 +53,7 @@ class SimServer:
         self.opened = 0
         self.room: Room | None = None
         self.kernel: SimKernel | None = None
+        self.refuse_interrupts = False
         self.outlets: dict[SessionId, Callable[[bytes], None]] = {}
         self.hangups: dict[SessionId, Callable[[], None]] = {}
         self.answers: dict[int, ev.Answered] = {}
@@ -61,6 +63,8 @@ class SimServer:
         self._sessions = 0
         self._kernels = 0
         self._committing = False
+        self._inbox: deque[ev.Event] = deque()
+        self._draining = False
 
     # ------------------------------------------------------------ connections
 
@@ -150,8 +154,18 @@ class SimServer:
     # ------------------------------------------------------------ the host's part
 
     def post(self, event: ev.Event) -> None:
-        if self.room is not None:
-            self._carry_out(self.room.handle(event, self.clock.now))
+        """As the host: what comes up while effects are carried out waits for its turn."""
+        self._inbox.append(event)
+        if self._draining:
+            return
+        self._draining = True
+        try:
+            while self._inbox:
+                event = self._inbox.popleft()
+                if self.room is not None:
+                    self._carry_out(self.room.handle(event, self.clock.now))
+        finally:
+            self._draining = False
 
     def _post_later(self, delay_ms: int, event: Callable[[], ev.Event | None]) -> None:
         life = self._life
@@ -204,17 +218,24 @@ class SimServer:
                 self.kernel.execute(effect)
             case ev.Reply() if self.kernel is not None:
                 self.kernel.answer(effect.text)
+            case ev.Restart() if self.kernel is None:
+                self._post_later(5, lambda: ev.KernelFailed("there is no kernel", effect.ticket))
             case ev.Restart() if self.kernel is not None:
                 self.kernel.restart()
                 self._post_later(25, lambda: ev.Done(effect.ticket))
             case ev.Interrupt():
-                self._post_later(5, lambda: ev.Done(effect.ticket))
+                self._post_later(5, lambda: self._interrupted(effect.ticket))
             case ev.Shutdown():
                 if self.kernel is not None:
                     self.kernel.kill()
                     self.kernel = None
                 self._post_later(5, lambda: ev.KernelIs("none"))
                 self._post_later(6, lambda: ev.Done(effect.ticket))
+
+    def _interrupted(self, ticket: int) -> ev.Event:
+        if self.refuse_interrupts:
+            return ev.KernelFailed("the kernel takes no interrupts", ticket)
+        return ev.Done(ticket)
 
     def _put_blob(self, data: bytes) -> Sha256:
         sha256 = Sha256(hashlib.sha256(data).hexdigest())
