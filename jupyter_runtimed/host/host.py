@@ -315,6 +315,11 @@ class Host:
 
     # ------------------------------------------------------------ file and kernel, from outside
 
+    @property
+    def file_still(self) -> asyncio.Lock:
+        """While somebody holds this the file is not written."""
+        return self._file.still
+
     def moved(self, path: str) -> None:
         self.post(ev.FileMoved(path))
         self._ports.store.locate(self.room_id, path)

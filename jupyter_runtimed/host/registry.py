@@ -11,7 +11,8 @@ import asyncio
 import inspect
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,14 @@ class Registry:
         return self._ports
 
     # ------------------------------------------------------------ files come and go
+
+    @asynccontextmanager
+    async def still(self, path: str) -> AsyncIterator[None]:
+        """No file at or below `path` is written meanwhile, so that it can be moved or deleted."""
+        async with AsyncExitStack() as held:
+            for host, _ in self._below(path):
+                await held.enter_async_context(host.file_still)
+            yield
 
     def moved(self, old_path: str, new_path: str) -> None:
         """A file, or a folder of files, was renamed."""

@@ -57,6 +57,8 @@ class RoomFile:
         self._post = post
         self._loop = asyncio.get_running_loop()
         self._unwatch: Unwatch | None = None
+        self.still = asyncio.Lock()
+        """Held while the file is written, and by who moves or deletes it."""
         self._saving = False
         self._looking = False
         self._again = False
@@ -108,9 +110,10 @@ class RoomFile:
     async def _write(self, render: Render, expected: ev.Stamp | None) -> ev.Stamp | Conflict:
         """Write where the file is, also if it goes elsewhere at this moment."""
         while True:
-            path = self.path
             try:
-                return await self._ports.files.write(path, render, expected)
+                async with self.still:
+                    path = self.path
+                    return await self._ports.files.write(path, render, expected)
             except NotFound:
                 if path == self.path:
                     raise

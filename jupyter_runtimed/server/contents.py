@@ -117,13 +117,15 @@ class RoomContents(_Rooms):
         return result
 
     async def rename_file(self, old_path: str, new_path: str) -> Any:
-        result = await super().rename_file(old_path, new_path)  # type: ignore[misc]
-        self._rooms.moved(api_path(old_path), api_path(new_path))
+        async with self._rooms.still(api_path(old_path)):
+            result = await super().rename_file(old_path, new_path)  # type: ignore[misc]
+            self._rooms.moved(api_path(old_path), api_path(new_path))
         return result
 
     async def delete_file(self, path: str) -> Any:
-        result = await super().delete_file(path)  # type: ignore[misc]
-        self._rooms.deleted(api_path(path))
+        async with self._rooms.still(api_path(path)):
+            result = await super().delete_file(path)  # type: ignore[misc]
+            self._rooms.deleted(api_path(path))
         return result
 
 

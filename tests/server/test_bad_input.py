@@ -281,7 +281,7 @@ class TestDisks:
         assert "permissions" in answer.json["message"]
         assert place.on_disk("a.ipynb") == ["x"]
         file.chmod(0o644)
-        await nb.save()
+        await nb.saved(30)
         assert place.on_disk("a.ipynb") == ["x!"]
 
     async def test_a_disk_that_takes_no_more(self, place: Place) -> None:
