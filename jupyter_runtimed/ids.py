@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NewType
 
 CellId = NewType("CellId", str)
-"""nbformat cell id: 1 to 64 of `[a-zA-Z0-9-_]` (longer or stranger ones are kept if a file has them)."""
+"""nbformat cell id: 1 to 64 of `[a-zA-Z0-9-_]`; stranger ones are kept if a file has them."""
 
 RoomId = NewType("RoomId", str)
 """One open notebook, stable while the file lives, also when it is renamed."""
