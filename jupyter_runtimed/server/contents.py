@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import nbformat
+from jupyter_server.base.call_context import CallContext
 from tornado.web import HTTPError
 
 from ..document.authority import Rights
 from ..errors import RuntimedError
 from ..room.events import Called, User
 from .compose import extend
+from .rights import rights_of
 from .status import status_of
 
 if TYPE_CHECKING:
@@ -50,7 +52,15 @@ class _Rooms:
 
     def _trust(self, path: str) -> None:
         if (host := self._open_room(path, None)) is not None:
-            host.post(Called(NOBODY_WAITS, "trust", {}, (), CONTENTS_API, Rights(True, False)))
+            rights = rights_of_caller()
+            host.post(Called(NOBODY_WAITS, "trust", {}, (), CONTENTS_API, rights))
+
+
+def rights_of_caller() -> Rights:
+    """Of whose request this is; none where that is not known at once."""
+    handler = CallContext.get(CallContext.JUPYTER_HANDLER)
+    rights = None if handler is None else rights_of(handler)
+    return rights if isinstance(rights, Rights) else Rights(write=False, execute=False)
 
 
 def trusted_cells(host: Host) -> list[bool]:
