@@ -8,8 +8,8 @@ one. What another person did there stays; what is already there is not done twic
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from ..document.content import Cell, JsonMap, JsonText
@@ -76,14 +76,19 @@ class Intent:
             entries=tuple(entries),
         )
 
-    def put_on(self, notebook: Notebook) -> tuple[Intent, Intent]:
-        """Write it into `notebook` (pending there): what was written, and what found no place."""
+    def put_on(
+        self, notebook: Notebook, *, but_texts_of: frozenset[CellId] = frozenset()
+    ) -> tuple[Intent, Intent]:
+        """Write it into `notebook` (pending there): what was written, and what found no place.
+
+        `but_texts_of`: cells whose texts somebody else writes.
+        """
         for cell_id in self.deleted:
             if cell_id in notebook:
                 notebook.delete_cell(cell_id)
         self._arrange(notebook)
         for cell_id, text in self.texts.items():
-            if cell_id in notebook:
+            if cell_id in notebook and cell_id not in but_texts_of:
                 merged = merge_text(text.before, text.after, notebook.source(cell_id))
                 _set_source(notebook, cell_id, merged)
         for cell_id, cell_type in self.types.items():
@@ -92,10 +97,34 @@ class Intent:
         for entry in self.entries:
             if entry.cell is None or entry.cell in notebook:
                 _set_entry(notebook, entry)
-        gone = frozenset(c for c in self._edited() if c not in notebook)
+        gone = frozenset(c for c in self.edited() if c not in notebook)
         return self._only(gone, keep=False), self._only(gone, keep=True)
 
-    def _edited(self) -> frozenset[CellId]:
+    def then(self, later: Intent) -> Intent:
+        """Both in one, for telling: what `later` meant came after this."""
+        if not self or not later:
+            return self or later
+        texts = dict(self.texts)
+        for cell_id, text in later.texts.items():
+            texts[cell_id] = Text(texts.get(cell_id, text).before, text.after)
+        return Intent(
+            order=later.order,
+            added=self.added + later.added,
+            deleted=self.deleted + later.deleted,
+            moved=self.moved + later.moved,
+            texts=texts,
+            types={**self.types, **later.types},
+            entries=self.entries + later.entries,
+        )
+
+    def with_whole(self, cells: Iterable[Cell]) -> Intent:
+        """The same, but these cells, edited here, are to be made: they are nowhere else."""
+        whole = {cell.id: cell for cell in cells}
+        rest = self._only(frozenset(whole), keep=False)
+        return replace(rest, added=(*self.added, *whole.values()))
+
+    def edited(self) -> frozenset[CellId]:
+        """The cells that there must be for this to be written."""
         cells = {entry.cell for entry in self.entries if entry.cell is not None}
         return frozenset((*self.texts, *self.types, *self.moved, *cells))
 

@@ -66,6 +66,7 @@ class Peer:
         self.presences: dict[str, Mapping[str, Any]] = {}
         self.outbox: list[bytes] = []
         self._epochs: dict[DocName, Epoch] = {}
+        self._server = ""
         self._distrusted: set[DocName] = set()
         self._ledger = Ledger()
         self._seen: Heads = ()
@@ -220,6 +221,7 @@ class Peer:
         if not self._in_step(sync):
             self._ask_anew("notebook")
             return
+        self._server = self.welcome.server
         if self.phase is PeerPhase.ASKING:
             self.phase = PeerPhase.LIVE
             self._say_all()
@@ -323,6 +325,7 @@ class Peer:
             self._ledger,
             self._identity,
             same_line=self._epochs.get("notebook") == sync.epoch,
+            same_server=self.welcome is not None and self.welcome.server == self._server,
             refusal=self._refusal,
             may_write=self.role != "viewer",
         )
@@ -330,11 +333,12 @@ class Peer:
         self._seen, self._epochs["notebook"] = carried.heads, sync.epoch
         self._refusal, self._acked_later = None, ()
         self._distrusted.discard("notebook")
+        sent_as_they_are = {change.hash for change in self._ledger.own}
         self.edited()
         cells = frozenset((*(old.order if old is not None else ()), *carried.notebook.order))
         yield Synced("notebook", Touched(cells, structure=True, notebook=True), replaced=True)
         if carried.rebased is not None:
-            self._rebased = {change.hash for change in self._ledger.own}
+            self._rebased = {change.hash for change in self._ledger.own} - sent_as_they_are
             yield carried.rebased
 
     # ------------------------------------------------------------ going out

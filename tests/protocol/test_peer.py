@@ -230,6 +230,61 @@ class TestReconnecting:
         assert sorted(text_of(ana)) == sorted("lost mineprint(1)")
         assert text_of(ana) == text_of(bob) == server.text()
 
+    @pytest.mark.parametrize("back", [("ana", "bob"), ("bob", "ana")])
+    def test_lost_edits_that_build_on_each_other_all_come_back_once(
+        self, server: Server, back: tuple[str, ...]
+    ) -> None:
+        peers = {"ana": Peer("ana"), "bob": Peer("bob")}
+        links = [server.connect(peer) for peer in peers.values()]
+        before = server.document("notebook").save()
+        for author, word in (("ana", " AAA"), ("bob", " BBB"), ("ana", " CCC"), ("bob", " DDD")):
+            write(peers[author], word, len(text_of(peers[author])))
+            for link in links:  # its acknowledgement is lost, as it is when nothing was stored
+                link.to_server += map(decode, link.peer.drain())
+            for link in links:
+                while link.to_server:
+                    link.take(link.to_server.pop(0))
+            for link in links:
+                link.to_peer = [frame for frame in link.to_peer if isinstance(frame, Change)]
+                link.flow()
+        assert server.text() == "print(1) AAA BBB CCC DDD"
+        for link in links:
+            link.cut()
+        server.notebook = Notebook(Document.load(before, actor=b"server-2"))
+        for name in back:
+            server.connect(peers[name])
+            server.flow()
+        assert text_of(peers["ana"]) == text_of(peers["bob"]) == server.text()
+        assert sorted(server.text().split()) == ["AAA", "BBB", "CCC", "DDD", "print(1)"]
+        assert peers["ana"].unacked == peers["bob"].unacked == 0
+
+    @pytest.mark.parametrize("back", [("ana", "bob"), ("bob", "ana")])
+    def test_words_in_a_cell_whose_making_was_lost_are_kept(
+        self, server: Server, back: tuple[str, ...]
+    ) -> None:
+        peers = {"ana": Peer("ana"), "bob": Peer("bob")}
+        links = [server.connect(peer) for peer in peers.values()]
+        before = server.document("notebook").save()
+        new = CellId("new")
+        assert peers["ana"].notebook is not None
+        peers["ana"].notebook.add_cell(Cell(new, "code", "a = 1"), after=ONE)
+        peers["ana"].edited()
+        links[0].to_server += map(decode, peers["ana"].drain())
+        links[0].take(links[0].to_server.pop(0))
+        links[0].to_peer.clear()
+        server.flow()
+        write(peers["bob"], " # bob", 5, new)
+        peers["bob"].drain()
+        for link in links:
+            link.cut()
+        server.notebook = Notebook(Document.load(before, actor=b"server-2"))
+        for name in back:
+            server.connect(peers[name])
+            server.flow()
+        assert server.text(new) == "a = 1 # bob"
+        assert text_of(peers["ana"], new) == text_of(peers["bob"], new) == "a = 1 # bob"
+        assert server.notebook.order == (ONE, new, TWO)
+
     def test_calls_wait_for_a_connection_and_name_the_newest_heads(self, server: Server) -> None:
         peer = Peer("tests")
         early = peer.call("interrupt")
