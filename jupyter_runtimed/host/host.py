@@ -326,7 +326,7 @@ class Host:
         self._file.move(path)
 
     def deleted(self) -> None:
-        self.post(ev.FileGone(f"{self.path} was deleted; save it to put it back"))
+        self._file.gone(f"{self.path} was deleted; save it to put it back")
 
     async def attach(self, link: Link, status: ev.KernelIs) -> None:
         await self._kernel.attach(link, status)

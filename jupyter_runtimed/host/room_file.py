@@ -5,8 +5,9 @@
                        |-> half-written, or gone for a moment: look again soon
                        +-> gone, or no notebook for long: FileGone
 
-While a save is under way nobody looks: the save compares for itself. It knows bytes and stamps;
-what a change means is the room's business.
+While a save is under way nobody looks: the save compares for itself. A look that a save or a move
+overtook says nothing: what it found may be older than what the room knows. It knows bytes and
+stamps; what a change means is the room's business.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class RoomFile:
         self._looking = False
         self._again = False
         self._said_gone = False
+        self._overtaken = 0
+        """Counts saves and moves."""
 
     def watch(self) -> None:
         self.unwatch()
@@ -75,6 +78,7 @@ class RoomFile:
 
     def move(self, path: str) -> None:
         self.path = path
+        self._overtaken += 1
         self._said_gone = False
         self.watch()
 
@@ -82,6 +86,7 @@ class RoomFile:
 
     def save(self, effect: ev.SaveFile) -> None:
         self._saving = True
+        self._overtaken += 1
         self._tasks.start(self._save(effect), f"save {self.path}")
 
     async def _save(self, effect: ev.SaveFile) -> None:
@@ -94,11 +99,14 @@ class RoomFile:
             else:
                 if made and effect.trusted.issuperset(_code_cells(effect.content)):
                     await asyncio.to_thread(self._ports.trust.sign, made[0])
+                self._said_gone = False
                 self._post(ev.Saved(effect.attempt, written))
         except RuntimedError as error:
             self._post(ev.SaveFailed(effect.attempt, str(error)))
             if isinstance(error, NotFound):
-                self._say_gone(str(error))
+                # Whatever was said before, the room took the file for being there.
+                self._said_gone = False
+                self.gone(str(error))
         except Exception as error:
             log.exception("Saving %s failed", self.path)
             self._post(ev.SaveFailed(effect.attempt, f"{self.path} could not be saved: {error}"))
@@ -108,15 +116,27 @@ class RoomFile:
                 self.changed()
 
     async def _write(self, render: Render, expected: ev.Stamp | None) -> ev.Stamp | Conflict:
-        """Write where the file is, also if it goes elsewhere at this moment."""
+        """Write where the file is, also if it goes elsewhere meanwhile.
+
+        What counts then is what is at the new place. Who moved the file may say so a moment later.
+        """
+        missed = False
         while True:
             try:
                 async with self.still:
                     path = self.path
-                    return await self._ports.files.write(path, render, expected)
-            except NotFound:
+                    written = await self._ports.files.write(path, render, expected)
+            except RuntimedError as error:
                 if path == self.path:
-                    raise
+                    if missed or not isinstance(error, NotFound):
+                        raise
+                    missed = True
+                    await asyncio.sleep(AGAIN_SECONDS)
+            else:
+                if path == self.path:
+                    return written
+                if isinstance(written, ev.Stamp):
+                    expected = written
 
     async def _take_conflict(self, found: Conflict, attempt: int) -> None:
         try:
@@ -174,30 +194,40 @@ class RoomFile:
 
     async def _settled(self, tries: int) -> bool:
         """Look once; False if it is worth another look soon."""
+        overtaken = self._overtaken
         try:
-            data, stamp = await self._ports.files.read(self.path)
-        except (NotFound, StorageError) as error:
-            if tries > 0:
-                self._say_gone(str(error))
-            return tries > 0
-        known = self._known()
-        if self._saving or (known is not None and known.hash == stamp.hash):
-            return True
-        try:
-            content = await asyncio.to_thread(self._read, data)
+            found = await self._found()
         except NotebookError as error:
-            if tries >= TRIES:
-                self._say_gone(
-                    f"{self.path} is not a notebook now ({error}); it is left as it is, and the "
-                    "room keeps what it has"
-                )
-            return tries >= TRIES
-        if not self._saving:
+            found = (
+                f"{self.path} is not a notebook now ({error}); it is left as it is, and the room "
+                "keeps what it has"
+            )
+            patience = TRIES
+        except (NotFound, StorageError) as error:
+            found = str(error)
+            patience = 1
+        if overtaken != self._overtaken:
+            self._again = True
+        elif isinstance(found, str):
+            if tries < patience:
+                return False
+            self.gone(found)
+        else:
             self._said_gone = False
-            self._post(ev.FileSeen(content, stamp))
+            if found is not None:
+                self._post(found)
         return True
 
-    def _say_gone(self, message: str) -> None:
+    async def _found(self) -> ev.FileSeen | str | None:
+        """The file, if it is not the one that the room knows. Raises what is wrong with it."""
+        data, stamp = await self._ports.files.read(self.path)
+        known = self._known()
+        if known is not None and known.hash == stamp.hash:
+            return None
+        return ev.FileSeen(await asyncio.to_thread(self._read, data), stamp)
+
+    def gone(self, message: str) -> None:
+        """Say once that the file is not there, or is no notebook."""
         if not self._said_gone:
             self._said_gone = True
             self._post(ev.FileGone(message))

@@ -1,0 +1,197 @@
+"""The file of a room on a disk that answers late, and whose files come, go and move meanwhile."""
+
+import asyncio
+
+import pytest
+
+from jupyter_runtimed.host.local_files import LocalFiles
+
+from .conftest import notebook
+from .people import Person
+
+
+class Gate:
+    """Holds up whoever comes first after it was shut."""
+
+    def __init__(self):
+        self.reached = asyncio.Event()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def shut(self):
+        self._open.clear()
+
+    def open(self):
+        self._open.set()
+
+    async def passed(self):
+        if not self._open.is_set():
+            self.reached.set()
+            await self._open.wait()
+
+
+class LateFiles(LocalFiles):
+    """A disk whose reads are answered late, and whose writes begin late."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.reads, self.writes = Gate(), Gate()
+
+    async def read(self, path):
+        try:
+            return await super().read(path)
+        finally:
+            await self.reads.passed()
+
+    async def write(self, path, render, expected):
+        await self.writes.passed()
+        return await super().write(path, render, expected)
+
+
+@pytest.fixture
+def late(place):
+    server = place.server()
+    server._files = LateFiles(place.root, server._files._watcher)
+    return server
+
+
+async def joined(host):
+    person = Person(host)
+    await person.until(lambda: person.peer.live)
+    await quiet(person)
+    return person
+
+
+async def quiet(ana):
+    """Everything is saved, and nobody looks at the file any more."""
+    host = ana.host
+    while host._tasks._running or host.room.filing.unsaved:
+        waiting = {*host._tasks._running}
+        if waiting:
+            await asyncio.wait(waiting)
+        else:
+            await ana.news()
+
+
+async def test_a_file_renamed_while_it_is_saved_is_saved_where_it_is(place, late):
+    place.put("a.ipynb", notebook("a = 1"))
+    ana = await joined(await late.open("a.ipynb"))
+    files = late._files
+    files.writes.shut()
+    ana.type("c0", " # typed")
+    await files.writes.reached.wait()
+    (place.root / "a.ipynb").rename(place.root / "b.ipynb")
+    late.moved("a.ipynb", "b.ipynb")
+    files.writes.open()
+    await quiet(ana)
+    assert ana.source("c0") == "a = 1 # typed"
+    assert place.sources("b.ipynb") == ["a = 1 # typed"]
+    assert ana.told("deleted") == ana.told("save_failed") == []
+    assert not (place.root / "a.ipynb").exists()
+
+
+async def test_a_save_waits_for_news_of_a_rename(place, late):
+    place.put("a.ipynb", notebook("a = 1"))
+    ana = await joined(await late.open("a.ipynb"))
+    late._files.writes.shut()
+    ana.type("c0", " # typed")
+    await late._files.writes.reached.wait()
+    (place.root / "a.ipynb").rename(place.root / "b.ipynb")
+    write = late._files._write
+    loop = asyncio.get_running_loop()
+    missed = asyncio.Event()
+
+    def noticed(*args):
+        try:
+            return write(*args)
+        finally:
+            loop.call_soon_threadsafe(missed.set)
+
+    late._files._write = noticed
+    late._files.writes.open()
+    await missed.wait()
+    late.moved("a.ipynb", "b.ipynb")
+    await quiet(ana)
+    assert place.sources("b.ipynb") == ["a = 1 # typed"]
+    assert ana.told("deleted") == ana.told("save_failed") == []
+
+
+async def test_another_file_at_the_old_path_is_not_taken_for_the_renamed_one(place, late):
+    place.put("a.ipynb", notebook("a = 1"))
+    ana = await joined(await late.open("a.ipynb"))
+    late._files.writes.shut()
+    ana.type("c0", " # typed")
+    await late._files.writes.reached.wait()
+    (place.root / "a.ipynb").rename(place.root / "b.ipynb")
+    place.put("a.ipynb", notebook("something else"))
+    late.moved("a.ipynb", "b.ipynb")
+    late._files.writes.open()
+    await quiet(ana)
+    assert ana.source("c0") == "a = 1 # typed"
+    assert place.sources("b.ipynb") == ["a = 1 # typed"]
+    assert place.sources("a.ipynb") == ["something else"]
+    assert ana.told("merged") == []
+
+
+async def test_a_file_that_is_deleted_twice_is_missed_twice(place):
+    place.put("a.ipynb", notebook("a = 1"))
+    ana = await joined(await place.server().open("a.ipynb"))
+    for times in (1, 2, 3):
+        (place.root / "a.ipynb").unlink()
+        await ana.until_told("deleted", times)
+        assert (await ana.call("save")).error is None
+        assert place.sources() == ["a = 1"]
+
+
+async def test_a_save_that_misses_the_file_says_so_before_anybody_looked(place, late):
+    place.put("a.ipynb", notebook("a = 1"))
+    ana = await joined(await late.open("a.ipynb"))
+    ana.host._file.unwatch()
+    for times in (1, 2):
+        (place.root / "a.ipynb").unlink()
+        assert (await ana.call("save")).error["code"] == "save-failed"
+        await ana.until_told("deleted", times)
+        assert (await ana.call("save")).error is None
+
+
+async def test_a_look_that_a_save_overtook_is_worth_nothing(place, late):
+    place.put("a.ipynb", notebook("a = 1"))
+    ana = await joined(await late.open("a.ipynb"))
+    late._files.reads.shut()
+    ana.host._file.changed()
+    await late._files.reads.reached.wait()
+    ana.type("c0", " # typed")
+    await ana.until_told("saved")
+    late._files.reads.open()
+    await quiet(ana)
+    assert ana.source("c0") == "a = 1 # typed"
+    assert ana.told("merged") == []
+    assert place.sources() == ["a = 1 # typed"]
+
+
+async def test_a_look_that_missed_the_file_before_it_was_put_back_says_nothing(place, late):
+    place.put("a.ipynb", notebook("a = 1"))
+    ana = await joined(await late.open("a.ipynb"))
+    (place.root / "a.ipynb").unlink()
+    await ana.until_told("deleted")
+    await quiet(ana)
+    late._files.reads.shut()
+    ana.host._file.changed()
+    await late._files.reads.reached.wait()
+    assert (await ana.call("save")).error is None
+    late._files.reads.open()
+    await quiet(ana)
+    assert len(ana.told("deleted")) == 1
+    assert (await ana.call("save")).error is None
+
+
+async def test_a_file_deleted_through_the_contents_api_is_missed_once(place):
+    place.put("a.ipynb", notebook("a = 1"))
+    server = place.server()
+    ana = await joined(await server.open("a.ipynb"))
+    (place.root / "a.ipynb").unlink()
+    server.deleted("a.ipynb")
+    await ana.until_told("deleted")
+    ana.host._file.changed()
+    await quiet(ana)
+    assert len(ana.told("deleted")) == 1
