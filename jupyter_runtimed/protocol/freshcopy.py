@@ -52,26 +52,19 @@ def carry_over(
     identity: Identity,
     *,
     same_line: bool,
-    same_server: bool,
     refusal: Refusal | None,
     may_write: bool,
 ) -> Carried:
-    """Go from `old` to what `load` gives.
-
-    `same_line`: both have one history. `same_server`: nothing that the server had can be gone.
-    """
+    """Go from `old` to what `load` gives; `same_line`: both have one history."""
     fresh = load()
     new_ledger = Ledger(fresh.heads)
     if old is None:
         return Carried(fresh, new_ledger, fresh.heads)
-    if same_line:
-        own = _own_beyond(old, fresh, identity)
-    else:
-        own = ledger.missing if same_server else ledger.own
+    own = _own_beyond(old, fresh, identity) if same_line else ledger.own
     as_they_are = _fitting(own, old, fresh) if same_line and refusal is None else []
     rest = own[len(as_they_are) :]
     # Before anything is written, so that it is seen what is lacking.
-    known = _known(old, _lacking(old, fresh) if same_line else () if same_server else own)
+    known = _known(old, _lacking(old, fresh) if same_line else own)
     fresh.apply(as_they_are)
     for change in as_they_are:
         new_ledger.made(change)
@@ -172,7 +165,7 @@ def _all(steps: Sequence[_Step]) -> Intent:
 
 
 def _known(old: Notebook, lost: Sequence[Change]) -> frozenset[CellId]:
-    """The cells of `old` as it is without `lost`; all that are or were there if nothing is lost."""
+    """The cells of `old` as it was without `lost`."""
     hashes = {change.hash for change in lost}
     around = [*old.heads, *(dep for change in lost for dep in change.deps)]
     kept = sorted(set(around) - hashes)

@@ -39,12 +39,8 @@ class Ledger:
         If it has everything, the newest change in doubt once more: that is harmless, and its
         acknowledgement settles those whose own was lost.
         """
-        return self.missing or self.own[-1:]
-
-    @property
-    def missing(self) -> Sequence[Change]:
-        """Own changes of which it is not known that the server ever had them, oldest first."""
-        return [change for change in self._own.values() if change.hash not in self._there]
+        missing = [change for change in self._own.values() if change.hash not in self._there]
+        return missing or self.own[-1:]
 
     def made(self, change: Change) -> None:
         self._own[change.hash] = change

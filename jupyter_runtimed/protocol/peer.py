@@ -66,7 +66,6 @@ class Peer:
         self.presences: dict[str, Mapping[str, Any]] = {}
         self.outbox: list[bytes] = []
         self._epochs: dict[DocName, Epoch] = {}
-        self._server = ""
         self._distrusted: set[DocName] = set()
         self._ledger = Ledger()
         self._seen: Heads = ()
@@ -221,7 +220,6 @@ class Peer:
         if not self._in_step(sync):
             self._ask_anew("notebook")
             return
-        self._server = self.welcome.server
         if self.phase is PeerPhase.ASKING:
             self.phase = PeerPhase.LIVE
             self._say_all()
@@ -325,7 +323,6 @@ class Peer:
             self._ledger,
             self._identity,
             same_line=self._epochs.get("notebook") == sync.epoch,
-            same_server=self.welcome is not None and self.welcome.server == self._server,
             refusal=self._refusal,
             may_write=self.role != "viewer",
         )
