@@ -63,9 +63,7 @@ def one_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def shared_pair(
-    one_browser: Browser, one_lab: Lab, shots: Path
-) -> AsyncIterator[Pair]:
+async def shared_pair(one_browser: Browser, one_lab: Lab, shots: Path) -> AsyncIterator[Pair]:
     pair = await Pair.arrive(one_browser, one_lab, "shared.ipynb", shots)
     yield pair
     await pair.leave()

@@ -74,8 +74,8 @@ class Pair:
     async def _difference(self, mine: list[dict[str, Any]]) -> str:
         theirs = await self.ben.page.evaluate(SNAPSHOT)
         lines = [f"Ben: {fault}" for fault in theirs["faults"]]
-        lines += [f"Ana {_short(one)}\nBen {_short(other)}"
-                  for one, other in zip(mine, theirs["cells"], strict=False) if one != other]  # fmt: skip
+        pairs = zip(mine, theirs["cells"], strict=False)
+        lines += [f"Ana {_short(a)}\nBen {_short(b)}" for a, b in pairs if a != b]
         lines.append(f"{len(mine)} cells against {len(theirs['cells'])}")
         return "the two browsers differ:\n" + "\n".join(lines)
 

@@ -64,7 +64,8 @@ window.e2eDialogs = [];
 new MutationObserver(records => {
   for (const record of records) {
     for (const node of record.addedNodes) {
-      const dialog = node.classList?.contains('jp-Dialog') ? node : node.querySelector?.('.jp-Dialog');
+      const isDialog = node.classList?.contains('jp-Dialog');
+      const dialog = isDialog ? node : node.querySelector?.('.jp-Dialog');
       if (dialog) window.e2eDialogs.push(dialog.textContent);
     }
   }
@@ -75,9 +76,10 @@ new MutationObserver(records => {
 LAY = """cells => {
   const panel = window.jupyterapp.shell.currentWidget;
   const shared = panel.content.model.sharedModel;
+  const now = Date.now().toString(36);
   shared.fromJSON({
     nbformat: 4, nbformat_minor: 5, metadata: shared.getMetadata(),
-    cells: cells.map((cell, i) => ({ id: `${Date.now().toString(36)}-${i}`, metadata: {}, ...cell })),
+    cells: cells.map((cell, i) => ({ id: `${now}-${i}`, metadata: {}, ...cell })),
   });
   shared.clearUndoHistory();
   shared.cells.forEach(cell => cell.clearUndoHistory());

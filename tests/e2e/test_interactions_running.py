@@ -120,7 +120,7 @@ async def test_load_changes_the_cell_for_everybody(both: Pair) -> None:
 
 
 async def test_a_large_output_arrives_whole(both: Pair) -> None:
-    await ready(both, f"print('a' * 99 + chr(10), end='')\nprint(('b' * 99 + chr(10)) * {MEGABYTES}0000)")
+    await ready(both, f"print(('b' * 99 + chr(10)) * {MEGABYTES * 10_000})")
     await both.ana.run(0)
     for person in both.people:
         await person.page.wait_for_function(

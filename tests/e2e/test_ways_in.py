@@ -87,7 +87,11 @@ async def test_readers_see_and_cannot_write(browser: Browser, tmp_path: Path, sh
         await reader.press("Escape", "d", "d")
         await ana.type(1, "\n# and more")
         await reader.sees(1, "# and more")
-        assert await reader.sources() == await ana.sources() == ["one = 1\n# from ana", "two = 2\n# and more"]
+        assert (
+            await reader.sources()
+            == await ana.sources()
+            == ["one = 1\n# from ana", "two = 2\n# and more"]
+        )
         await reader.shot("reader")
         await expect(reader.page.locator(".jp-Cell")).to_have_count(2)
         assert "nonsense" not in await reader.editor(0)
