@@ -17,7 +17,10 @@ PRINTED: dict[str, Any] = {
     "execution_count": 7,
     "outputs": [{"output_type": "stream", "name": "stdout", "text": "kept\n"}],
 }
-DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
+    "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 PUT_PICTURE_ON_CLIPBOARD = """async data => {
   const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
   const item = new ClipboardItem({ 'image/png': new Blob([bytes], { type: 'image/png' }) });
