@@ -29,6 +29,11 @@ SMALL_BYTES: Final = 1 << 20
 CHANGE_BYTES: Final = 64 << 20
 """Default cap of `change`, and so of any frame."""
 _BEGINNING_BYTES: Final = 512
+PRESENCE_BYTES: Final = 16 << 10
+"""Cap of a `presence` as a client sends it; passed on, it has the user's name beside it."""
+PRESENCE_CURSORS: Final = 64
+_PRESENCE_TEXTS: Final = {"kind": 20, "cell": 200, "doing": 100}
+_CURSOR_LENGTH: Final = 200
 PREFIX_BYTES: Final = 16
 """Length of the actor prefix that the server gives to a connection."""
 
@@ -145,6 +150,8 @@ def decode(data: bytes, *, cap_bytes: int = CHANGE_BYTES) -> Frame:
     length, read = _READERS[kind]
     if len(parts) != length:
         raise BadFrame(f"a {kind} frame has {length} elements, not {len(parts)}")
+    if kind == "presence" and not parts[1] and len(data) > PRESENCE_BYTES:
+        raise BadFrame(f"a presence frame of {len(data)} bytes; the cap is {PRESENCE_BYTES}")
     return read(parts)
 
 
@@ -366,8 +373,41 @@ def _event(parts: list[Any]) -> Frame:
 
 
 def _presence(parts: list[Any]) -> Frame:
-    state = None if parts[2] is None else _body(parts[2], "presence state")
+    state = None if parts[2] is None else _state(_body(parts[2], "presence state"))
     return Presence(_want(str, parts[1], "presence session"), state)
+
+
+def _state(body: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a presence and nothing else: everybody gets it, so nobody may choke on it.
+
+    Cursors beyond the cap are left out: they are of use to nobody.
+    """
+    state: dict[str, Any] = {}
+    if "user" in body:
+        state["user"] = _body(body["user"], "presence user")
+    for key, most in _PRESENCE_TEXTS.items():
+        if key in body:
+            state[key] = _short(body[key], most, f"presence {key}")
+    if "cursors" in body:
+        cursors = _want(list, body["cursors"], "presence cursors")[:PRESENCE_CURSORS]
+        state["cursors"] = [_cursor(pair) for pair in cursors]
+        size = sum(len(end.encode()) for pair in state["cursors"] for end in pair)
+        if size > PRESENCE_BYTES:
+            raise BadFrame(f"presence cursors of {size} bytes; the cap is {PRESENCE_BYTES}")
+    return state
+
+
+def _cursor(value: object) -> list[str]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise BadFrame("a presence cursor is [anchor, head]")
+    return [_short(end, _CURSOR_LENGTH, "a presence cursor") for end in value]
+
+
+def _short(value: object, most: int, what: str) -> str:
+    text = _want(str, value, what)
+    if len(text) > most:
+        raise BadFrame(f"{what} is longer than {most}")
+    return text
 
 
 _READERS: dict[str, tuple[int, Callable[[list[Any]], Frame]]] = {

@@ -52,6 +52,16 @@ json_value = st.recursive(
 )
 body = st.dictionaries(text, json_value, max_size=4)
 error = st.fixed_dictionaries({"code": text, "message": text})
+presence = st.fixed_dictionaries(
+    {},
+    optional={
+        "user": st.dictionaries(text, st.none() | text, max_size=3),
+        "kind": text,
+        "cell": text,
+        "cursors": st.lists(st.tuples(text, text).map(list), max_size=3),
+        "doing": text,
+    },
+)
 call_id = st.integers(0, 2**64 - 1)
 
 any_frame = st.one_of(
@@ -83,7 +93,7 @@ any_frame = st.one_of(
     st.builds(Call, call_id, text, body, heads),
     st.builds(Reply, call_id, json_value, st.none() | error),
     st.builds(Event, text, body),
-    st.builds(Presence, text, st.none() | body),
+    st.builds(Presence, text, st.none() | presence),
 )
 
 
@@ -157,6 +167,18 @@ def test_damaged_bytes_are_bad_frames_and_nothing_else(seed: int) -> None:
         (["reply", 1, None, {"code": "x"}], "reply error message"),
         (["sync", "notebook", "e", 1, b"", []], "not bool"),
         (["presence", "s", []], "not dict"),
+        (["presence", "", {"cell": 5}], "presence cell is not str"),
+        (["presence", "", {"cell": None}], "presence cell is not str"),
+        (["presence", "", {"cell": "x" * 201}], "presence cell is longer than 200"),
+        (["presence", "", {"doing": ["x"]}], "presence doing is not str"),
+        (["presence", "", {"doing": "x" * 101}], "presence doing is longer than 100"),
+        (["presence", "", {"cursors": "x"}], "presence cursors is not list"),
+        (["presence", "", {"cursors": [["a"]]}], "a presence cursor is .anchor, head."),
+        (["presence", "", {"cursors": [["a", 1]]}], "presence cursor is not str"),
+        (["presence", "", {"cursors": [["a", "b" * 201]]}], "longer than 200"),
+        (["presence", "", {"cursors": [["é" * 100, "x"]] * 64 + [["é" * 100] * 2] * 9}], "cap"),
+        (["presence", "s", {"cursors": [["é" * 100] * 2] * 64}], "cursors of 25600 bytes"),
+        (["presence", "", {"junk": "x" * (16 << 10)}], "the cap is"),
     ],
 )
 def test_a_bad_frame_says_what_is_wrong(parts: object, complaint: str) -> None:
@@ -213,3 +235,10 @@ class TestSize:
         assert len(bomb) < CHANGE_BYTES
         with pytest.raises(BadFrame):
             decode(bomb)
+
+
+def test_of_a_presence_only_what_is_known_is_kept() -> None:
+    cursors = [["1@a", "2@b"]] * 70
+    state = {"cell": "c", "cursors": cursors, "doing": "x", "other": {"a": [1]}}
+    read = decode(msgpack.packb(["presence", "", state]))
+    assert read == Presence("", {"cell": "c", "cursors": cursors[:64], "doing": "x"})

@@ -227,27 +227,44 @@ function callError(value: unknown): CallError | null {
   };
 }
 
+/** What others say of themselves: what cannot be read of it is left out, and costs nobody the line. */
 function presenceState(value: unknown): PresenceState | null {
   if (value === null) {
     return null;
   }
-  const from = body(value, 'presence state');
+  const from = readable(() => body(value, 'presence state')) ?? {};
   const state: PresenceState = {};
-  if (from['user'] !== undefined) {
-    state.user = user(from['user'], 'presence user');
+  const who = readable(() => user(from['user'], 'presence user'));
+  if (who !== undefined) {
+    state.user = who;
   }
   for (const key of ['kind', 'cell', 'doing'] as const) {
-    if (from[key] !== undefined) {
-      state[key] = text(from[key], `presence ${key}`);
+    const said = from[key];
+    if (typeof said === 'string') {
+      state[key] = said;
     }
   }
-  if (from['cursors'] !== undefined) {
-    state.cursors = list(from['cursors'], 'presence cursors').map(entry => {
-      const [anchor, head] = pair(entry, 'presence cursor');
-      return [text(anchor, 'presence anchor'), text(head, 'presence head')];
-    });
+  const cursors = readable(() => list(from['cursors'], 'presence cursors').map(cursor));
+  if (cursors !== undefined) {
+    state.cursors = cursors;
   }
   return state;
+}
+
+function cursor(value: unknown): [anchor: string, head: string] {
+  const [anchor, head] = pair(value, 'presence cursor');
+  return [text(anchor, 'presence anchor'), text(head, 'presence head')];
+}
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof BadFrame) {
+      return undefined;
+    }
+    throw error;
+  }
 }
 
 function sync(parts: unknown[]): Sync {

@@ -47,6 +47,9 @@ const TOO_SLOW = 4429;
 /** So many refusals, or frames called bad, with nothing accepted between them end the attempt. */
 const PATIENCE = 3;
 
+/** So many selections are shown to others: the server takes no more, nor much of it. */
+const PRESENCE_CURSORS = 64;
+
 const DOCS: readonly DocName[] = ['notebook', 'runtime'];
 
 const OTHER_HISTORY = {
@@ -393,8 +396,10 @@ export class Session {
   }
 
   private show(state: PresenceState | null): Effect[] {
-    this.presence = state;
-    return this.phase === 'live' ? [send({ kind: 'presence', session: '', state })] : [];
+    const cursors = state?.cursors?.slice(0, PRESENCE_CURSORS);
+    this.presence = cursors === undefined ? state : { ...state, cursors };
+    const { presence } = this;
+    return this.phase === 'live' ? [send({ kind: 'presence', session: '', state: presence })] : [];
   }
 
   // ------------------------------------------------------------ calls

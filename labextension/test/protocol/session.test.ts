@@ -387,4 +387,11 @@ describe('presence', () => {
     ana.join();
     expect(ana.sent.at(-1)).toEqual({ kind: 'presence', session: '', state: { cell: 'c' } });
   });
+
+  it('shows others as many selections as the server takes', () => {
+    const ana = new Client(room, 'ana').join();
+    const cursors = Array.from({ length: 500 }, (_, i): [string, string] => [`${i}@a`, `${i}@b`]);
+    const [sent] = ana.session.handle({ type: 'presence', state: { cell: 'c', cursors } });
+    expect(sent).toMatchObject({ frame: { state: { cell: 'c', cursors: cursors.slice(0, 64) } } });
+  });
 });
