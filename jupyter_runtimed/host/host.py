@@ -108,8 +108,8 @@ class Host:
         """Let the room handle this, now or after what it is handling. On the loop only."""
         if self._ended:
             return
-        if isinstance(event, ev.KernelIs) and event.state == "restarting":
-            self._kernel.restarting()
+        if isinstance(event, ev.KernelIs):
+            self._kernel.heard(event)
         if isinstance(event, ev.SaveFailed) and self._last_save is not None:
             self._last_save.set()
         self._inbox.append(event)

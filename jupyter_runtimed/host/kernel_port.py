@@ -29,7 +29,11 @@ class Link(Protocol):
         """Connect, and deliver from now on."""
 
     async def ready(self, timeout_seconds: float = READY_SECONDS) -> Literal["idle", "busy"]:
-        """Return when nothing that is executed from now on can be missed. Raises `KernelError`."""
+        """Return when nothing that is executed from now on can be missed.
+
+        Raises `KernelError` when the time is over, and may then be awaited again; `KernelDead` when
+        it will never be.
+        """
 
     def execute(self, run: RunId, cell: CellId, code: str, *, stop_on_error: bool) -> None:
         """Ask for a run; its id is the message's."""

@@ -1,8 +1,11 @@
 """The kernel of one open notebook: found, started, listened to, and told what to do.
 
     none --- attach ---> starting --- answers ---> there --- restarting ---> starting
-      ^                      |                       |
-      +------ detach --------+-----------------------+
+      ^                   |   ^  |                   |
+      |      does not answer  |  +------ dies -------+
+      |                   v   attach                 |
+      |                  dead --- answers after all -+
+      +------ detach -----+--------------------------+
 
 It turns what becomes of the kernel into events, and errors into `KernelFailed`. It does not know
 what a run is, nor who manages kernels.
@@ -15,7 +18,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from ..errors import KernelError, RuntimedError
+from ..errors import KernelDead, KernelError, RuntimedError
 from ..room import events as ev
 from .kernel_port import Kernels, Link
 from .tasks import Tasks
@@ -40,6 +43,9 @@ class RoomKernel:
         self._post = post
         self._link: Link | None = None
         self._status = ev.KernelIs("none")
+        self._dead = False
+        self._told = asyncio.Event()
+        """Set when it is known whether the kernel answers."""
         self._answer: asyncio.Task[None] | None = None
 
     @property
@@ -50,8 +56,12 @@ class RoomKernel:
     # ------------------------------------------------------------ which kernel
 
     async def attach(self, link: Link, status: ev.KernelIs) -> None:
-        """Listen to this kernel from now on; a second link to the same one is let go."""
-        if self._link is not None and self._status.id == status.id:
+        """Listen to this kernel from now on.
+
+        A second link to one that lives is let go. One that was dead is waited for again, by the new
+        link: what the former heard before proves nothing.
+        """
+        if self._link is not None and self._status.id == status.id and not self._dead:
             await link.close()
             return
         former, self._link, self._status = self._link, link, status
@@ -69,9 +79,11 @@ class RoomKernel:
         if link is not None:
             await link.close()
 
-    def restarting(self) -> None:
-        """The kernel becomes a new process; it is there when that answers."""
-        if self._link is not None:
+    def heard(self, status: ev.KernelIs) -> None:
+        """Whoever says what the kernel is, says it here before the room hears of it."""
+        self._dead = status.state == "dead"
+        if status.state == "restarting" and self._link is not None:
+            # It becomes a new process, and is there when that answers.
             self._link.restarted()
             self._await_answer()
 
@@ -84,24 +96,31 @@ class RoomKernel:
 
     def _await_answer(self) -> None:
         self._stop_waiting()
-        self._answer = self._tasks.start(self._wait_for_answer(), "kernel ready")
+        self._told = asyncio.Event()
+        self._answer = self._tasks.start(self._wait_for_answer(self._told), "kernel ready")
 
     def _stop_waiting(self) -> None:
         if self._answer is not None:
             self._answer.cancel()
             self._answer = None
+        self._told.set()
 
-    async def _wait_for_answer(self) -> None:
+    async def _wait_for_answer(self, told: asyncio.Event) -> None:
+        """Say once that it does not come in time, and wait on: it may come after all."""
         link, status = self._link, self._status
-        if link is None:
-            return
-        try:
-            state: str = await link.ready()
-            reason = ""
-        except KernelError as error:
-            state, reason = "dead", str(error)
-        if link is self._link:
-            self._post(replace(status, state=state, reason=reason))
+        while link is not None and link is self._link:
+            gone = False
+            try:
+                state: str = await link.ready()
+                reason = ""
+            except KernelError as error:
+                state, reason = "dead", str(error)
+                gone = isinstance(error, KernelDead)
+            if link is self._link and not (state == "dead" and self._dead):
+                self._post(replace(status, state=state, reason=reason))
+            told.set()
+            if state != "dead" or gone:
+                return
 
     # ------------------------------------------------------------ what the room wants
 
@@ -138,10 +157,11 @@ class RoomKernel:
         try:
             await work
         except RuntimedError as error:
-            self._post(ev.KernelFailed(str(error)))
+            self._post(ev.KernelFailed(str(error), ticket))
         except Exception as error:
             log.exception("A kernel of %s could not be reached", self._path())
-            self._post(ev.KernelFailed(f"{type(error).__name__}: {error}; look into the log"))
+            message = f"{type(error).__name__}: {error}; look into the log"
+            self._post(ev.KernelFailed(message, ticket))
         else:
             if ticket is not None:
                 self._post(ev.Done(ticket))
@@ -154,14 +174,13 @@ class RoomKernel:
         await self.attach(*await self._kernels.ensure(self._path(), name))
 
     async def _restart(self) -> None:
-        """Done when the kernel is back."""
+        """Done when the kernel is back, or is known not to be."""
         waiting = self._answer
         await self._kernels.restart(self.id)
         if self._answer is waiting:
             # Nobody else said that it restarts.
             self._post(replace(self._status, state="restarting", reason=""))
-        if self._answer is not None:
-            await asyncio.wait({self._answer})
+        await self._told.wait()
 
     async def _shutdown(self) -> None:
         await self._kernels.shutdown(self.id)

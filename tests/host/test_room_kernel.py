@@ -1,0 +1,145 @@
+"""The kernel of a room when it is slow to answer, answers after it was given up, or never does."""
+
+import asyncio
+import signal
+
+import pytest
+
+from jupyter_runtimed.errors import KernelError
+from jupyter_runtimed.host.kernel import KernelLink
+from jupyter_runtimed.room import events as ev
+
+from .conftest import notebook
+from .people import LocalKernels, Person
+
+IMPATIENT_SECONDS = 0.5
+
+
+class ImpatientLink(KernelLink):
+    patience_seconds = IMPATIENT_SECONDS
+
+    async def ready(self, timeout_seconds=None):
+        return await super().ready(timeout_seconds or self.patience_seconds)
+
+
+class StoppedKernels(LocalKernels):
+    """Real kernels that stand still from their start until they are let go."""
+
+    async def ensure(self, path, name):
+        new = self._id(path) not in self.managers
+        link, status = await super().ensure(path, name)
+        if new:
+            self.process(path).send_signal(signal.SIGSTOP)
+        return link, status
+
+    def _link(self, path):
+        kernel_id = self._id(path)
+        status = ev.KernelIs("starting", kernel_id, "python3", "Python 3")
+        return ImpatientLink(self.managers[kernel_id].get_connection_info()), status
+
+    def process(self, path):
+        return self.managers[self._id(path)].provisioner.process
+
+    def let_go(self, path):
+        self.process(path).send_signal(signal.SIGCONT)
+
+    async def interrupt(self, kernel_id):
+        raise KernelError("this kernel cannot be interrupted")
+
+
+async def given_up(place, *sources):
+    """A room whose kernel has not answered in time; the run that asked for it is over."""
+    place.kernels = StoppedKernels()
+    place.put("a.ipynb", notebook(*sources))
+    ana = Person(await place.server().open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    await ana.call("run", cells=["c0"])
+    run = await ana.finished("c0")
+    assert run.state == "cancelled"
+    assert "did not answer" in run.reason
+    assert ana.peer.runtime.kernel.state == "dead"
+    return ana
+
+
+@pytest.mark.kernel
+class TestAKernelThatIsSlow:
+    async def test_that_answers_after_all_is_there(self, place):
+        ana = await given_up(place, "6 * 7")
+        place.kernels.let_go("a.ipynb")
+        await ana.until(lambda: ana.peer.runtime.kernel.state == "idle")
+        await ana.call("run", cells=["c0"])
+        assert (await ana.finished("c0")).state == "ok"
+
+    async def test_is_waited_for_again_by_who_runs_a_cell(self, place):
+        ana = await given_up(place, "6 * 7")
+        for _ in range(2):
+            await ana.call("run", cells=["c0"])
+            await ana.until(lambda: ana.peer.runtime.kernel.state == "starting")
+            run = await ana.finished("c0")
+            assert "did not answer" in run.reason
+        await ana.call("run", cells=["c0"])
+        place.kernels.let_go("a.ipynb")
+        await ana.until(lambda: ana.peer.runtime.kernel.state == "idle")
+        if (await ana.finished("c0")).state == "cancelled":
+            await ana.call("run", cells=["c0"])
+        assert (await ana.finished("c0")).state == "ok"
+
+    async def test_can_be_restarted(self, place):
+        ana = await given_up(place, "6 * 7")
+        assert (await ana.call("restart")).error is None
+        await ana.until(lambda: ana.peer.runtime.kernel.state == "idle")
+        await ana.call("run", cells=["c0"])
+        assert (await ana.finished("c0")).state == "ok"
+
+    async def test_does_not_hold_up_the_answer_to_a_restart_for_ever(self, place):
+        ana = await given_up(place, "6 * 7")
+        restart = place.kernels.restart
+
+        async def stopped_again(kernel_id):
+            await restart(kernel_id)
+            place.kernels.process("a.ipynb").send_signal(signal.SIGSTOP)
+
+        place.kernels.restart = stopped_again
+        assert (await ana.call("restart")).error is None
+        assert "did not answer" in ana.peer.runtime.kernel.reason
+
+    async def test_is_joined_anew_after_it_died(self, place):
+        """A link that had its answer from a former process proves nothing of the next."""
+        ana = await given_up(place, "6 * 7")
+        place.kernels.let_go("a.ipynb")
+        await ana.until(lambda: ana.peer.runtime.kernel.state == "idle")
+        first = ana.host._kernel._link
+        ana.host.post(ev.KernelIs("dead", reason="the kernel died"))
+        await ana.call("run", cells=["c0"])
+        assert (await ana.finished("c0")).state == "ok"
+        assert ana.host._kernel._link is not first
+
+    async def test_that_is_there_is_joined_once(self, place):
+        ana = await given_up(place, "6 * 7")
+        place.kernels.let_go("a.ipynb")
+        await ana.until(lambda: ana.peer.runtime.kernel.state == "idle")
+        first = ana.host._kernel._link
+        await ana.host.attach(*await place.kernels.find("a.ipynb"))
+        assert ana.host._kernel._link is first
+
+
+@pytest.mark.kernel
+async def test_what_cannot_be_done_is_answered_to_who_asked_and_costs_no_run(place):
+    place.kernels = StoppedKernels()
+    ImpatientLink.patience_seconds = 60
+    try:
+        place.put("a.ipynb", notebook("print(input())", "1"))
+        ana = Person(await place.server().open("a.ipynb"))
+        await ana.until(lambda: ana.peer.live)
+        run = await ana.call("run", cells=["c0", "c1"])
+        assert run.error is None
+        await ana.until(lambda: ana.peer.runtime.kernel.state == "starting")
+        place.kernels.let_go("a.ipynb")
+        await ana.until(lambda: ana.run_of("c0").prompt)
+        interrupted = await ana.call("interrupt")
+        assert interrupted.error["message"] == "this kernel cannot be interrupted"
+        assert ana.run_of("c0").state == "running"
+        await ana.call("answer", prompt=ana.run_of("c0").prompt.id, text="")
+        assert (await ana.finished("c0")).state == "ok"
+    finally:
+        ImpatientLink.patience_seconds = IMPATIENT_SECONDS
