@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 
+LONGEST_GOODBYE_SECONDS = 20.0
 RIVALS = ("jupyter_server_ydoc", "jupyter_server_documents", "jupyter_server_nbmodel")
 """Extensions that also want to own the open notebook, by the name of their server part."""
 
@@ -100,4 +102,7 @@ class RuntimedExtension(Settable, ExtensionApp):
         return [name for name in RIVALS if name in enabled and enabled[name].enabled]
 
     async def stop_extension(self) -> None:
-        await self.rooms.close_all()
+        try:
+            await asyncio.wait_for(self.rooms.close_all(), LONGEST_GOODBYE_SECONDS)
+        except asyncio.TimeoutError:
+            self.log.error("rooms did not close in time; what was acknowledged is in the store")

@@ -20,7 +20,8 @@ class NotaryTrust:
     """
 
     def __init__(self, manager: Any) -> None:
-        self._manager = manager
+        # Made on first use, and then bound to the thread that used it first: not one of ours.
+        self._theirs = manager.notary
 
     def trusted(self, data: bytes, content: Content) -> Iterable[CellId]:
         """Every code cell of a signed file, none of any other."""
@@ -43,7 +44,7 @@ class NotaryTrust:
             notary.close()
 
     def _notary(self) -> Any:
-        mine = self._manager.notary
+        mine = self._theirs
         make: Any = NotebookNotary
         return make(
             config=mine.config,
