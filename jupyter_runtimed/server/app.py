@@ -105,4 +105,4 @@ class RuntimedExtension(Settable, ExtensionApp):
         try:
             await asyncio.wait_for(self.rooms.close_all(), LONGEST_GOODBYE_SECONDS)
         except asyncio.TimeoutError:
-            self.log.error("rooms did not close in time; what was acknowledged is in the store")
+            self.log.exception("rooms did not close in time; the store has what was acknowledged")
