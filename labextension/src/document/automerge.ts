@@ -10,6 +10,7 @@ export {
   applyChanges,
   change,
   clone,
+  decodeChange,
   diff,
   free,
   from,

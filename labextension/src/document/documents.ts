@@ -10,7 +10,7 @@ import type { Doc, Patch } from './automerge';
 import * as am from './automerge';
 import type { NotebookEdit, RuntimeEdit } from './patches';
 import { allCells, diffNotebook, groupNotebook, groupRuntime } from './patches';
-import { intentSince, reapply } from './rebase';
+import { reapply } from './rebase';
 import type { DocName, Rebased, Replica } from './replica';
 import type { NotebookNode, RuntimeNode } from './schema';
 import { NO_NOTEBOOK, NO_RUNTIME } from './schema';
@@ -113,12 +113,12 @@ export class RoomDocuments implements Replica {
     }
   }
 
-  rebase(base: string[], epoch: string, fresh: Uint8Array): Rebased {
+  rebase(own: Uint8Array[], epoch: string, fresh: Uint8Array): Rebased {
     this._refuseInside();
-    const intent = intentSince(this._notebook?.doc ?? null, base);
+    const held = this._notebook;
     let doc = am.load<NotebookNode>(fresh, this._options());
     const heads = am.getHeads(doc);
-    const result = reapply(doc, intent, base);
+    const result = reapply(doc, held?.doc ?? doc, held === null ? [] : own, held?.epoch === epoch);
     doc = result.doc;
     const changed = am.getHeads(doc).join() !== heads.join();
     const change = changed ? am.getLastLocalChange(doc) : undefined;

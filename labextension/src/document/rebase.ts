@@ -2,44 +2,45 @@
  * Moving what was done here onto a fresh copy of the notebook.
  *
  * A peer whose change was refused, or whose server began a new line of history, holds a document
- * that cannot be sent. Its *intent* since the last shared heads is read off and written again as one
+ * that cannot be sent. What its own changes meant is read off and written again as one
  * change; nothing typed is dropped: text goes where the surrounding text went, and a cell that
  * others deleted comes back whole when there was typing in it.
  */
-import type { ChangeSet } from '@codemirror/state';
+import { ChangeSet } from '@codemirror/state';
 import type { Doc } from './automerge';
 import * as am from './automerge';
 import type { NotebookEdit } from './patches';
-import { diffNotebook, groupNotebook } from './patches';
+import { groupNotebook } from './patches';
 import type { Rebased } from './replica';
-import type { CellNode, NotebookNode } from './schema';
-import { copyCell, NO_NOTEBOOK, own } from './schema';
-import { coarseDiff } from './text';
+import type { NotebookNode } from './schema';
+import { copyCell, own } from './schema';
+import { coarseDiff, toText } from './text';
 import type { EntryPath } from './writes';
 import { changeText, deleteCell, getEntry, putCell, setEntry, setText } from './writes';
 
-export interface Intent {
+/** Own changes in a row: what they build on, and where they lead. */
+interface Step {
+  from: string[];
+  to: string[];
+}
+
+interface Intent {
   before: NotebookNode;
   after: NotebookNode;
   edit: NotebookEdit;
 }
 
-/** What a document says beyond `base`; nothing when it does not know these heads. */
-export function intentSince(doc: Doc<NotebookNode> | null, base: string[]): Intent {
-  if (doc === null || base.length === 0 || !am.hasHeads(doc, base)) {
-    const nothing = doc ?? NO_NOTEBOOK;
-    return { before: nothing, after: nothing, edit: diffNotebook(nothing, nothing) };
-  }
-  const before = am.view(doc, base);
-  const patches = am.diff(doc, base, am.getHeads(doc));
-  return { before, after: doc, edit: groupNotebook(patches, before, doc) };
-}
-
-/** Writes `intent` on top of `fresh`, as one change. */
+/**
+ * Writes what the `own` changes of `old` meant, and `fresh` lacks, on top of `fresh`, as one change.
+ *
+ * Only own changes, each against what it was made upon: what others wrote and `fresh` lacks is
+ * brought by them. `sameLine`: both documents have one history.
+ */
 export function reapply(
   fresh: Doc<NotebookNode>,
-  intent: Intent,
-  base: string[]
+  old: Doc<NotebookNode>,
+  own: readonly Uint8Array[],
+  sameLine: boolean
 ): { doc: Doc<NotebookNode>; rebased: Rebased } {
   const rebased: Rebased = {
     edited: [],
@@ -50,68 +51,174 @@ export function reapply(
     revived: [],
     dropped: []
   };
-  const theirs = theirEdits(fresh, intent, base);
+  const steps = stepsOf(own, fresh);
+  if (steps.length === 0) {
+    return { doc: fresh, rebased };
+  }
+  const walk = new Walk(old, fresh, sameLine);
   const doc = am.change(fresh, draft => {
-    for (const id of intent.edit.created) {
-      addAgain(draft, id, own(intent.after.cells, id), rebased);
-    }
-    for (const id of intent.edit.deleted) {
-      if (own(draft.cells, id) !== undefined) {
-        deleteCell(draft, id);
-        rebased.deleted.push(id);
-      }
-    }
-    for (const id of intent.edit.edited.keys()) {
-      editAgain(draft, id, intent, theirs, rebased);
-    }
-    for (const key of intent.edit.metadata) {
-      entryAgain(draft, ['metadata', key], intent.after, rebased);
+    for (const step of steps) {
+      walk.others(step.from);
+      const intent = walk.own(step.to);
+      writeAgain(draft, intent, walk, rebased);
     }
   });
+  walk.dispose();
+  for (const told of ['edited', 'added', 'deleted', 'moved', 'metadata', 'revived'] as const) {
+    rebased[told] = [...new Set(rebased[told])];
+  }
   return { doc, rebased };
 }
 
-/** How others changed each cell's text since `base`: exactly, when the fresh copy knows `base`. */
-function theirEdits(
-  fresh: Doc<NotebookNode>,
-  intent: Intent,
-  base: string[]
-): (id: string) => ChangeSet | null {
-  if (base.length > 0 && am.hasHeads(fresh, base)) {
-    const patches = am.diff(fresh, base, am.getHeads(fresh));
-    const edit = groupNotebook(patches, am.view(fresh, base), fresh);
-    return id => edit.edited.get(id)?.text ?? null;
+function stepsOf(own: readonly Uint8Array[], fresh: Doc<NotebookNode>): Step[] {
+  const steps: Step[] = [];
+  for (const { hash, deps } of own.map(change => am.decodeChange(change))) {
+    const last = steps.at(-1);
+    if (am.hasHeads(fresh, [hash])) {
+      continue;
+    }
+    if (last !== undefined && deps.join() === last.to.join()) {
+      last.to = [hash];
+    } else {
+      steps.push({ from: deps, to: [hash] });
+    }
   }
-  return id => {
-    const old = own(intent.before.cells, id);
-    const now = own(fresh.cells, id);
-    return old === undefined || now === undefined ? null : coarseDiff(old.source, now.source);
-  };
+  return steps;
+}
+
+/**
+ * The way from the fresh copy through every own step, along the history of both.
+ *
+ * Beside it goes, for each cell, how the text that is being written differs from the text at this
+ * point of the way: exactly, so that equal words are never taken for each other. On another line of
+ * history there is no way, and texts are compared.
+ */
+class Walk {
+  private at: string[] | null;
+  private readonly both: Doc<NotebookNode>;
+  private readonly beside = new Map<string, ChangeSet>();
+
+  constructor(old: Doc<NotebookNode>, fresh: Doc<NotebookNode>, sameLine: boolean) {
+    this.both = am.clone(old);
+    this.at = null;
+    if (sameLine) {
+      const heads = am.getHeads(fresh);
+      const known = heads.filter(head => am.hasHeads(old, [head]));
+      [this.both] = am.applyChanges(this.both, am.getChangesSince(fresh, known));
+      this.at = heads;
+      for (const [id, cell] of Object.entries(fresh.cells)) {
+        this.beside.set(id, ChangeSet.empty(cell.source.length));
+      }
+    }
+  }
+
+  /** Goes on to `heads` by what is not to be written. */
+  others(heads: string[]): void {
+    if (this.at !== null) {
+      const { before, edit } = this.between(this.at, heads);
+      for (const [id, beside] of this.beside) {
+        const text = edit.edited.get(id)?.text ?? null;
+        const was = own(before.cells, id);
+        if (edit.created.has(id) || edit.deleted.has(id)) {
+          this.beside.delete(id);
+        } else if (text !== null && was !== undefined) {
+          this.beside.set(id, text.invert(toText(was.source)).compose(beside));
+        }
+      }
+    }
+    this.at = heads;
+  }
+
+  /** Goes on to `heads` by what was done here. */
+  own(heads: string[]): Intent {
+    const intent = this.between(this.at ?? [], heads);
+    this.at = heads;
+    return intent;
+  }
+
+  /** The own edit of a cell's text as it is to be made in `now`; null if that cannot be told. */
+  edit(id: string, intent: Intent, now: string): ChangeSet | null {
+    const text = intent.edit.edited.get(id)?.text ?? null;
+    const was = own(intent.before.cells, id)?.source;
+    if (text === null || was === undefined) {
+      return null;
+    }
+    const known = this.beside.get(id);
+    const fits = known?.length === was.length && known.newLength === now.length;
+    const beside = fits ? known : coarseDiff(was, now);
+    this.beside.set(id, beside.map(text, true));
+    return text.map(beside);
+  }
+
+  /** The text of this cell was written otherwise. */
+  wrote(id: string, intent: Intent, now: string): void {
+    this.beside.set(id, coarseDiff(own(intent.after.cells, id)?.source ?? '', now));
+  }
+
+  dispose(): void {
+    am.free(this.both);
+  }
+
+  private between(from: string[], to: string[]): Intent {
+    const before = am.view(this.both, from);
+    const after = am.view(this.both, to);
+    return { before, after, edit: groupNotebook(am.diff(this.both, from, to), before, after) };
+  }
+}
+
+function writeAgain(draft: NotebookNode, intent: Intent, walk: Walk, rebased: Rebased): void {
+  for (const id of intent.edit.created) {
+    addAgain(draft, id, intent, walk, rebased);
+  }
+  for (const id of intent.edit.deleted) {
+    if (own(draft.cells, id) !== undefined) {
+      deleteCell(draft, id);
+      rebased.deleted.push(id);
+    }
+  }
+  for (const id of intent.edit.edited.keys()) {
+    editAgain(draft, id, intent, walk, rebased);
+  }
+  for (const key of intent.edit.metadata) {
+    entryAgain(draft, ['metadata', key], intent.after, rebased);
+  }
 }
 
 function addAgain(
   draft: NotebookNode,
   id: string,
-  cell: CellNode | undefined,
+  intent: Intent,
+  walk: Walk,
   rebased: Rebased
 ): void {
+  const cell = own(intent.after.cells, id);
   if (cell === undefined) {
     return;
   }
-  if (own(draft.cells, id) === undefined) {
+  const there = own(draft.cells, id)?.source;
+  if (there === undefined) {
     putCell(draft, id, copyCell(cell));
     rebased.added.push(id);
   } else {
-    setText(draft, id, cell.source);
+    setText(draft, id, withBoth(there, cell.source));
     rebased.edited.push(id);
   }
+  walk.wrote(id, intent, there === undefined ? cell.source : withBoth(there, cell.source));
+}
+
+/** Somebody who typed in a cell whose making was lost has written it anew: nobody's words go. */
+function withBoth(theirs: string, mine: string): string {
+  if (theirs.includes(mine)) {
+    return theirs;
+  }
+  return mine.includes(theirs) ? mine : theirs + mine;
 }
 
 function editAgain(
   draft: NotebookNode,
   id: string,
   intent: Intent,
-  theirs: (id: string) => ChangeSet | null,
+  walk: Walk,
   rebased: Rebased
 ): void {
   const edit = intent.edit.edited.get(id);
@@ -125,18 +232,14 @@ function editAgain(
       rebased.dropped.push({ cell: id, reason: 'the cell was deleted by others' });
     } else {
       putCell(draft, id, copyCell(mine));
+      walk.wrote(id, intent, mine.source);
       rebased.revived.push(id);
     }
     return;
   }
-  if (edit.text !== null) {
-    const moved = theirs(id);
-    const text = moved?.length === edit.text.length ? edit.text.map(moved) : edit.text;
-    if (text.length === now.source.length) {
-      changeText(draft, id, text);
-    } else {
-      setText(draft, id, mine.source);
-    }
+  const text = walk.edit(id, intent, now.source);
+  if (text !== null) {
+    changeText(draft, id, text);
     rebased.edited.push(id);
   }
   if (edit.moved) {

@@ -42,10 +42,10 @@ export interface Replica {
   /** The actor of local changes from now on. */
   setActor(actor: Uint8Array): void;
   /**
-   * Moves onto `fresh`, keeping what was done here since `base`: the local
-   * intent becomes one new local change on top (announced by `localChanged`).
+   * Moves onto `fresh`, keeping what the changes `own` (made here, oldest first) meant: those that
+   * `fresh` lacks become one new local change on top (announced by `localChanged`).
    */
-  rebase(base: string[], epoch: string, fresh: Uint8Array): Rebased;
+  rebase(own: Uint8Array[], epoch: string, fresh: Uint8Array): Rebased;
   /** The bytes of each local notebook change, right after it was made. */
   readonly localChanged: ISignal<Replica, Uint8Array>;
 }

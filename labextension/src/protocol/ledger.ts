@@ -12,12 +12,17 @@ import { hashStart, hex } from './chunks';
 import type { Bytes, Heads, Ticket } from './frames';
 import type { Memory } from './effects';
 
+interface Own {
+  /** First hex digits of the change's hash. */
+  start: string;
+  data: Bytes;
+}
+
 export class Ledger {
   shared: Heads;
   /** Proofs for every actor prefix that an unacknowledged change may carry; the last is in use. */
   tickets: Ticket[];
-  /** First hex digits of the hash of each unacknowledged change. */
-  private unacked: string[] = [];
+  private unacked: Own[] = [];
   /** Whether a change was made under the ticket in use. */
   private used: boolean;
 
@@ -37,18 +42,36 @@ export class Ledger {
     return this.unacked.length;
   }
 
-  /** The server holds exactly what `heads` name: returns the chunks that it does not hold. */
+  /** The chunks of what is not acknowledged, oldest first. */
+  get own(): Bytes[] {
+    return this.unacked.map(({ data }) => data);
+  }
+
+  /**
+   * The server holds exactly what `heads` name: returns the chunks to be sent to it.
+   *
+   * To hold is not yet to keep: what was not acknowledged stays in doubt, and if the server lacks
+   * nothing, the newest of it is sent once more, for the sake of its acknowledgement.
+   */
   recount(heads: Heads): Bytes[] {
-    const missing = this.replica.changesSince(heads);
-    this.unacked = missing.map(hashStart);
+    const missing = this.replica.changesSince(heads).map(made);
+    const starts = new Set(missing.map(({ start }) => start));
+    this.unacked = [...this.unacked.filter(({ start }) => !starts.has(start)), ...missing];
     this.shared = heads;
     this.settle();
-    return missing;
+    return (missing.length > 0 ? missing : this.unacked.slice(-1)).map(({ data }) => data);
+  }
+
+  /** The notebook is about to be another one: returns what was not acknowledged of the old. */
+  leave(): Bytes[] {
+    const { own } = this;
+    this.unacked = [];
+    return own;
   }
 
   /** A change was made here. */
   made(data: Bytes): void {
-    this.unacked.push(hashStart(data));
+    this.unacked.push(made(data));
     this.used = true;
   }
 
@@ -60,14 +83,16 @@ export class Ledger {
   }
 
   acknowledged(heads: Heads): void {
-    const newest = this.unacked.findLastIndex(own => heads.some(head => head.startsWith(own)));
+    const newest = this.unacked.findLastIndex(({ start }) =>
+      heads.some(head => head.startsWith(start))
+    );
     if (newest >= 0) {
       this.shared = [...this.shared, ...heads.filter(head => this.isOwn(head))];
       this.unacked = this.unacked.slice(newest + 1);
     } else {
       // Others have built on what was made here, and the server names their changes.
       const missing = new Set(this.replica.changesSince(heads).map(hashStart));
-      this.unacked = this.unacked.filter(own => missing.has(own));
+      this.unacked = this.unacked.filter(({ start }) => missing.has(start));
     }
     this.settle();
   }
@@ -82,7 +107,7 @@ export class Ledger {
   }
 
   private isOwn(head: string): boolean {
-    return this.unacked.some(own => own !== '' && head.startsWith(own));
+    return this.unacked.some(({ start }) => start !== '' && head.startsWith(start));
   }
 
   private settle(): void {
@@ -92,4 +117,8 @@ export class Ledger {
       this.used = false;
     }
   }
+}
+
+function made(data: Bytes): Own {
+  return { start: hashStart(data), data };
 }

@@ -267,11 +267,12 @@ export class Session {
     const { code, reason, discard } = this.why;
     this.why = OTHER_HISTORY;
     this.anew.delete('notebook');
-    if (this.ledger.count === 0 || discard) {
+    const own = this.ledger.leave();
+    if (own.length === 0 || discard) {
       this.replica.load('notebook', frame.epoch, frame.data);
       return [{ type: 'keepAll' }];
     }
-    const rebased = this.replica.rebase(this.ledger.shared, frame.epoch, frame.data);
+    const rebased = this.replica.rebase(own, frame.epoch, frame.data);
     return [{ type: 'keepAll' }, { type: 'rebased', rebased, code, reason }];
   }
 

@@ -136,7 +136,11 @@ describe('a rebase onto a fresh copy', () => {
       am.splice(draft, ['cells', 'a', 'source'], 13, 0, ' four');
       Reflect.deleteProperty(draft.cells, 'b');
     });
-    const told = documents(ana).rebase(base, 'n1', am.save(r.agent.doc));
+    const told = documents(ana).rebase(
+      documents(ana).changesSince(base),
+      'n1',
+      am.save(r.agent.doc)
+    );
     expect(ana.cell('a').getSource()).toBe('ONE MINE two three four');
     expect(ana.ids).toEqual(['d', 'a', 'b', 'new']);
     expect(ana.cell('b').getSource()).toBe('b typed');
@@ -166,7 +170,7 @@ describe('a rebase onto a fresh copy', () => {
       putNew(draft, 'a', '1V', 'START middle end');
     });
     const cell = ana.cell('a');
-    documents(ana).rebase(base, 'n2', am.save(other.doc));
+    documents(ana).rebase(documents(ana).changesSince(base), 'n2', am.save(other.doc));
     expect([ana.cell('a'), ana.sources]).toEqual([cell, ['START middle end MINE']]);
   });
 
@@ -174,15 +178,17 @@ describe('a rebase onto a fresh copy', () => {
     const r = await room(['a', 'b']);
     const ana = r.open();
     const base = documents(ana).heads('notebook');
-    expect(documents(ana).rebase(base, 'n1', am.save(r.agent.doc)).added).toEqual([]);
+    expect(
+      documents(ana).rebase(documents(ana).changesSince(base), 'n1', am.save(r.agent.doc)).added
+    ).toEqual([]);
     expect(ana.unsent).toEqual([]);
     ana.cell('a').setMetadata('tags', ['x']);
     r.agent.edit(draft => {
       Reflect.deleteProperty(draft.cells, 'a');
     });
-    expect(documents(ana).rebase(base, 'n1', am.save(r.agent.doc)).dropped).toEqual([
-      { cell: 'a', reason: 'the cell was deleted by others' }
-    ]);
+    expect(
+      documents(ana).rebase(documents(ana).changesSince(base), 'n1', am.save(r.agent.doc)).dropped
+    ).toEqual([{ cell: 'a', reason: 'the cell was deleted by others' }]);
   });
 
   it.each([1, 2, 3, 4])('drops nothing that was typed, at random (seed %i)', async seed => {
@@ -223,7 +229,7 @@ describe('a rebase onto a fresh copy', () => {
         }
       });
       ana.unsent = [];
-      documents(ana).rebase(base, 'n1', am.save(r.agent.doc));
+      documents(ana).rebase(documents(ana).changesSince(base), 'n1', am.save(r.agent.doc));
       const lost = whole.filter(word => !ana.sources.some(source => source.includes(word)));
       expect(lost).toEqual([]);
       r.agent.receive(joined(ana.unsent));
@@ -240,7 +246,7 @@ describe('a rebase onto a fresh copy', () => {
     r.agent.edit(draft => {
       am.splice(draft, ['cells', 'a', 'source'], 0, 0, 'theirs ');
     });
-    documents(ana).rebase(base, 'n1', am.save(r.agent.doc));
+    documents(ana).rebase(documents(ana).changesSince(base), 'n1', am.save(r.agent.doc));
     expect(ana.sources).toEqual(['theirs x mine']);
     ana.cell('a').undo();
     expect(ana.sources).toEqual(['theirs x']);

@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import * as am from '../../src/document/automerge';
+import type { NotebookNode } from '../../src/document/schema';
+import type { Bytes } from '../../src/protocol/frames';
 import { Client, Room } from './room';
 
 let room: Room;
@@ -157,6 +160,88 @@ describe('editing', () => {
     again.join();
     expect(room.metadata()).toEqual({ a: '"1"' });
     expect(again.session.status.unacked).toBe(0);
+  });
+});
+
+describe('a server that lost what it had not stored', () => {
+  const ORDERS = [
+    ['ana', 'ben'],
+    ['ben', 'ana']
+  ] as const;
+
+  function type(client: Client, text: string): void {
+    client.documents.edit(draft => {
+      const at = draft.cells['c']?.source.length ?? 0;
+      am.splice(draft, ['cells', 'c', 'source'], at, 0, text);
+    });
+  }
+
+  function addCell(client: Client, source: string): void {
+    client.documents.edit(draft => {
+      const [cell_type, position] = [am.str('code'), am.str('V')];
+      const cell = { cell_type, position, source, metadata: {}, attachments: {}, extra: {} };
+      draft.cells['c'] = cell;
+    });
+  }
+
+  function text(client: Client | Room): string | undefined {
+    const notebook = client instanceof Room ? client.docs.notebook.doc : client.documents.notebook;
+    return (notebook as NotebookNode).cells['c']?.source;
+  }
+
+  function open(): Record<'ana' | 'ben', Client> {
+    return { ana: new Client(room, 'ana').join(), ben: new Client(room, 'ben').join() };
+  }
+
+  function crash(clients: Record<'ana' | 'ben', Client>, stored: Bytes): void {
+    clients.ana.cut();
+    clients.ben.cut();
+    room.rotate('notebook', 'n1', stored);
+    room.acking = true;
+  }
+
+  it.each(ORDERS)('gets all of it once, though one builds on the other (%s first)', (...back) => {
+    const clients = open();
+    addCell(clients.ana, 'a = 1');
+    const stored = am.save(room.docs.notebook.doc);
+    room.acking = false;
+    type(clients.ana, ' AAA');
+    type(clients.ben, ' BBB');
+    type(clients.ana, ' CCC');
+    type(clients.ben, ' DDD');
+    type(clients.ben, ' EEE');
+    expect(text(room)).toBe('a = 1 AAA BBB CCC DDD EEE');
+    crash(clients, stored);
+    back.forEach(name => clients[name].join());
+    expect(text(room)?.split(' ').sort().join(' ')).toBe('1 = AAA BBB CCC DDD EEE a');
+    expect([text(clients.ana), text(clients.ben)]).toEqual([text(room), text(room)]);
+    expect(clients.ana.session.status.unacked + clients.ben.session.status.unacked).toBe(0);
+  });
+
+  it.each(ORDERS)('gets words in a cell whose making was lost (%s first)', (...back) => {
+    const clients = open();
+    const stored = am.save(room.docs.notebook.doc);
+    room.acking = false;
+    addCell(clients.ana, 'a = 1');
+    type(clients.ben, ' BBB');
+    crash(clients, stored);
+    back.forEach(name => clients[name].join());
+    expect([text(room), text(clients.ana), text(clients.ben)]).toEqual(Array(3).fill('a = 1 BBB'));
+  });
+
+  it('gets again what it only held when somebody came back in between', () => {
+    const clients = open();
+    addCell(clients.ana, 'a = 1');
+    const stored = am.save(room.docs.notebook.doc);
+    room.acking = false;
+    type(clients.ana, ' AAA');
+    clients.ana.cut();
+    clients.ana.join();
+    expect(clients.ana.session.status.unacked).toBe(1);
+    crash(clients, stored);
+    clients.ana.join();
+    expect(text(room)).toBe('a = 1 AAA');
+    expect(clients.ana.session.status.unacked).toBe(0);
   });
 });
 
