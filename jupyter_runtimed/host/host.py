@@ -62,6 +62,7 @@ class Host:
         self._outlets: dict[SessionId, Outlet] = {}
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._tickets = 0
+        self._not_put: RuntimedError | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0
         self._wish_ms = 0
@@ -124,9 +125,9 @@ class Host:
                 event = self._inbox.popleft()
                 try:
                     effects = self.room.handle(event, max(self._ports.clock(), self._due(event)))
-                except Exception:
+                except Exception as error:
                     log.exception("Room %s failed at %s", self.room_id, type(event).__name__)
-                    self._let_go_of(event)
+                    self._let_go_of(event, error)
                     continue
                 self._carry_out(effects)
         finally:
@@ -137,10 +138,25 @@ class Host:
     def _due(self, event: ev.Event) -> int:
         return self._wish_ms if isinstance(event, ev.Tick) else 0
 
-    def _let_go_of(self, event: ev.Event) -> None:
-        """A frame that the room fails at costs its sender the connection, and nobody else."""
-        if isinstance(event, ev.Received):
-            self._disconnect(event.session, BROKEN, "the server failed at this; reconnect")
+    def _let_go_of(self, event: ev.Event, error: Exception) -> None:
+        """What the room fails at costs who brought it, and nobody else.
+
+        A frame costs its sender the connection, a call or a notebook is answered with an error.
+        """
+        match event:
+            case ev.Received():
+                self._disconnect(event.session, BROKEN, "the server failed at this; reconnect")
+            case ev.Called():
+                answer = self._calls.get(event.ticket)
+                if answer is not None and not answer.done():
+                    answer.set_exception(_failure(event.name, error))
+            case ev.Put():
+                self._not_put = _failure("merging this notebook", error)
+            case _:
+                pass
+        if not isinstance(event, ev.Tick):
+            # What others wait for was perhaps not reached any more.
+            self._inbox.append(ev.Tick())
 
     # ------------------------------------------------------------ effects out
 
@@ -285,17 +301,25 @@ class Host:
     async def put_model(self, model: Mapping[str, Any]) -> dict[str, str]:
         """Merge what a client of the contents API wrote, and save; the file's stamp.
 
-        Raises `NotebookError`, `SaveFailed`.
+        Raises `NotebookError`, `SaveFailed`; whatever the room fails at is raised, too.
         """
-        found = await asyncio.to_thread(self._read_model, model)
-        self.post(ev.Put(found.content))
+        self._put(await asyncio.to_thread(self._read_model, model))
         writer = ev.User("contents", "Contents API")
         stamp: dict[str, str] = await self.call("save", {}, (), writer, Rights(True, False))
         return stamp
 
     def put_model_now(self, model: Mapping[str, Any]) -> None:
         """As `put_model`, merged on return and saved soon."""
-        self.post(ev.Put(self._read_model(model).content))
+        self._put(self._read_model(model))
+
+    def _put(self, found: ipynb.FileContent) -> None:
+        """Merged on return; raises what the room fails at."""
+        if self._ended:
+            raise errors.Closing("the notebook was closed; open it again")
+        self._not_put = None
+        self.post(ev.Put(found.content))
+        if self._not_put is not None:
+            raise self._not_put
 
     def _read_model(self, model: Mapping[str, Any]) -> ipynb.FileContent:
         return ipynb.from_model(
@@ -365,3 +389,11 @@ class Host:
         await self._tasks.close()
         await self._kernel.close()
         await self._ports.store.release(self.room_id)
+
+
+def _failure(what: str, error: Exception) -> RuntimedError:
+    if isinstance(error, RuntimedError):
+        return error
+    return RuntimedError(
+        f"the server failed at {what} ({type(error).__name__}: {error}); look into its log"
+    )

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -14,11 +15,14 @@ import pytest
 import jupyter_runtimed
 from jupyter_runtimed.errors import (
     Closing,
+    DocumentError,
     Forbidden,
+    HeadsMissing,
     NotebookError,
     NotFound,
     PeerError,
     RoomElsewhere,
+    RuntimedError,
 )
 from jupyter_runtimed.host.host import Host
 from jupyter_runtimed.room import events as ev
@@ -334,6 +338,72 @@ async def test_a_frame_that_breaks_the_room_costs_its_sender_the_connection(plac
     ben.type("c0", "?")
     await ben.durable()
     assert ben.closed is None
+
+
+async def test_a_call_that_breaks_the_room_is_answered_and_others_go_on(place, monkeypatch):
+    place.put("a.ipynb", notebook("one"))
+    host = await place.server(Settings(heads_ms=500)).open("a.ipynb")
+    ana = Person(host, "ana")
+    await ana.until(lambda: ana.peer.live)
+    user = ev.User("cleo", "Cleo")
+    unknown = ("0" * 64,)
+    early = asyncio.create_task(host.call("save", {}, unknown, user, ALL))
+    await asyncio.sleep(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(host.room.calls, "ask", _broken)
+        with pytest.raises(RuntimedError, match=r"failed at save .*ZeroDivisionError"):
+            await asyncio.wait_for(host.call("save", {}, (), user, ALL), 30)
+    with pytest.raises(HeadsMissing):
+        await asyncio.wait_for(early, 30)
+    assert (await ana.call("save")).error is None
+
+
+async def test_what_the_room_had_to_say_when_it_broke_is_said_at_once(place, monkeypatch):
+    place.put("a.ipynb", notebook("one"))
+    host = await place.server().open("a.ipynb")
+    ana = Person(host)
+    await ana.until(lambda: ana.peer.live)
+    advance = host.room.calls.advance
+
+    def broken_once(now):
+        monkeypatch.setattr(host.room.calls, "advance", advance)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(host.room.calls, "advance", broken_once)
+    host.post(ev.StoreFailed("no space"))
+    assert ana.told("storage") == [{"ok": False, "message": "no space"}]
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, DocumentError("no such place")])
+async def test_a_notebook_that_cannot_be_merged_is_not_called_saved(place, monkeypatch, error):
+    place.put("a.ipynb", notebook("one"))
+    host = await place.server().open("a.ipynb")
+    ana = Person(host)
+    await ana.until(lambda: ana.peer.live)
+    model = await host.model()
+    model["cells"][0]["source"] = "two"
+    with monkeypatch.context() as patch:
+        patch.setattr(host.room.filing, "put", partial(_broken, error=error))
+        with pytest.raises(RuntimedError, match=r"ZeroDivisionError|no such place"):
+            await host.put_model(model)
+        with pytest.raises(RuntimedError, match=r"ZeroDivisionError|no such place"):
+            host.put_model_now(model)
+    await host.put_model(model)
+    assert place.sources() == ["two"]
+
+
+async def test_a_notebook_for_a_room_that_was_closed_is_not_called_saved(place):
+    place.put("a.ipynb", notebook("one"))
+    server = place.server()
+    host = await server.open("a.ipynb")
+    model = await host.model()
+    await server.close_all()
+    with pytest.raises(Closing):
+        host.put_model_now(model)
+
+
+def _broken(*_, error=ZeroDivisionError, **__):
+    raise error
 
 
 async def test_a_damaged_runtime_document_costs_no_notebook(place):

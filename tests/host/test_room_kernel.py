@@ -1,6 +1,5 @@
 """The kernel of a room when it is slow to answer, answers after it was given up, or never does."""
 
-import asyncio
 import signal
 
 import pytest
