@@ -8,6 +8,7 @@ use automerge::{Change as CoreChange, ObjType, ScalarValue};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::budget::Budget;
 use crate::chunks::{self, Kind};
 use crate::errors::{undecodable, DecodeError};
 use crate::guard::guard;
@@ -66,7 +67,7 @@ impl Change {
     #[pyo3(signature = (data, /))]
     fn decode(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
         py.detach(|| {
-            let chunks = chunks::split(data)?;
+            let chunks = chunks::split(data, &mut Budget::for_strangers(data.len()))?;
             let [chunk] = chunks.as_slice() else {
                 return Err(DecodeError::new_err(format!(
                     "{} chunks, not one",
@@ -86,9 +87,10 @@ impl Change {
     }
 
     #[staticmethod]
-    #[pyo3(signature = (data, /))]
-    fn decode_all(py: Python<'_>, data: &[u8]) -> PyResult<Vec<Self>> {
-        let changes = py.detach(|| chunks::decode_all(data))?;
+    #[pyo3(signature = (data, /, *, max_ops = 2_000_000))]
+    fn decode_all(py: Python<'_>, data: &[u8], max_ops: u64) -> PyResult<Vec<Self>> {
+        let mut budget = Budget::for_ops(max_ops, data.len());
+        let changes = py.detach(|| chunks::decode(&chunks::split(data, &mut budget)?))?;
         Ok(changes.into_iter().map(Self::from).collect())
     }
 

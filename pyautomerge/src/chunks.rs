@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use sha2::{Digest, Sha256};
 
 use crate::believable::believable;
+use crate::budget::Budget;
 use crate::errors::{from_core, undecodable, DecodeError};
 use crate::guard::guard;
 
@@ -29,8 +30,8 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Splits off the first chunk by its header; the content is not looked at.
-fn first_chunk(data: &[u8]) -> PyResult<(Chunk<'_>, &[u8])> {
+/// Splits off the first chunk by its header; of its content only the claims are looked at.
+fn first_chunk<'a>(data: &'a [u8], budget: &mut Budget) -> PyResult<(Chunk<'a>, &'a [u8])> {
     let cut_off = || DecodeError::new_err("a chunk is cut off");
     let (magic, rest) = data.split_at_checked(4).ok_or_else(cut_off)?;
     if magic != MAGIC {
@@ -52,8 +53,10 @@ fn first_chunk(data: &[u8]) -> PyResult<(Chunk<'_>, &[u8])> {
     let (length, rest) = length_prefix(rest)?;
     let length = usize::try_from(length).map_err(|_| cut_off())?;
     let (body, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
-    if !believable(kind, body) {
-        return Err(DecodeError::new_err("a chunk claims what cannot be"));
+    if !believable(kind, body, budget) {
+        return Err(DecodeError::new_err(
+            "a chunk claims what cannot be, or more than is allowed",
+        ));
     }
     let bytes = &data[..data.len() - rest.len()];
     Ok((
@@ -81,10 +84,11 @@ fn length_prefix(mut data: &[u8]) -> PyResult<(u64, &[u8])> {
     Err(DecodeError::new_err("a chunk's length is malformed"))
 }
 
-pub fn split(mut data: &[u8]) -> PyResult<Vec<Chunk<'_>>> {
+/// All of them, before any of them is decoded.
+pub fn split<'a>(mut data: &'a [u8], budget: &mut Budget) -> PyResult<Vec<Chunk<'a>>> {
     let mut chunks = Vec::new();
     while !data.is_empty() {
-        let (chunk, rest) = first_chunk(data)?;
+        let (chunk, rest) = first_chunk(data, budget)?;
         chunks.push(chunk);
         data = rest;
     }
@@ -102,7 +106,8 @@ impl Chunk<'_> {
                 let bundle = Bundle::try_from(self.bytes).map_err(|error| error.to_string())?;
                 let changes = bundle.to_changes().map_err(|error| error.to_string())?;
                 for change in &changes {
-                    first_chunk(change.raw_bytes()).map_err(|error| error.to_string())?;
+                    first_chunk(change.raw_bytes(), &mut Budget::paid())
+                        .map_err(|error| error.to_string())?;
                 }
                 Ok(changes)
             })
@@ -131,9 +136,9 @@ impl Chunk<'_> {
     }
 }
 
-pub fn decode_all(data: &[u8]) -> PyResult<Vec<Change>> {
+pub fn decode(chunks: &[Chunk<'_>]) -> PyResult<Vec<Change>> {
     let mut changes = Vec::new();
-    for chunk in split(data)? {
+    for chunk in chunks {
         changes.extend(chunk.changes()?);
     }
     Ok(changes)

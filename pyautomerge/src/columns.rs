@@ -1,11 +1,14 @@
 //! The column format of chunks, as far as `believable` must read it: runs of equal values, runs of
 //! nulls, literal values; all numbers in LEB128. Whatever is malformed ends the reading.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::bufread::DeflateDecoder;
 
-const INFLATED_BYTES: u64 = 1 << 30;
+use crate::budget::Budget;
+use crate::ids::ACTOR_MAX_BYTES;
+
 const COMPRESSED: u64 = 0x08;
 const HASH_BYTES: u64 = 32;
 
@@ -18,12 +21,13 @@ mod column_type {
     pub const RAW: u64 = 7;
 }
 
-pub fn inflate(data: &[u8]) -> Option<Vec<u8>> {
+pub fn inflate(data: &[u8], budget: &mut Budget) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     DeflateDecoder::new(data)
-        .take(INFLATED_BYTES)
+        .take(budget.copied_left().saturating_add(1))
         .read_to_end(&mut out)
         .ok()?;
+    budget.take_copied(out.len() as u64)?;
     Some(out)
 }
 
@@ -32,16 +36,24 @@ pub struct Column {
     length: u64,
 }
 
-/// The columns of one table with their data, inflated.
-pub struct Table(Vec<(u64, Vec<u8>)>);
+struct Filled<'a> {
+    spec: u64,
+    data: Cow<'a, [u8]>,
+    rows: u64,
+}
 
-impl Table {
+/// The columns of one table with their data, inflated.
+pub struct Table<'a>(Vec<Filled<'a>>);
+
+impl Table<'_> {
     pub fn rows(&self) -> u64 {
-        self.0
-            .iter()
-            .map(|(spec, data)| rows(*spec, data))
-            .max()
-            .unwrap_or_default()
+        let rows = self.0.iter().map(|column| column.rows);
+        rows.max().unwrap_or_default()
+    }
+
+    pub fn rows_of(&self, spec: u64) -> u64 {
+        let found = self.0.iter().find(|column| column.spec == spec);
+        found.map_or(0, |column| column.rows)
     }
 
     /// The values of an integer or delta column; none if there is no such column.
@@ -49,8 +61,8 @@ impl Table {
         let data = self
             .0
             .iter()
-            .find(|(found, _)| *found == spec)
-            .map_or(&[][..], |(_, data)| data);
+            .find(|column| column.spec == spec)
+            .map_or(&[][..], |column| &column.data);
         Numbers {
             input: Reader(data),
             delta: spec & 0x7 == column_type::DELTA,
@@ -60,13 +72,25 @@ impl Table {
     }
 }
 
-fn rows(spec: u64, data: &[u8]) -> u64 {
-    let mut input = Reader(data);
-    let mut rows = 0u64;
-    while let Some(run) = input.run(spec & 0x7) {
-        rows = rows.saturating_add(run);
+/// What a run takes: rows, and bytes beyond its own that its rows are copies of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Extent {
+    rows: u64,
+    copied_bytes: u64,
+}
+
+fn extent(spec: u64, data: &[u8]) -> Option<Extent> {
+    let mut whole = Extent::default();
+    if spec & 0x7 == column_type::RAW {
+        return Some(whole);
     }
-    rows
+    let mut input = Reader(data);
+    while !input.0.is_empty() {
+        let run = input.run(spec & 0x7)?;
+        whole.rows = whole.rows.saturating_add(run.rows);
+        whole.copied_bytes = whole.copied_bytes.saturating_add(run.copied_bytes);
+    }
+    Some(whole)
 }
 
 #[derive(Clone, Copy)]
@@ -179,8 +203,13 @@ impl<'a> Reader<'a> {
         self.take(count.checked_mul(HASH_BYTES)?).map(|_| ())
     }
 
+    pub fn actor(&mut self) -> Option<()> {
+        let actor = self.bytes()?;
+        (actor.len() <= ACTOR_MAX_BYTES).then_some(())
+    }
+
     pub fn actors(&mut self) -> Option<()> {
-        (0..self.number()?).try_for_each(|_| self.bytes().map(|_| ()))
+        (0..self.number()?).try_for_each(|_| self.actor())
     }
 
     pub fn columns(&mut self) -> Option<Vec<Column>> {
@@ -194,75 +223,117 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    pub fn table(&mut self, columns: &[Column]) -> Option<Table> {
+    pub fn table(&mut self, columns: &[Column], budget: &mut Budget) -> Option<Table<'a>> {
         let columns = columns.iter().map(|Column { spec, length }| {
             let data = self.take(*length)?;
-            let inflated = if spec & COMPRESSED == 0 {
-                data.to_vec()
+            let data = if spec & COMPRESSED == 0 {
+                Cow::Borrowed(data)
             } else {
-                inflate(data)?
+                Cow::Owned(inflate(data, budget)?)
             };
-            Some((spec & !COMPRESSED, inflated))
+            let spec = spec & !COMPRESSED;
+            let Extent { rows, copied_bytes } = extent(spec, &data)?;
+            budget.take_copied(copied_bytes)?;
+            Some(Filled { spec, data, rows })
         });
         columns.collect::<Option<_>>().map(Table)
     }
 
-    /// The rows of the next run. A group's number is how many rows it takes of its columns.
-    fn run(&mut self, column_type: u64) -> Option<u64> {
-        use column_type::{BOOLEAN, GROUP, RAW, STRING};
-        match column_type {
-            RAW => None,
-            BOOLEAN => self.number(),
-            _ => {
-                let value = |input: &mut Self| match column_type {
-                    STRING => input.bytes().map(|_| 1),
-                    GROUP => input.number().map(|members| members.max(1)),
-                    _ => input.number().map(|_| 1),
-                };
-                match self.signed()? {
-                    0 => self.number(),
-                    many @ 1.. => Some(value(self)?.saturating_mul(many.unsigned_abs())),
-                    literal => {
-                        let mut rows = 0u64;
-                        for _ in 0..literal.unsigned_abs() {
-                            rows = rows.saturating_add(value(self)?);
-                        }
-                        Some(rows)
-                    }
-                }
+    fn run(&mut self, column_type: u64) -> Option<Extent> {
+        let rows = |rows| Extent {
+            rows,
+            copied_bytes: 0,
+        };
+        if column_type == column_type::BOOLEAN {
+            return self.number().map(rows);
+        }
+        match self.signed()? {
+            0 => self.number().map(rows),
+            many @ 1.. => {
+                let many = many.unsigned_abs();
+                let (each, bytes) = self.value(column_type)?;
+                Some(Extent {
+                    rows: each.saturating_mul(many),
+                    copied_bytes: bytes.saturating_mul(many - 1),
+                })
             }
+            literal => (0..literal.unsigned_abs())
+                .try_fold(0u64, |sum, _| {
+                    let (each, _) = self.value(column_type)?;
+                    Some(sum.saturating_add(each))
+                })
+                .map(rows),
+        }
+    }
+
+    /// Its rows, and its bytes if it is a string. A group's number is how many rows it takes of
+    /// its columns.
+    fn value(&mut self, column_type: u64) -> Option<(u64, u64)> {
+        match column_type {
+            column_type::STRING => self.bytes().map(|string| (1, string.len() as u64)),
+            column_type::GROUP => self.number().map(|members| (members.max(1), 0)),
+            _ => self.number().map(|_| (1, 0)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Reader, Table};
+    use super::{inflate, Cow, Extent, Filled, Reader, Table};
+    use crate::budget::Budget;
+
+    fn run(data: &[u8], column_type: u64) -> Option<u64> {
+        Reader(data).run(column_type).map(|run| run.rows)
+    }
 
     #[test]
     fn a_run_of_equal_values_counts_each_of_them() {
-        assert_eq!(Reader(&[0xe4, 0x00, 0x07]).run(2), Some(100));
+        assert_eq!(run(&[0xe4, 0x00, 0x07], 2), Some(100));
     }
 
     #[test]
     fn nulls_literals_and_groups_count_too() {
-        assert_eq!(Reader(&[0x00, 0x80, 0x01]).run(2), Some(128));
-        assert_eq!(Reader(&[0x7d, 0x01, 0x02, 0x03]).run(2), Some(3));
-        assert_eq!(Reader(&[0x02, 0x09]).run(0), Some(18));
-        assert_eq!(Reader(&[0x02, 0x01, b'x']).run(5), Some(2));
+        assert_eq!(run(&[0x00, 0x80, 0x01], 2), Some(128));
+        assert_eq!(run(&[0x7d, 0x01, 0x02, 0x03], 2), Some(3));
+        assert_eq!(run(&[0x02, 0x09], 0), Some(18));
+        assert_eq!(run(&[0x02, 0x01, b'x'], 5), Some(2));
     }
 
     #[test]
-    fn a_cut_off_column_ends_the_count() {
-        assert_eq!(Reader(&[0x80]).run(2), None);
-        assert_eq!(Reader(&[0x7d, 0x01]).run(2), None);
+    fn strings_cost_what_they_are_copied() {
+        let twice = Reader(&[0x02, 0x03, b'a', b'b', b'c']).run(5);
+        let expected = Extent {
+            rows: 2,
+            copied_bytes: 3,
+        };
+        assert_eq!(twice, Some(expected));
+    }
+
+    #[test]
+    fn a_cut_off_column_has_no_count() {
+        assert_eq!(run(&[0x80], 2), None);
+        assert_eq!(run(&[0x7d, 0x01], 2), None);
+    }
+
+    #[test]
+    fn what_inflates_beyond_the_budget_is_not_cut_but_refused() {
+        let three_zeros = [0x63, 0x60, 0x60, 0x00, 0x00];
+        let mut budget = Budget::for_ops(0, 0);
+        assert_eq!(inflate(&three_zeros, &mut budget), Some(vec![0; 3]));
+        let _ = budget.take_copied(budget.copied_left() - 2);
+        assert_eq!(inflate(&three_zeros, &mut budget), None);
     }
 
     #[test]
     fn numbers_come_out_as_they_went_in() {
+        let column = |spec, data: &'static [u8]| Filled {
+            spec,
+            data: Cow::Borrowed(data),
+            rows: 4,
+        };
         let table = Table(vec![
-            (0x02, vec![0x00, 0x01, 0x02, 0x05, 0x7f, 0x09]),
-            (0x13, vec![0x03, 0x02, 0x7f, 0x7b]),
+            column(0x02, &[0x00, 0x01, 0x02, 0x05, 0x7f, 0x09]),
+            column(0x13, &[0x03, 0x02, 0x7f, 0x7b]),
         ]);
         let plain: Vec<_> = table.numbers(0x02).collect();
         assert_eq!(plain, [None, Some(5), Some(5), Some(9)]);

@@ -12,6 +12,7 @@ use automerge::{Automerge, LoadOptions, TextEncoding};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 
+use crate::budget::Budget;
 use crate::chunks;
 use crate::errors::{core_failed, from_core, undecodable};
 use crate::guard::guard;
@@ -85,7 +86,7 @@ impl Document {
         let actor = parse_actor(actor)?;
         let options = LoadOptions::new().text_encoding(parse_text_unit(text_unit)?);
         let doc = py.detach(|| {
-            chunks::split(data)?;
+            chunks::split(data, &mut Budget::for_load(data.len()))?;
             guard(|| Automerge::load_with_options(data, options))
                 .map_err(undecodable)?
                 .map_err(from_core)

@@ -7,7 +7,7 @@ use pyo3::types::PyString;
 
 use crate::errors::{InvalidHeadsError, InvalidObjectError};
 
-const ACTOR_MAX_BYTES: usize = 64;
+pub const ACTOR_MAX_BYTES: usize = 64;
 
 pub fn parse_obj(id: &str) -> PyResult<ObjId> {
     if id == "_root" {

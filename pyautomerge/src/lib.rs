@@ -12,6 +12,7 @@
 )]
 
 mod believable;
+mod budget;
 mod changes;
 mod chunks;
 mod columns;

@@ -8,8 +8,9 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyBytes;
 
+use crate::budget::Budget;
 use crate::changes::Change;
-use crate::chunks::decode_all;
+use crate::chunks;
 use crate::errors::{undecodable, DecodeError};
 use crate::guard::guard;
 use crate::ids::show_heads;
@@ -98,10 +99,12 @@ pub fn decode_message(data: &[u8]) -> PyResult<(Message, Vec<CoreChange>)> {
     let message = guard(|| Message::decode(data))
         .map_err(undecodable)?
         .map_err(|error| DecodeError::new_err(error.to_string()))?;
-    let mut changes = Vec::new();
-    for chunk in message.changes.iter() {
-        changes.extend(decode_all(chunk)?);
+    let mut budget = Budget::for_strangers(data.len());
+    let mut chunks = Vec::new();
+    for part in message.changes.iter() {
+        chunks.extend(chunks::split(part, &mut budget)?);
     }
+    let changes = chunks::decode(&chunks)?;
     Ok((message, changes))
 }
 

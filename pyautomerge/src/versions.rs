@@ -6,8 +6,9 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyIterator};
 
+use crate::budget::Budget;
 use crate::changes::Change;
-use crate::chunks::{self, decode_all, Kind};
+use crate::chunks::{self, Kind};
 use crate::document::Document;
 use crate::errors::{core_failed, from_core};
 use crate::guard::guard;
@@ -126,16 +127,7 @@ impl Document {
             .map(|item| Given::from_py(&item?))
             .collect::<PyResult<_>>()?;
         let bytes = given.iter().map(Given::bytes).sum();
-        let patches = self.for_bytes(py, bytes, |state| {
-            let mut changes = Vec::with_capacity(given.len());
-            for item in given {
-                match item {
-                    Given::Change(change) => changes.push(*change),
-                    Given::Bytes(data) => changes.extend(decode_all(&data)?),
-                }
-            }
-            state.apply(changes)
-        })?;
+        let patches = self.for_bytes(py, bytes, |state| state.apply(decode_given(given)?))?;
         Ok(to_patches(patches))
     }
 
@@ -268,17 +260,45 @@ impl Given {
             Given::Bytes(bytes) => bytes.len(),
         }
     }
+
+    fn undecoded(&self) -> &[u8] {
+        match self {
+            Given::Change(_) => &[],
+            Given::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// Changes that were decoded before have been counted then; all that is bytes has one budget.
+fn decode_given(given: Vec<Given>) -> PyResult<Vec<automerge::Change>> {
+    let bytes = given.iter().map(Given::undecoded).map(<[u8]>::len).sum();
+    let mut budget = Budget::for_strangers(bytes);
+    let chunks: Vec<_> = given
+        .iter()
+        .map(|item| chunks::split(item.undecoded(), &mut budget))
+        .collect::<PyResult<_>>()?;
+    let decoded: Vec<_> = chunks
+        .iter()
+        .map(|chunks| chunks::decode(chunks))
+        .collect::<PyResult<_>>()?;
+    let items = given.into_iter().zip(decoded);
+    Ok(items
+        .flat_map(|(item, decoded)| match item {
+            Given::Change(change) => vec![*change],
+            Given::Bytes(_) => decoded,
+        })
+        .collect())
 }
 
 /// Into an empty document a whole one is loaded as it is, which is far quicker than its changes
 /// one by one.
 fn take_bytes(state: &mut State, data: &[u8]) -> PyResult<Vec<CorePatch>> {
-    let chunks = chunks::split(data)?;
+    let chunks = chunks::split(data, &mut Budget::for_strangers(data.len()))?;
     let whole = chunks
         .first()
         .is_some_and(|chunk| chunk.kind == Kind::Document);
     if !(whole && state.closed()?.is_empty()) {
-        return state.apply(decode_all(data)?);
+        return state.apply(chunks::decode(&chunks)?);
     }
     state.take_in(|doc: &mut Automerge, log: &mut PatchLog, _again: bool| {
         let options = LoadOptions::new()

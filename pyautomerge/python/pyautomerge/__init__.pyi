@@ -14,6 +14,16 @@ Shapes used throughout:
 
 Every method is safe to call from any thread; a document is used by one thread at a time and
 another waits. `load`, `save`, `merge`, `diff`, `apply_changes` and sync release the GIL.
+
+What one call may make of bytes is bounded, all their chunks together: a `DecodeError` says that
+they stand for more, before any of them is decoded. "Copied" bytes are those that are inflated and
+those of strings that several operations share.
+
+* `Document.load`: 134 million operations and 64 for each byte; 256 MiB copied and 32 for each byte.
+* `load_incremental`, `apply_changes`, `receive_sync_message`, and `decode` of a change or a sync
+  message: 8 million operations and 64 for each byte, but at most 67 million; 16 MiB copied and 32
+  for each byte, but at most 256 MiB.
+* `Change.decode_all`: `max_ops` operations; copied bytes as the former.
 """
 
 from __future__ import annotations
@@ -196,8 +206,14 @@ class Change:
     def decode(data: bytes, /) -> Change:
         """Read one change chunk. Raises `DecodeError`, also when bytes follow it."""
     @staticmethod
-    def decode_all(data: bytes, /) -> list[Change]:
-        """Read concatenated chunks (changes, bundles or whole documents) as single changes."""
+    def decode_all(data: bytes, /, *, max_ops: int = 2_000_000) -> list[Change]:
+        """Read concatenated chunks (changes, bundles or whole documents) as single changes.
+
+        Raises `DecodeError`, also when they hold more than `max_ops` operations between them (one
+        that overwrites several others counts as so many): nothing is decoded then. Time and
+        memory grow with the operations, not with the bytes; a server chooses here what a client
+        may cost it.
+        """
     @property
     def hash(self) -> ChangeHash: ...
     @property
