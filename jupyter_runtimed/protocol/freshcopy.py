@@ -60,11 +60,10 @@ def carry_over(
     new_ledger = Ledger(fresh.heads)
     if old is None:
         return Carried(fresh, new_ledger, fresh.heads)
-    own = _own_beyond(old, fresh, identity) if same_line else ledger.own
+    lost = _lacking(old, fresh) if same_line else ledger.own
+    own = [change for change in lost if identity.wrote(change)]
     as_they_are = _fitting(own, old, fresh) if same_line and refusal is None else []
     rest = own[len(as_they_are) :]
-    # Before anything is written, so that it is seen what is lacking.
-    known = _known(old, _lacking(old, fresh) if same_line else own)
     fresh.apply(as_they_are)
     for change in as_they_are:
         new_ledger.made(change)
@@ -76,12 +75,8 @@ def carry_over(
     applied, dropped = NOTHING_MEANT, _all(steps)
     if may_write and not first.drop:
         words = OwnWords(old, fresh) if same_line else None
-        applied, dropped = _write_anew(steps, fresh, known, words)
+        applied, dropped = _write_anew(steps, fresh, _known(old, lost), words)
     return Carried(fresh, new_ledger, heads, Rebased(applied, dropped, first.code, first.reason))
-
-
-def _own_beyond(old: Notebook, fresh: Notebook, identity: Identity) -> Sequence[Change]:
-    return [change for change in _lacking(old, fresh) if identity.wrote(change)]
 
 
 def _lacking(old: Notebook, fresh: Notebook) -> Sequence[Change]:
