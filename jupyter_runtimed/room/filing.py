@@ -193,7 +193,14 @@ class Filing:
         was = self.content() if base is None or base.content is None else base.content
         edits = merge.edits(was, theirs)
         with own_errors("the file's changes cannot be merged"):
-            fork = Notebook(document.fork_at(list(heads), actor=prefix_of(self._new_id())))
+            # Going back in history builds the document anew, which takes long if it is large.
+            actor = prefix_of(self._new_id())
+            unchanged = set(heads) == set(before)
+            fork = Notebook(
+                document.fork(actor=actor)
+                if unchanged
+                else document.fork_at(list(heads), actor=actor)
+            )
             outcomes = merge.apply(fork, edits)
             fork.commit(now_ms=now)
         if fork.heads != heads:
