@@ -38,7 +38,7 @@ impl Change {
     }
 }
 
-/// Of one kind, on elements of one text or list.
+/// Of one kind, on elements of one text or list, or on one key of one map.
 fn alike(a: &CoreOp, b: &CoreOp) -> bool {
     let same_value = match (&a.action, &b.action) {
         (OpType::Put(a), OpType::Put(b)) => discriminant(a) == discriminant(b),
@@ -48,8 +48,8 @@ fn alike(a: &CoreOp, b: &CoreOp) -> bool {
     same_value
         && a.insert == b.insert
         && a.obj == b.obj
-        && !a.key.is_map_key()
-        && !b.key.is_map_key()
+        && a.key.is_map_key() == b.key.is_map_key()
+        && (!a.key.is_map_key() || a.key == b.key)
 }
 
 impl From<CoreChange> for Change {

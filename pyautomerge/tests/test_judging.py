@@ -1,4 +1,4 @@
-"""What it takes to judge a change before it is applied, at a cost that hostile ones cannot choose."""
+"""What it takes to judge a change before it is applied, at a cost that no change can choose."""
 
 from __future__ import annotations
 
@@ -38,6 +38,9 @@ def test_each_kind_and_each_object_is_seen() -> None:
     assert ("set", one, False) in seen
     assert ("set", two, False) in seen
     assert seen.count(("set", ROOT, True)) == 2, "every map key counts by itself"
+    document.put(ROOT, "a", "3")
+    document.put(ROOT, "a", "4")
+    assert [op.key for op in last(document).distinct_ops] == ["a"], "but each only once in a row"
 
 
 def test_whatever_is_left_out_is_like_its_neighbour() -> None:

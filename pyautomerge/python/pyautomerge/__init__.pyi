@@ -235,8 +235,8 @@ class Change:
     def ops(self) -> list[Op]: ...
     @property
     def distinct_ops(self) -> list[Op]:
-        """As `ops`, but of neighbouring ones that do the same to elements of one text or list only
-        the first: enough to judge a change by, however much was typed or pasted in it."""
+        """As `ops`, but of neighbouring ones that do the same to elements of one text or list, or to
+        one key of a map, only the first: enough to judge a change by, however much is in it."""
     @property
     def bytes(self) -> bytes:
         """The change chunk, uncompressed or compressed as it was read."""
