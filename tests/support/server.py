@@ -54,6 +54,7 @@ class SimServer:
         self.room: Room | None = None
         self.kernel: SimKernel | None = None
         self.refuse_interrupts = False
+        self.commit_ms = COMMIT_MS
         self.outlets: dict[SessionId, Callable[[bytes], None]] = {}
         self.hangups: dict[SessionId, Callable[[], None]] = {}
         self.answers: dict[int, ev.Answered] = {}
@@ -259,7 +260,7 @@ class SimServer:
                 write()
             self.post(ev.Stored(self._durable))
 
-        self.clock.after(self.clock.random.randint(0, COMMIT_MS), commit)
+        self.clock.after(self.clock.random.randint(0, self.commit_ms), commit)
 
     def _commit_one(self, effect: ev.Append | ev.Replace | ev.Remember) -> None:
         self._durable = effect.number
