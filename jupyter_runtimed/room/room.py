@@ -70,6 +70,8 @@ class Room:
         self._store_trouble: str | None = None
         self._unacked: deque[tuple[int, SessionId, frames.Heads]] = deque()
         self._idle_since: int | None = None
+        self._said_unsaved = False
+        self._outcomes = runtime.outcomes()
         self.running = Running(
             runtime, self._out, settings=settings, new_id=new_id, kernel_name=self._kernel_name
         )
@@ -123,6 +125,7 @@ class Room:
         self.calls.advance(now_ms)
         self._publish(now_ms)
         self.filing.save_when_due(now_ms)
+        self._say_unsaved()
         self._rest(now_ms)
         effects = self._out[:]
         self._out.clear()
@@ -312,9 +315,19 @@ class Room:
         if (data := self.running.commit(now)) is not None:
             self._append(RUNTIME, data)
             self._send(self.sessions.live(), frames.Change(RUNTIME, data))
-            self.filing.edited(now, output_only=True)
+            self._outputs_changed(now)
         if self.running.rotate_when_due(now):
             self._announce_epoch()
+
+    def _outputs_changed(self, now: int) -> None:
+        """Outputs go into the file; that a kernel is idle or busy does not."""
+        outcomes = self.runtime.outcomes()
+        before, self._outcomes = self._outcomes, outcomes
+        same = outcomes.keys() == before.keys() and all(
+            outcome is before[cell_id] for cell_id, outcome in outcomes.items()
+        )
+        if not same:
+            self.filing.edited(now, output_only=True)
 
     def _announce_epoch(self) -> None:
         replica = self._replicas[RUNTIME]
@@ -388,7 +401,15 @@ class Room:
         self._out.append(ev.Remember(self._numbers, heads, event.stamp))
         stamp = {"hash": event.stamp.hash, "last_modified": event.stamp.last_modified}
         self._tell("saved", {**stamp, "heads": list(heads)})
+        self._said_unsaved = False
         self.calls.saved(event.attempt, stamp)
+
+    def _say_unsaved(self) -> None:
+        """Tell everybody once that the file is behind; `saved` says when it is not any more."""
+        unsaved = self.filing.unsaved
+        if unsaved and not self._said_unsaved:
+            self._tell("unsaved", {})
+        self._said_unsaved = unsaved
 
     def _file_seen(self, event: ev.FileSeen, now: int) -> None:
         try:

@@ -21,6 +21,8 @@ NOT_OURS = (
     "Cannot read properties of undefined (reading 'schema')",
     # Jupyter Server keeps one table of static files, and Notebook 7 has fonts of the same names.
     ".woff",
+    # JupyterLab's own debugger, asked while its kernel restarts.
+    "Could not restore the debugger state",
 )
 
 _CELLS = """() => {
@@ -175,10 +177,11 @@ class Person:
     async def type(self, index: int, text: str, *, delay_ms: int = 10) -> None:
         """Go into a cell, as rendered text by a double click, and type at its end."""
         cell = self.cell(index)
-        if await cell.locator(".cm-content").is_visible():
-            await cell.locator(".cm-content").click()
-        else:
+        await cell.scroll_into_view_if_needed()
+        if await cell.locator(".jp-MarkdownOutput").is_visible():
             await cell.locator(".jp-MarkdownOutput").dblclick()
+        else:
+            await cell.locator(".cm-content").click()
         await self.page.keyboard.press("Control+End")
         await self.page.keyboard.type(text, delay=delay_ms)
 
@@ -191,6 +194,18 @@ class Person:
             " return notebook.activeCellIndex === i && notebook.mode === 'command'; }",
             arg=index,
         )
+
+    async def completes(self, text: str) -> None:
+        """Press Tab, as often as it takes: JupyterLab gives a kernel one second to answer."""
+        completer = self.page.locator(".jp-Completer")
+        for patience_ms in (4_000, 8_000, PATIENCE_MS):
+            await self.press("Tab")
+            try:
+                await expect(completer).to_contain_text(text, timeout=patience_ms)
+            except AssertionError:
+                continue
+            return
+        raise AssertionError(f"{text} was never offered")
 
     async def accept(self) -> None:
         """Say yes to the dialog that is shown."""

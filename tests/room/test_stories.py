@@ -7,7 +7,7 @@ import pytest
 from jupyter_runtimed.document.content import Cell, JsonText, to_json
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.protocol import frames
-from jupyter_runtimed.protocol.happened import RefusedChange
+from jupyter_runtimed.protocol.happened import RefusedChange, Told
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.events import Settings
 from jupyter_runtimed.room.saving import SavePhase
@@ -118,6 +118,24 @@ def test_opening_and_closing_a_notebook_writes_nothing() -> None:
     net.run_for(20_000)
     assert net.disk.writes == 0
     assert net.disk.file == before
+
+
+def test_everybody_is_told_that_the_file_is_behind_and_when_it_is_not() -> None:
+    net = Network("print one")
+    ana = net.join("ana")
+    told = [h.name for h in ana.happened if isinstance(h, Told)]
+    assert told == [], "opening changes nothing"
+    ana.run("c0")
+    net.run_until_quiet()
+    net.run_for(100)
+    names = [h.name for h in ana.happened if isinstance(h, Told)]
+    assert names == ["unsaved", "saved"], "outputs go into the file"
+    net.server.post(ev.KernelIs("restarting"))
+    net.server.post(ev.KernelIs("idle"))
+    net.run_for(30_000)
+    assert [h.name for h in ana.happened if isinstance(h, Told)] == names, (
+        "a kernel's state does not"
+    )
 
 
 def test_steady_typing_is_on_disk_within_the_longest_wait() -> None:

@@ -370,6 +370,9 @@ export class Session {
         this.saveError = null;
         this.saved = sameHeads(body['heads'], this.replica.heads('notebook'));
         break;
+      case 'unsaved':
+        this.saved = false;
+        break;
       case 'save_failed':
         this.saveError = text(body['message']);
         break;
