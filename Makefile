@@ -20,7 +20,7 @@ LAB_SOURCES := $(shell find labextension -type f \
   -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/test/*' -not -path '*/coverage/*')
 
 .PHONY: help setup lab test test-engine test-lab test-python lint format docs \
-  bench simulate soak chromium clean
+  bench simulate soak lab-versions chromium clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -113,6 +113,9 @@ simulate: setup  ## the simulated network: SEEDS=400 histories from FIRST_SEED=0
 
 soak: setup  ## the tests that take long
 	$(BIN)/python -m pytest -m long --timeout=0 $(ARGS)
+
+lab-versions: setup  ## two stories in a browser with JupyterLab 4.4, 4.5 and 4.6, each on its own
+	chromium=$$(scripts/chromium) && CHROMIUM="$$chromium" $(BIN)/python scripts/lab_versions $(ARGS)
 
 clean:  ## remove everything that the build made
 	rm -rf build $(VENV) pyautomerge/target labextension/node_modules labextension/lib \

@@ -30,7 +30,8 @@ async def test_two_people_and_an_agent_write_in_one_cell(
     async with await jupyter_runtimed.open(lab.url, "tour.ipynb", token=TOKEN) as bot:
         cell = bot.cells[PICTURE]
         before = cell.source
-        pieces = ["\n# ana was here", "\n# ben was here", "\n# an agent was here"]
+        # Without blanks: Enter, in CodeMirror, takes away those to the right of the cursor.
+        pieces = ["\n#ana-was-here", "\n#ben-was-here", "\n#an-agent-was-here"]
         await asyncio.gather(
             ana.type(PICTURE, pieces[0], delay_ms=25),
             ben.type(PICTURE, pieces[1], delay_ms=25),
