@@ -51,6 +51,9 @@ class Lab:
 
     def start(self) -> None:
         self.set("@jupyterlab/apputils-extension:notification", fetchNews="false")
+        if mode := os.environ.get("LAB_WINDOWING_MODE"):
+            # Versions differ in which cells they keep on the page, and so in which one is the nth.
+            self.set("@jupyterlab/notebook-extension:tracker", windowingMode=mode)
         environment = {
             **os.environ,
             "JUPYTER_CONFIG_DIR": str(self.home / "config"),
