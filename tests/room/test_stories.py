@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_runtimed.crdt import ROOT
 from jupyter_runtimed.document.content import Cell, JsonText, to_json
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.protocol import frames
@@ -466,3 +467,15 @@ def test_metadata_that_nobody_can_read_stops_no_run() -> None:
     ana.run("c0")
     net.run_until_quiet()
     assert ana.outputs("c0") == "1\n"
+
+
+def test_an_editor_who_forges_is_refused_whole_and_nobody_sees_it() -> None:
+    net = Network("a = 1")
+    ana, eve = net.join("ana"), net.join("eve")
+    eve.edit(lambda nb: nb.document.put(ROOT, "outputs", "forged"))
+    net.run_until_quiet()
+    net.assert_converged()
+    codes = {h.code for h in eve.happened if isinstance(h, RefusedChange)}
+    assert codes == {"not-allowed"}
+    assert "outputs" not in ana.notebook.document.keys(ROOT)
+    assert "outputs" not in net.server.open_room().notebook.document.keys(ROOT)
