@@ -67,6 +67,7 @@ class Host:
         self._timer_ms = 0
         self._wish_ms = 0
         self._last_save: asyncio.Event | None = None
+        self._tried = asyncio.Event()
         self._tasks = Tasks()
         self._file = RoomFile(
             room.room_id,
@@ -93,6 +94,10 @@ class Host:
     def kernel_id(self) -> str:
         """The id of the kernel that the room listens to, or ""."""
         return self._kernel.id
+
+    async def tried(self) -> None:
+        """Return once the store has kept a write of this room, or has said that it cannot."""
+        await self._tried.wait()
 
     def begin(self, effects: list[ev.Effect]) -> None:
         """Start, with what making the room asked for."""
@@ -332,9 +337,11 @@ class Host:
     # ------------------------------------------------------------ the store says
 
     def on_durable(self, number: int) -> None:
+        self._tried.set()
         self.post(ev.Stored(number))
 
     def on_failed(self, message: str) -> None:
+        self._tried.set()
         self.post(ev.StoreFailed(message))
 
     # ------------------------------------------------------------ file and kernel, from outside

@@ -109,13 +109,14 @@ class Registry:
         while True:
             if self._stopping:
                 raise Closing("the server is stopping; try again when it is back")
-            if (host := self._hosts.get(room_id)) is not None:
+            task = self._opening.get(room_id)
+            if task is None and (host := self._hosts.get(room_id)) is not None:
                 await self._follow(host, path)
                 return host
             if (ending := self._ending.get(room_id)) is not None:
                 await asyncio.wait({ending})
                 continue
-            if (task := self._opening.get(room_id)) is None:
+            if task is None:
                 task = asyncio.create_task(self._open(room_id, path), name=f"open {path}")
                 self._opening[room_id] = task
                 task.add_done_callback(lambda _: self._opening.pop(room_id, None))
@@ -145,6 +146,9 @@ class Registry:
         host.begin(effects)
         if trouble:
             host.post(ev.FileGone(trouble))
+        if any(isinstance(effect, ev.Replace) for effect in effects):
+            # A history that a crash can still take away is none for anybody to build on.
+            await host.tried()
         return host
 
     async def _make(

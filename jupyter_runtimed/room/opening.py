@@ -87,8 +87,12 @@ def reopen(
         content = file if file is not None else document.content()
         kept = _runtime_of(making, content, trusted, now_ms)
     known = [base for base in bases if holds(document.document, base.heads)]
-    room = _room(making, document, kept, notebook.epoch, _base_of(document, known, file, stamp))
+    base = _base_of(document, known, file, stamp)
+    room = _room(making, document, kept, notebook.epoch, base)
     effects = room.store_whole(only_runtime=True) if fresh else []
+    if base is not None and base != bases[0]:
+        # The next intention takes the place of this one, though its file may never be written.
+        effects += room.remember_saved()
     if file is not None and stamp is not None:
         effects += room.found_file(file, stamp, now_ms)
     return room, effects

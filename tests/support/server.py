@@ -64,6 +64,8 @@ class SimServer:
         self._sessions = 0
         self._kernels = 0
         self._committing = False
+        self._durable = 0
+        self._early: list[ev.Event] = []
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
 
@@ -77,17 +79,24 @@ class SimServer:
         session = SessionId(f"s{self._life}-{self._sessions}")
         self.outlets[session] = outlet
         self.hangups[session] = hangup
-        self.post(ev.Joined(session, ev.User(name, name), rights))
+        self._when_kept(ev.Joined(session, ev.User(name, name), rights))
         return session
 
     def receive(self, session: SessionId, data: bytes, rights: Rights) -> None:
         if session in self.outlets:
-            self.post(ev.Received(session, frames.decode(data), rights))
+            self._when_kept(ev.Received(session, frames.decode(data), rights))
+
+    def _when_kept(self, event: ev.Event) -> None:
+        """Nobody comes in before the room's documents are durable."""
+        if "notebook" in self.disk.documents:
+            self.post(event)
+        else:
+            self._early.append(event)
 
     def disconnect(self, session: SessionId) -> None:
         if self.outlets.pop(session, None) is not None:
             self.hangups.pop(session)
-            self.post(ev.Left(session))
+            self._when_kept(ev.Left(session))
 
     # ------------------------------------------------------------ life
 
@@ -97,7 +106,9 @@ class SimServer:
         self.up = False
         self.room = None
         self._pending.clear()
+        self._early.clear()
         self._committing = False
+        self._durable = 0
         self.outlets.clear()
         if self.kernel is not None:
             self.kernel.kill()
@@ -244,8 +255,11 @@ class SimServer:
         return sha256
 
     def _store(self, effect: ev.Append | ev.Replace | ev.Remember) -> None:
-        """Group commit: what was asked for until the commit comes is durable together."""
-        self._pending.append(lambda: self._commit_one(effect))
+        self._submit(lambda: self._commit_one(effect))
+
+    def _submit(self, write: Callable[[], None]) -> None:
+        """Group commit: what was asked for until the commit comes is durable together, in order."""
+        self._pending.append(write)
         if self._committing:
             return
         self._committing = True
@@ -256,9 +270,14 @@ class SimServer:
                 return
             self._committing = False
             pending, self._pending = self._pending, []
+            durable = self._durable
             for write in pending:
                 write()
-            self.post(ev.Stored(self._durable))
+            if self._durable != durable:
+                self.post(ev.Stored(self._durable))
+            early, self._early = self._early, []
+            for event in early:
+                self._when_kept(event)
 
         self.clock.after(self.clock.random.randint(0, self.commit_ms), commit)
 
@@ -284,8 +303,12 @@ class SimServer:
             effect.content, get_blob=lambda sha: self.disk.blobs[sha], like=self.disk.file
         )
         made = ev.Stamp(hashlib.sha256(data).hexdigest(), "now")
-        self.disk.intended = ev.SavedState(effect.heads, made)
-        self._post_later(WRITE_MS, lambda: self._write_file(effect, stamp, data))
+
+        def intended() -> None:
+            self.disk.intended = ev.SavedState(effect.heads, made)
+            self._post_later(WRITE_MS, lambda: self._write_file(effect, stamp, data))
+
+        self._submit(intended)
         return None
 
     def _write_file(self, effect: ev.SaveFile, expected: ev.Stamp, data: bytes) -> ev.Event:
