@@ -270,6 +270,17 @@ class Runtime:
         entry.outputs, entry.outcome = [], None
         entry.chunk_lists.clear()
 
+    def forget_display_ids(self) -> None:
+        """No update can reach what is shown any more: its kernel is gone."""
+        places = [place for found in self._mirror.displays.values() for place in found]
+        for run_id, output_id in places:
+            entry, index = self._place(run_id, output_id)
+            shown = entry.outputs[index]
+            if isinstance(shown, Display):
+                self.document.delete(self._output_obj(entry, index), "display_id")
+                entry.outputs[index] = replace(shown, display_id=None)
+        self._mirror.displays.clear()
+
     # ------------------------------------------------------------ bytes
 
     def commit(self, *, now_ms: int) -> bytes | None:

@@ -12,9 +12,11 @@ from typing import Final, TypeAlias, cast
 
 from ..document.mime import DEFAULT_LIMITS, Limits, PutBlob
 from ..document.runtime import KernelState, Runtime
-from ..ids import NewId
+from ..ids import NewId, RunId
+from .captures import Captures, WidgetNews
 from .fields import Problem
 from .messages import KernelMessage, StateIs, read
+from .others import OtherRuns
 from .outputs import NextInput, OutputWriter, Written
 from .queue import GRACE_MS, Finished, RunQueue, SendExecute, Step, WakeAt
 
@@ -32,6 +34,7 @@ class Heard:
     strangers: tuple[KernelMessage, ...]
     problems: tuple[Problem, ...]
     next_inputs: tuple[NextInput, ...]
+    widgets: tuple[WidgetNews, ...] = ()
 
 
 class Execution:
@@ -48,28 +51,54 @@ class Execution:
     ) -> None:
         self.runtime = runtime
         self.queue = RunQueue(runtime, grace_ms=grace_ms)
+        self._busy_with = ""
         self.writer = OutputWriter(runtime, put_blob=put_blob, new_id=new_id, limit=limit)
+        self.captures = Captures(new_id)
+        self.others = OtherRuns(runtime)
 
     def use(self, runtime: Runtime) -> None:
         """Go on with a rotated document."""
         self.runtime = runtime
         self.queue.use(runtime)
         self.writer.use(runtime)
+        self.others.use(runtime)
 
     def messages(self, batch: Sequence[KernelMessage], *, now_ms: int) -> Heard:
         """A batch of messages, in the order in which the kernel sent them."""
         current = self.queue.current
-        written = self.writer.write(batch)
+        written = self.writer.write(self.captures.take(batch, self._is_run))
         self._kernel_state(batch)
         steps = self.queue.messages(batch, now_ms=now_ms)
+        steps += self.others.messages(batch, now_ms=now_ms)
         self.settle(steps)
+        over = self.queue.current is None or any(isinstance(step, Finished) for step in steps)
         return Heard(
             steps=tuple(steps),
             # Of a run whose cell is gone: it is ours, and goes nowhere.
             strangers=tuple(m for m in written.strangers if m.parent_id != current),
             problems=written.problems,
             next_inputs=written.next_inputs,
+            widgets=self.captures.news(settle=over),
         )
+
+    def lost(self, reason: str, *, now_ms: int) -> list[Step]:
+        """The kernel is gone, or becomes a new process, which knows no display of the former."""
+        self.runtime.forget_display_ids()
+        return self.queue.lost(reason, now_ms=now_ms)
+
+    def wake(self, *, now_ms: int) -> list[Step]:
+        """Time has passed: what was heard last of a run may be all that comes of it."""
+        current = self.queue.current
+        steps = self.queue.wake(now_ms=now_ms)
+        kernel = self.runtime.kernel
+        over = current is not None and current != self.queue.current
+        if over and kernel.state == "busy" and self._busy_with == current:
+            self.runtime.set_kernel(replace(kernel, state="idle"))
+        return steps
+
+    def _is_run(self, message_id: str) -> bool:
+        run_id = RunId(message_id)
+        return self.runtime.run(run_id) is not None or self.queue.current == run_id
 
     def settle(self, steps: Iterable[Step]) -> None:
         """Runs that are over need no place here."""
@@ -86,6 +115,7 @@ class Execution:
             said, _ = read(message)
             known = isinstance(said, StateIs) and said.state in _TOLD_STATES
             if isinstance(said, StateIs) and known and kernel.state not in _SETTLED:
+                self._busy_with = message.parent_id if said.state == "busy" else ""
                 self.runtime.set_kernel(replace(kernel, state=cast(KernelState, said.state)))
             return
 

@@ -159,8 +159,7 @@ class OutputWriter:
             case Began():
                 self._count(run_id, meaning.execution_count)
             case Asked():
-                prompt = Prompt(message.msg_id, meaning.prompt, meaning.password)
-                self._runtime.set_run(run_id, prompt=prompt)
+                self._ask(run_id, Prompt(message.msg_id, meaning.prompt, meaning.password))
             case Replied():
                 return self._reply(run_id, meaning)
             case StateIs():
@@ -212,6 +211,11 @@ class OutputWriter:
         if live.clear_next:
             live.clear_next = False
             self._runtime.clear_outputs(run_id)
+
+    def _ask(self, run_id: RunId, prompt: Prompt) -> None:
+        run = self._runtime.run(run_id)
+        if run is not None and run.state == "running":
+            self._runtime.set_run(run_id, prompt=prompt)
 
     def _count(self, run_id: RunId, count: int | None) -> None:
         if count is not None:

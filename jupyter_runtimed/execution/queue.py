@@ -23,7 +23,7 @@ from typing import Final, TypeAlias
 from ..document.content import Run, RunState
 from ..document.runtime import RunChanges, Runtime
 from ..ids import CellId, RunId
-from .messages import KernelMessage, Replied, StateIs, read
+from .messages import Asked, KernelMessage, Replied, StateIs, read
 
 GRACE_MS: Final = 2000
 
@@ -103,7 +103,12 @@ class WakeAt:
     at_ms: int
 
 
-Step: TypeAlias = SendExecute | Finished | WakeAt
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """Interrupt the kernel: what it has asks a question that nobody can be shown."""
+
+
+Step: TypeAlias = SendExecute | Finished | WakeAt | Interrupt
 
 
 @dataclass(slots=True)
@@ -112,6 +117,7 @@ class _Current:
     cell_id: CellId
     stop_on_error: bool
     deadline_ms: int = 0
+    replied: bool = False
     failed: bool = False
     aborted: bool = False
 
@@ -154,7 +160,10 @@ class RunQueue:
     def request(
         self, wanted: Iterable[Wanted], *, by: str, stop_on_error: bool, now_ms: int
     ) -> list[Step]:
-        """Queue cells, each in place of its former run; they are trusted from now on."""
+        """Queue cells, each in place of its former run; they are trusted from now on.
+
+        A cell without code is done at once: it shows nothing and counts for nothing.
+        """
         steps: list[Step] = []
         for want in wanted:
             steps += self._supersede(want.cell_id)
@@ -162,6 +171,9 @@ class RunQueue:
             run = Run(want.run_id, want.cell_id, "queued", by, now_ms, source_hash=digest)
             self._runtime.add_run(run)
             self._runtime.set_trusted(want.cell_id, True)
+            if not want.code.strip():
+                steps.append(self._finish(run, "ok", None, now_ms))
+                continue
             self._runtime.enqueue(want.run_id)
             self._codes[want.run_id] = SendExecute(
                 want.run_id, want.cell_id, want.code, stop_on_error
@@ -190,6 +202,8 @@ class RunQueue:
             run = self._runtime.run_of(cell_id)
             if run is not None and run.id in self._runtime.queue:
                 steps += self._cancel_all([run.id], "the cell was deleted", now_ms)
+            elif run is not None and run.prompt is not None:
+                steps += self._abandon(run.id)
             self._runtime.remove_cell(cell_id)
         return steps
 
@@ -222,7 +236,7 @@ class RunQueue:
         for message in batch:
             current = self._current
             if current is not None and message.parent_id == current.run_id:
-                self._note(current, message, now_ms)
+                steps += self._note(current, message, now_ms)
                 if self._phase is Phase.FREE:
                     steps += self._over(now_ms)
         if self._phase in _WAITING and self._current is not None:
@@ -243,19 +257,34 @@ class RunQueue:
     def _hear(self, heard: Signal) -> None:
         self._phase = TABLE.get((self._phase, heard), self._phase)
 
-    def _note(self, current: _Current, message: KernelMessage, now_ms: int) -> None:
+    def _note(self, current: _Current, message: KernelMessage, now_ms: int) -> list[Step]:
         current.deadline_ms = now_ms + self._grace_ms
         meaning, _ = read(message) if message.type in _TELLING else (None, ())
         if message.type in ("status", "execute_input"):
             self._started(current.run_id, now_ms)
         elif message.type == "error" and message.channel == "iopub":
-            current.failed = True
+            # A traceback may be shown by a cell that goes on: where there is a reply, it decides.
+            current.failed = current.failed or not current.replied
         if isinstance(meaning, Replied):
+            current.replied = True
             current.failed = meaning.status == "error"
             current.aborted = meaning.status == "aborted"
             self._hear(Signal.REPLY)
         elif isinstance(meaning, StateIs) and meaning.state == "idle":
             self._hear(Signal.IDLE)
+        elif isinstance(meaning, Asked) and self._runtime.run(current.run_id) is None:
+            return self._abandon(current.run_id)
+        return []
+
+    def _abandon(self, run_id: RunId) -> list[Step]:
+        """A run asks, and its cell is gone or runs again: nobody can be shown the question.
+
+        It would wait for ever, and what is queued with it. That it fails now is no cell's error.
+        """
+        if self._current is None or self._current.run_id != run_id:
+            return []
+        self._current.stop_on_error = False
+        return [Interrupt()]
 
     def _started(self, run_id: RunId, now_ms: int) -> None:
         run = self._runtime.run(run_id)
@@ -297,6 +326,8 @@ class RunQueue:
     def _supersede(self, cell_id: CellId) -> list[Step]:
         """A cell is run again: its run that waits never will."""
         former = self._runtime.run_of(cell_id)
+        if former is not None and former.prompt is not None:
+            return self._abandon(former.id)
         if former is None or former.state != "queued":
             return []
         self._codes.pop(former.id, None)
@@ -318,4 +349,4 @@ class RunQueue:
         return Finished(run.id, run.cell_id, state)
 
 
-_TELLING: Final = frozenset({"execute_reply", "status"})
+_TELLING: Final = frozenset({"execute_reply", "status", "input_request"})

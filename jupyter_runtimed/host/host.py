@@ -180,6 +180,7 @@ class Host:
             ev.Replace: self._replace,
             ev.Remember: self._remember,
             ev.PutBlob: self._put_blob,
+            ev.Note: lambda e: log.warning("%s: %s", self.path, e.text),
             ev.SaveFile: self._file.save,
             ev.StartKernel: self._kernel.start,
             ev.Execute: self._kernel.execute,

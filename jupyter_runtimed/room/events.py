@@ -243,6 +243,13 @@ class PutBlob:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something for who reads the server's log; each is said once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SaveFile:
     """Write the notebook, if the file is still what `expected` says; else report `FileSeen`.
 
@@ -323,7 +330,7 @@ class CloseRoom:
 
 
 Effect: TypeAlias = (
-    Send | Append | Replace | Remember | PutBlob | SaveFile | StartKernel | Execute | Reply
+    Send | Append | Replace | Remember | PutBlob | Note | SaveFile | StartKernel | Execute | Reply
     | Interrupt | Restart | Shutdown | Disconnect | Answered | WakeAt | CloseRoom
 )  # fmt: skip
 

@@ -17,7 +17,7 @@ from ..errors import NoKernel, NotFound
 from ..execution.execution import Execution
 from ..execution.messages import KernelMessage
 from ..execution.outputs import NextInput
-from ..execution.queue import Finished, SendExecute, Step, Wanted
+from ..execution.queue import Finished, Interrupt, SendExecute, Step, Wanted
 from ..ids import CellId, Epoch, NewId, RunId, Sha256
 from ..protocol.tickets import prefix_of
 from . import events as ev
@@ -32,6 +32,8 @@ class Code:
     stop_on_error: bool
 
 
+NOBODY: Final = 0
+"""The ticket of what nobody asked for: its answer is for nobody."""
 ABSENT: Final = frozenset({"none", "dead"})
 LOST: Final = {
     "restarting": "the kernel was restarted",
@@ -94,7 +96,11 @@ class Running:
             steps += self._execution.queue.request(
                 [want], by=by, stop_on_error=cell.stop_on_error, now_ms=now
             )
-        if wanted and self.runtime.kernel.state in ABSENT and not self._asked_for_kernel:
+        if (
+            self.runtime.queue
+            and self.runtime.kernel.state in ABSENT
+            and not self._asked_for_kernel
+        ):
             self._asked_for_kernel = True
             self._out.append(ev.StartKernel(self._kernel_name()))
         self._do(steps)
@@ -151,8 +157,17 @@ class Running:
     def said(self, messages: tuple[KernelMessage, ...], now: int) -> tuple[NextInput, ...]:
         """A batch of messages; what the kernel wants to have written into the notebook."""
         heard = self._execution.messages(messages, now_ms=now)
+        # Before the next run is sent: the kernel takes in one after the other.
+        self._out.extend(heard.widgets)
+        for problem in heard.problems:
+            text = f"the kernel's {problem.type} message: {problem.what}; others are not mentioned"
+            self._out.append(ev.Note(text))
         self._do(heard.steps)
         return heard.next_inputs
+
+    def overheard(self, event: ev.Overheard, now: int) -> None:
+        """A run that another client sent to the kernel is shown as one of the room's own."""
+        self._execution.others.begin(event.run, event.cell, event.code, by=event.by, now_ms=now)
 
     def kernel_is(self, event: ev.KernelIs, now: int) -> None:
         before = self.runtime.kernel
@@ -168,16 +183,18 @@ class Running:
             reason = event.reason or LOST.get(state, "another kernel was chosen")
             # Only who asked for a kernel that is yet to come still waits for it.
             if not (self._asked_for_kernel and state in ABSENT):
-                self._do(self._execution.queue.lost(reason, now_ms=now))
+                self._do(self._execution.lost(reason, now_ms=now))
         if state != "none":
             self._asked_for_kernel = False
+        if state in LOST or status.id != before.id:
+            self._execution.captures.forget()
         self.runtime.set_kernel(status)
         if state in ("idle", "busy"):
             self._do(self._execution.queue.ready())
 
     def kernel_failed(self, message: str, now: int) -> None:
         self._asked_for_kernel = False
-        self._do(self._execution.queue.lost(message, now_ms=now))
+        self._do(self._execution.lost(message, now_ms=now))
         if self.runtime.kernel.state in ABSENT:
             self.runtime.set_kernel(KernelStatus(state="dead", reason=message))
 
@@ -189,7 +206,7 @@ class Running:
     def tick(self, now: int) -> None:
         if self._wake_at is not None and now >= self._wake_at:
             self._wake_at = None
-            self._do(self._execution.queue.wake(now_ms=now))
+            self._do(self._execution.wake(now_ms=now))
 
     def commit(self, now: int) -> bytes | None:
         return self.runtime.commit(now_ms=now)
@@ -207,11 +224,15 @@ class Running:
         for step in steps:
             match step:
                 case SendExecute():
+                    # Stopping is the queue's business: a kernel that is told to stop on an error
+                    # skips whatever else it was sent, by other rooms and by consoles too.
                     self._out.append(
-                        ev.Execute(step.run_id, step.cell_id, step.code, step.stop_on_error)
+                        ev.Execute(step.run_id, step.cell_id, step.code, stop_on_error=False)
                     )
                 case Finished():
                     self._execution.writer.forget(step.run_id)
+                case Interrupt():
+                    self._out.append(ev.Interrupt(NOBODY))
                 case _:
                     self._wake_at = step.at_ms
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from jupyter_runtimed.crdt import load
-from jupyter_runtimed.document.content import Blob, Output, Run, Stream
+from jupyter_runtimed.document.content import Blob, Display, ErrorOutput, Output, Run, Stream
 from jupyter_runtimed.document.mime import Limits
 from jupyter_runtimed.document.runtime import Runtime
 from jupyter_runtimed.execution.execution import Execution, Heard
 from jupyter_runtimed.execution.messages import Channel, KernelMessage
-from jupyter_runtimed.execution.queue import Step, Wanted
+from jupyter_runtimed.execution.queue import Finished, SendExecute, Step, Wanted
 from jupyter_runtimed.ids import CellId, Epoch, RunId, Sha256
 
 ACTOR = bytes(range(16))
@@ -41,7 +41,7 @@ class Lab:
         self.blobs[digest] = data
         return digest
 
-    def ask(self, *cells: str, code: str = "", stop_on_error: bool = True) -> list[Step]:
+    def ask(self, *cells: str, code: str = "1", stop_on_error: bool = True) -> list[Step]:
         """Ask for runs; the run of cell `a` has the id `r-a-N`."""
         wanted = [
             Wanted(RunId(f"r-{cell}-{next(self._ids)}"), CellId(cell), code) for cell in cells
@@ -98,6 +98,27 @@ class Lab:
     def assert_mirror(self) -> None:
         """What is kept in Python is what the document says."""
         assert_same(self.runtime, self.reopened())
+
+
+def sent(steps: Iterable[Step]) -> list[str]:
+    return [step.cell_id for step in steps if isinstance(step, SendExecute)]
+
+
+def finished(steps: Iterable[Step]) -> list[tuple[str, str]]:
+    return [(step.cell_id, step.state) for step in steps if isinstance(step, Finished)]
+
+
+def shown(lab: Lab, cell: str = "a") -> list[str]:
+    """What a cell shows, a line for each output."""
+    lines = []
+    for output in lab.outputs(cell):
+        if isinstance(output, Stream):
+            lines.append(f"{output.name}: {lab.joined(output)}")
+        elif isinstance(output, Display):
+            lines.append(f"{output.type}: {output.data['text/plain']}")
+        elif isinstance(output, ErrorOutput):
+            lines.append(f"error: {output.ename}")
+    return lines
 
 
 def assert_same(one: Runtime, other: Runtime) -> None:

@@ -5,9 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from execution_lab import Lab, cleared, display, failed, idle, message, printed, reply, status
+from execution_lab import (
+    Lab,
+    cleared,
+    display,
+    failed,
+    idle,
+    message,
+    printed,
+    reply,
+    shown,
+    status,
+)
 
-from jupyter_runtimed.document.content import Blob, Display, ErrorOutput, Prompt, Stream
+from jupyter_runtimed.document.content import Blob, Display, Prompt, Stream
 from jupyter_runtimed.execution.fields import Problem
 from jupyter_runtimed.ids import CellId
 
@@ -15,18 +26,6 @@ from jupyter_runtimed.ids import CellId
 @pytest.fixture
 def lab() -> Lab:
     return Lab()
-
-
-def texts(lab: Lab, cell: str = "a") -> list[str]:
-    shown = []
-    for output in lab.outputs(cell):
-        if isinstance(output, Stream):
-            shown.append(f"{output.name}: {lab.joined(output)}")
-        elif isinstance(output, Display):
-            shown.append(f"{output.type}: {output.data['text/plain']}")
-        elif isinstance(output, ErrorOutput):
-            shown.append(f"error: {output.ename}")
-    return shown
 
 
 def test_a_cell_that_prints_shows_and_returns_has_its_outputs_in_order(lab: Lab) -> None:
@@ -39,7 +38,7 @@ def test_a_cell_that_prints_shows_and_returns_has_its_outputs_in_order(lab: Lab)
         reply(run, execution_count=7),
         idle(run),
     )
-    assert texts(lab) == [
+    assert shown(lab) == [
         "stdout: one\n",
         "display_data: table",
         "stdout: two\n",
@@ -53,14 +52,14 @@ def test_neighbouring_text_of_one_name_is_one_output_across_batches(lab: Lab) ->
     run = lab.running()
     lab.say(printed(run, "a"), printed(run, "b\n"))
     lab.say(printed(run, "c\n"))
-    assert texts(lab) == ["stdout: ab\nc\n"]
+    assert shown(lab) == ["stdout: ab\nc\n"]
 
 
 def test_stdout_and_stderr_stay_in_the_order_in_which_they_were_printed(lab: Lab) -> None:
     run = lab.running()
     lab.say(printed(run, "out 1\n"), printed(run, "err\n", "stderr"), printed(run, "out 2\n"))
     lab.say(printed(run, "out 3\n"))
-    assert texts(lab) == ["stdout: out 1\n", "stderr: err\n", "stdout: out 2\nout 3\n"]
+    assert shown(lab) == ["stdout: out 1\n", "stderr: err\n", "stdout: out 2\nout 3\n"]
 
 
 def test_a_batch_of_prints_is_one_chunk(lab: Lab) -> None:
@@ -74,7 +73,7 @@ def test_a_batch_of_prints_is_one_chunk(lab: Lab) -> None:
 def test_an_error_is_an_output(lab: Lab) -> None:
     run = lab.running()
     lab.say(failed(run), reply(run, "error"), idle(run))
-    assert texts(lab) == ["error: ValueError"]
+    assert shown(lab) == ["error: ValueError"]
     assert lab.run().state == "error"
 
 
@@ -86,25 +85,25 @@ class TestDisplayUpdates:
         lab.say(display(second, "0%", "bar"), display(second, "other", "else"))
         update = display(second, "50%", "bar", kind="update_display_data")
         lab.say(update)
-        assert texts(lab, "a") == ["display_data: 50%", "display_data: 50%"]
-        assert texts(lab, "b") == ["display_data: 50%", "display_data: other"]
+        assert shown(lab, "a") == ["display_data: 50%", "display_data: 50%"]
+        assert shown(lab, "b") == ["display_data: 50%", "display_data: other"]
         lab.assert_mirror()
 
     def test_a_display_with_a_known_id_changes_the_others_too(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "old", "x"), display(run, "new", "x"))
-        assert texts(lab) == ["display_data: new", "display_data: new"]
+        assert shown(lab) == ["display_data: new", "display_data: new"]
 
     def test_an_update_before_its_display_is_not_an_output(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "early", "x", kind="update_display_data"), display(run, "first", "x"))
-        assert texts(lab) == ["display_data: first"]
+        assert shown(lab) == ["display_data: first"]
 
     def test_an_update_from_a_request_of_somebody_else_still_arrives(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "0", "x"))
         heard = lab.say(display("console", "1", "x", kind="update_display_data"))
-        assert texts(lab) == ["display_data: 1"]
+        assert shown(lab) == ["display_data: 1"]
         assert len(heard.strangers) == 1
 
     def test_an_id_goes_with_its_output(self, lab: Lab) -> None:
@@ -112,7 +111,7 @@ class TestDisplayUpdates:
         lab.say(display(run, "0", "x"), cleared(run, wait=False))
         assert lab.runtime.displays("x") == ()
         lab.say(display(run, "1", "x", kind="update_display_data"))
-        assert texts(lab) == []
+        assert shown(lab) == []
 
     def test_outputs_keep_their_ids_when_they_change(self, lab: Lab) -> None:
         run = lab.running()
@@ -129,17 +128,17 @@ class TestClearing:
         run = lab.running()
         lab.say(printed(run, "old"))
         lab.say(cleared(run, wait=False))
-        assert texts(lab) == []
+        assert shown(lab) == []
         lab.say(printed(run, "new"))
-        assert texts(lab) == ["stdout: new"]
+        assert shown(lab) == ["stdout: new"]
 
     def test_clear_with_wait_happens_when_the_next_output_comes(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "frame 1"))
         lab.say(cleared(run, wait=True))
-        assert texts(lab) == ["display_data: frame 1"]
+        assert shown(lab) == ["display_data: frame 1"]
         lab.say(display(run, "frame 2"))
-        assert texts(lab) == ["display_data: frame 2"]
+        assert shown(lab) == ["display_data: frame 2"]
         lab.assert_mirror()
 
     def test_output_in_one_batch_around_a_clear(self, lab: Lab) -> None:
@@ -150,9 +149,9 @@ class TestClearing:
             printed(run, "new"),
             cleared(run, wait=True),
         )
-        assert texts(lab) == ["stdout: new"]
+        assert shown(lab) == ["stdout: new"]
         lab.say(reply(run), idle(run))
-        assert texts(lab) == ["stdout: new"]
+        assert shown(lab) == ["stdout: new"]
 
     def test_of_an_animation_in_one_batch_only_the_last_picture_is_written(self, lab: Lab) -> None:
         run = lab.running()
@@ -168,8 +167,8 @@ class TestClearing:
         lab.say(display(first, "old", "x"), reply(first), idle(first))
         second = lab.running("b")
         lab.say(display(second, "new", "x"), cleared(second, wait=False))
-        assert texts(lab, "a") == ["display_data: new"]
-        assert texts(lab, "b") == []
+        assert shown(lab, "a") == ["display_data: new"]
+        assert shown(lab, "b") == []
 
 
 class TestInput:
@@ -193,7 +192,7 @@ class TestInput:
         assert lab.execution.writer.answered("p1", "Ana") == run
         lab.commit()
         assert lab.run().prompt is None
-        assert texts(lab) == ["stdin: Name: Ana\n"]
+        assert shown(lab) == ["stdin: Name: Ana\n"]
         assert lab.execution.writer.answered("p1", "again") is None
         lab.assert_mirror()
 
@@ -202,7 +201,7 @@ class TestInput:
         lab.execution.writer.answered("p1", "s3cret")
         lab.commit()
         assert b"s3cret" not in lab.runtime.document.save() + b"".join(lab.changes)
-        assert texts(lab) == ["stdin: Name: ········\n"]
+        assert shown(lab) == ["stdin: Name: ········\n"]
 
     def test_a_prompt_goes_when_the_run_ends(self, lab: Lab) -> None:
         run = self.ask_for_name(lab)
@@ -230,15 +229,15 @@ def test_output_after_the_end_of_a_run_is_appended_to_it(lab: Lab) -> None:
     run = lab.running()
     lab.say(printed(run, "main\n"), reply(run), idle(run))
     lab.say(printed(run, "thread\n"))
-    assert texts(lab) == ["stdout: main\nthread\n"]
+    assert shown(lab) == ["stdout: main\nthread\n"]
 
 
 def test_large_values_are_blobs(lab: Lab) -> None:
     run = lab.running()
     lab.say(display(run, "x" * 10_000))
-    (shown,) = lab.outputs()
-    assert isinstance(shown, Display)
-    value = shown.data["text/plain"]
+    (table,) = lab.outputs()
+    assert isinstance(table, Display)
+    value = table.data["text/plain"]
     assert isinstance(value, Blob)
     assert lab.blobs[value.sha256] == b"x" * 10_000
 
@@ -250,7 +249,7 @@ def test_a_pager_shows_and_the_next_input_is_handed_out(lab: Lab) -> None:
         {"source": "set_next_input", "text": "print(1)", "replace": False},
     ]
     heard = lab.say(reply(run, payload=payload), idle(run))
-    assert texts(lab) == ["display_data: help"]
+    assert shown(lab) == ["display_data: help"]
     (wish,) = heard.next_inputs
     assert (wish.cell_id, wish.text, wish.replace) == ("a", "print(1)", False)
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from execution_lab import Lab, failed, idle, message, printed, reply, status
+from execution_lab import Lab, failed, finished, idle, message, printed, reply, sent, status
 
 from jupyter_runtimed.execution.queue import (
     TABLE,
-    Finished,
     Phase,
-    SendExecute,
     Signal,
-    Step,
     WakeAt,
     source_hash,
 )
@@ -24,14 +21,6 @@ def lab() -> Lab:
     lab = Lab()
     lab.execution.queue.ready()
     return lab
-
-
-def sent(steps: list[Step] | tuple[Step, ...]) -> list[str]:
-    return [step.cell_id for step in steps if isinstance(step, SendExecute)]
-
-
-def finished(steps: list[Step] | tuple[Step, ...]) -> list[tuple[str, str]]:
-    return [(step.cell_id, step.state) for step in steps if isinstance(step, Finished)]
 
 
 def states(lab: Lab) -> dict[str, str]:
@@ -71,6 +60,17 @@ def test_without_a_kernel_runs_wait_until_there_is_one() -> None:
     assert lab.ask("a") == []
     assert lab.execution.queue.busy
     assert sent(lab.execution.queue.ready()) == ["a"]
+
+
+def test_a_cell_without_code_is_done_and_shows_nothing(lab: Lab) -> None:
+    run = lab.running("a")
+    lab.say(printed(run, "old"), reply(run), idle(run))
+    lab.ask("b")
+    steps = lab.ask("a", code=" \n\t")
+    assert (finished(steps), sent(steps)) == ([("a", "ok")], [])
+    assert lab.outputs("a") == ()
+    assert (lab.run("a").execution_count, lab.run("a").started_at) == (None, None)
+    assert lab.runtime.queue == ()
 
 
 class TestGrace:
