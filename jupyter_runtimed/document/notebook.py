@@ -99,6 +99,23 @@ class Notebook:
         with own_errors("this version is not part of the notebook"):
             return Notebook(self.document.fork_at(list(heads))).content()
 
+    # ------------------------------------------------------------ copies
+
+    def fork(self, *, actor: bytes | None = None) -> Notebook:
+        """An independent copy, with all that was read of this one; cheap, whatever its size."""
+        copy = Notebook(self.document.fork(actor=actor))
+        copy._objects = dict(self._objects)
+        copy._sources = dict(self._sources)
+        copy._known = dict(self._known)
+        copy._order, copy._whole = self._order, self._whole
+        return copy
+
+    def become(self, copy: Notebook) -> None:
+        """Be what a copy of this one has become; the copy is used up."""
+        self.document = copy.document
+        self._objects, self._sources = copy._objects, copy._sources
+        self._known, self._order, self._whole = copy._known, copy._order, copy._whole
+
     # ------------------------------------------------------------ taking in
 
     def apply(self, changes: Iterable[Change | bytes]) -> Touched:

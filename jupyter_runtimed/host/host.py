@@ -24,6 +24,7 @@ from ..errors import RuntimedError
 from ..ids import RoomId, SessionId
 from ..protocol.frames import Frame
 from ..room import events as ev
+from ..room.merging import merge
 from ..room.room import CLOSING, Room
 from .kernel_port import Link
 from .ports import Outlet, Ports
@@ -37,6 +38,7 @@ BROKEN = 1011
 """Close code of a connection whose frame the room could not bear."""
 NO_SUCH_ROOM = 4404
 LAST_SAVE_SECONDS = 10.0
+MERGING = "merging this notebook"
 
 _OF_CODE: dict[str, type[RuntimedError]] = {
     kind.code: kind
@@ -62,7 +64,7 @@ class Host:
         self._outlets: dict[SessionId, Outlet] = {}
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._tickets = 0
-        self._not_put: RuntimedError | None = None
+        self._at_once = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0
         self._wish_ms = 0
@@ -137,7 +139,8 @@ class Host:
                 self._carry_out(effects)
         finally:
             self._draining = False
-        if self._last_save is not None and not self.room.filing.unsaved:
+        filing = self.room.filing
+        if self._last_save is not None and not filing.unsaved and not filing.merging:
             self._last_save.set()
 
     def _due(self, event: ev.Event) -> int:
@@ -151,12 +154,13 @@ class Host:
         match event:
             case ev.Received():
                 self._disconnect(event.session, BROKEN, "the server failed at this; reconnect")
-            case ev.Called():
+            case ev.Called() | ev.Put():
                 answer = self._calls.get(event.ticket)
                 if answer is not None and not answer.done():
-                    answer.set_exception(_failure(event.name, error))
-            case ev.Put():
-                self._not_put = _failure("merging this notebook", error)
+                    what = event.name if isinstance(event, ev.Called) else MERGING
+                    answer.set_exception(_failure(what, error))
+            case ev.Merged():
+                self._inbox.append(_not_merged(event.number, error))
             case _:
                 pass
         if not isinstance(event, ev.Tick):
@@ -182,6 +186,7 @@ class Host:
             ev.PutBlob: self._put_blob,
             ev.Note: lambda e: log.warning("%s: %s", self.path, e.text),
             ev.SaveFile: self._file.save,
+            ev.MergeFile: self._merge_file,
             ev.StartKernel: self._kernel.start,
             ev.Execute: self._kernel.execute,
             ev.Reply: self._kernel.reply,
@@ -210,6 +215,15 @@ class Host:
 
     def _put_blob(self, e: ev.PutBlob) -> None:
         self._ports.blobs.put(self.room_id, e.sha256, e.data)
+
+    def _merge_file(self, effect: ev.MergeFile) -> None:
+        if self._at_once:
+            self.post(_merged(effect))
+        else:
+            self._tasks.start(self._merge(effect), f"merge into {self.path}")
+
+    async def _merge(self, effect: ev.MergeFile) -> None:
+        self.post(await asyncio.to_thread(_merged, effect))
 
     def _disconnect(self, session: SessionId, code: int, reason: str) -> None:
         if (outlet := self._outlets.pop(session, None)) is not None:
@@ -262,16 +276,23 @@ class Host:
         self, name: str, args: Mapping[str, Any], heads: Heads, user: ev.User, rights: Rights
     ) -> Any:
         """One call of the protocol. Raises the error that it is answered with."""
-        if self._ended:
-            raise errors.Closing("the notebook was closed; open it again")
-        self._tickets += 1
-        ticket = self._tickets
-        answer = self._calls[ticket] = self._loop.create_future()
-        self.post(ev.Called(ticket, name, args, heads, user, rights))
+        return await self._ask(lambda ticket: ev.Called(ticket, name, args, heads, user, rights))
+
+    async def _ask(self, question: Callable[[int], ev.Event]) -> Any:
+        ticket, answer = self._expect()
+        self.post(question(ticket))
         try:
             return await answer
         finally:
             self._calls.pop(ticket, None)
+
+    def _expect(self) -> tuple[int, asyncio.Future[Any]]:
+        """A ticket, and where its answer will be."""
+        if self._ended:
+            raise errors.Closing("the notebook was closed; open it again")
+        self._tickets += 1
+        answer = self._calls[self._tickets] = self._loop.create_future()
+        return self._tickets, answer
 
     def _answered(self, effect: ev.Answered) -> None:
         answer = self._calls.get(effect.ticket)
@@ -309,23 +330,24 @@ class Host:
 
         Raises `NotebookError`, `SaveFailed`; whatever the room fails at is raised, too.
         """
-        self._put(await asyncio.to_thread(self._read_model, model))
+        found = await asyncio.to_thread(self._read_model, model)
+        await self._ask(lambda ticket: ev.Put(ticket, found.content))
         writer = ev.User("contents", "Contents API")
         stamp: dict[str, str] = await self.call("save", {}, (), writer, Rights(True, False))
         return stamp
 
     def put_model_now(self, model: Mapping[str, Any]) -> None:
         """As `put_model`, merged on return and saved soon."""
-        self._put(self._read_model(model))
-
-    def _put(self, found: ipynb.FileContent) -> None:
-        """Merged on return; raises what the room fails at."""
-        if self._ended:
-            raise errors.Closing("the notebook was closed; open it again")
-        self._not_put = None
-        self.post(ev.Put(found.content))
-        if self._not_put is not None:
-            raise self._not_put
+        found = self._read_model(model)
+        ticket, answer = self._expect()
+        self._at_once = True
+        try:
+            self.post(ev.Put(ticket, found.content))
+        finally:
+            self._at_once = False
+            self._calls.pop(ticket, None)
+        if answer.done():
+            answer.result()
 
     def _read_model(self, model: Mapping[str, Any]) -> ipynb.FileContent:
         return ipynb.from_model(
@@ -397,6 +419,19 @@ class Host:
         await self._tasks.close()
         await self._kernel.close()
         await self._ports.store.release(self.room_id)
+
+
+def _merged(task: ev.MergeFile) -> ev.Merged | ev.MergeFailed:
+    try:
+        return merge(task)
+    except Exception as error:
+        log.exception("Merging failed")
+        return _not_merged(task.number, error)
+
+
+def _not_merged(number: int, error: Exception) -> ev.MergeFailed:
+    failure = _failure(MERGING, error)
+    return ev.MergeFailed(number, failure.code, str(failure))
 
 
 def _failure(what: str, error: Exception) -> RuntimedError:

@@ -12,11 +12,14 @@ from typing import Any, TypeAlias
 
 from ..crdt import Heads
 from ..document.authority import Rights
-from ..document.content import Content
+from ..document.content import Content, Outcome
+from ..document.notebook import Notebook, Touched
 from ..document.schema import DocName
 from ..execution.messages import KernelMessage
 from ..ids import CellId, Epoch, RunId, SessionId, Sha256
 from ..protocol.frames import Frame
+
+NOTHING_TOUCHED = Touched()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,14 @@ class SavedState:
     """What the file held when it was last read or written: the base of a three-way merge.
 
     `content` is None after a restart of the server; its cells are then read from the document at
-    `heads`, and the outputs count as unchanged.
+    `heads`, and the outputs count as unchanged. `notebook` is a copy of the document at `heads`, to
+    fork and never to change, where there is one: making it anew takes long.
     """
 
     heads: Heads
     stamp: Stamp
     content: Content | None = None
+    notebook: Notebook | None = None
 
 
 # ---------------------------------------------------------------- events
@@ -87,12 +92,13 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """A whole notebook from a client of the contents API.
+    """A whole notebook from a client of the contents API; answered by `Answered` when it is merged.
 
     It is merged as edits of what that client is most likely to have started from: the state that
     was last handed out through the contents API, or else the one last saved.
     """
 
+    ticket: int
     content: Content
 
 
@@ -132,6 +138,33 @@ class FileSeen:
     content: Content
     stamp: Stamp
     attempt: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The answer to `MergeFile`.
+
+    `state` is what the file, or whoever put the notebook, has. `notebook` is `MergeFile.live`, no
+    more at the version `since`: it holds what was found now, which is `changes`; None if nothing
+    but outputs was changed.
+    """
+
+    number: int
+    since: Heads
+    state: SavedState
+    outcomes: Mapping[CellId, Outcome]
+    notebook: Notebook | None = None
+    touched: Touched = NOTHING_TOUCHED
+    changes: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MergeFailed:
+    """What `MergeFile` asked for cannot be done; nothing was changed."""
+
+    number: int
+    code: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +226,8 @@ class Closing:
 
 Event: TypeAlias = (
     Joined | Received | Left | Called | Put | Stored | StoreFailed | Saved | SaveFailed
-    | FileSeen | FileMoved | FileGone | KernelSaid | KernelIs | KernelFailed | Done | Tick | Closing
+    | FileSeen | Merged | MergeFailed | FileMoved | FileGone
+    | KernelSaid | KernelIs | KernelFailed | Done | Tick | Closing
 )  # fmt: skip
 
 # ---------------------------------------------------------------- effects
@@ -265,6 +299,26 @@ class SaveFile:
 
 
 @dataclass(frozen=True, slots=True)
+class MergeFile:
+    """Find what `theirs` changed in that one of `bases` in which it changed least, and merge it.
+
+    It takes long (`merging.merge` does it), so it is done beside the loop, with documents that
+    nobody else has: `live` is a copy of the notebook as it is now, which None among the bases
+    stands for. `outcomes` are what a base shows whose content is not known. Answered by `Merged`
+    or `MergeFailed`.
+    """
+
+    number: int
+    bases: tuple[SavedState | None, ...]
+    theirs: Content
+    stamp: Stamp
+    live: Notebook
+    outcomes: Mapping[CellId, Outcome]
+    actor: bytes
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StartKernel:
     """Make sure that there is a kernel for this notebook; `name` is a kernelspec, or "" for any."""
 
@@ -330,8 +384,9 @@ class CloseRoom:
 
 
 Effect: TypeAlias = (
-    Send | Append | Replace | Remember | PutBlob | Note | SaveFile | StartKernel | Execute | Reply
-    | Interrupt | Restart | Shutdown | Disconnect | Answered | WakeAt | CloseRoom
+    Send | Append | Replace | Remember | PutBlob | Note | SaveFile | MergeFile
+    | StartKernel | Execute | Reply | Interrupt | Restart | Shutdown | Disconnect
+    | Answered | WakeAt | CloseRoom
 )  # fmt: skip
 
 

@@ -1,16 +1,17 @@
 """What the file holds, and how the file and the room take in each other's changes.
 
 The base of every merge is the state last saved: what is in the file is compared with *that*, never
-with the live document, so nothing typed meanwhile is undone. `Saving` says when; this says what.
+with the live document, so nothing typed meanwhile is undone. `Saving` says when; this says what;
+`merging` does what takes long, on copies, while everybody goes on typing.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
-from ..crdt import Heads, changes_between, own_errors
+from ..crdt import Heads
 from ..document import merge
 from ..document.content import Content
 from ..document.notebook import Notebook
@@ -22,6 +23,7 @@ from .saving import Saving
 
 READERS = 4
 """How many of the states that clients of the contents API have are remembered."""
+NO_FILE = ev.Stamp("", "")
 
 
 class Filing:
@@ -41,7 +43,11 @@ class Filing:
         self._saved = saved
         self._lost: ev.SavedState | None = None
         self._handed: deque[ev.SavedState] = deque(maxlen=READERS)
-        self._writing: tuple[int, Heads, Content] | None = None
+        self._writing: tuple[int, Notebook, Content] | None = None
+        self._taking: ev.FileSeen | None = None
+        self._next: ev.FileSeen | None = None
+        self._puts: dict[int, int] = {}
+        self._number = 0
         self._changes: list[bytes] = []
         self._gone = False
         self._new_id = new_id
@@ -63,18 +69,22 @@ class Filing:
     def unsaved(self) -> bool:
         return self.saving.unsaved and not self._gone
 
+    @property
+    def merging(self) -> bool:
+        """Somebody's work is being merged, and is not in the notebook yet."""
+        return self._taking is not None or bool(self._puts)
+
     def content(self) -> Content:
         return replace(self._notebook.content(), outcomes=self._running.runtime.outcomes())
 
     def hand_out(self) -> Content:
         """The content as a client of the contents API gets it, remembered as its base."""
-        content = self.content()
-        self._hand(self._notebook.heads, content)
+        content, copy = self.content(), self._notebook.fork()
+        self._hand(ev.SavedState(copy.heads, NO_FILE, content, copy))
         return content
 
-    def _hand(self, heads: Heads, content: Content) -> None:
-        if self._saved is not None:
-            self._handed.append(ev.SavedState(heads, self._saved.stamp, content))
+    def _hand(self, state: ev.SavedState) -> None:
+        self._handed.append(state)
 
     def wrote(self, changes: bytes | None) -> None:
         """The server itself has changed the notebook."""
@@ -103,14 +113,14 @@ class Filing:
         self.saving.ask()
 
     def wake_at(self) -> int | None:
-        return None if self._gone else self.saving.wake_at()
+        return None if self._gone or self._taking else self.saving.wake_at()
 
     def save_when_due(self, now: int) -> None:
-        if self._gone or not self.saving.due(now):
+        if self._gone or self._taking or not self.saving.due(now):
             return
         content = self.content()
         attempt = self.saving.start()
-        self._writing = (attempt, self._notebook.heads, content)
+        self._writing = (attempt, self._notebook.fork(), content)
         trusted = frozenset(c.id for c in content.cells if self._running.runtime.trusted(c.id))
         self._out.append(ev.SaveFile(attempt, self._notebook.heads, content, trusted, self.stamp))
 
@@ -118,11 +128,11 @@ class Filing:
         """The file was written; the heads that it now holds."""
         if self._writing is None or self._writing[0] != event.attempt:
             return None
-        _, heads, content = self._writing
+        _, copy, content = self._writing
         self._writing = None
-        self._saved, self._lost = ev.SavedState(heads, event.stamp, content), None
+        self._saved, self._lost = ev.SavedState(copy.heads, event.stamp, content, copy), None
         self.saving.saved(event.attempt, now)
-        return heads
+        return copy.heads
 
     def failed(self, event: ev.SaveFailed, now: int) -> None:
         self._writing = None
@@ -142,89 +152,92 @@ class Filing:
 
     # ------------------------------------------------------------ taking in
 
-    def seen(self, event: ev.FileSeen, now: int) -> Heads | None:
-        """The file is another than the one last saved; merge it. The heads that the file holds."""
+    def seen(self, event: ev.FileSeen, now: int) -> None:
+        """The file is another than the one last saved: what is new in it is to be merged."""
         if event.attempt is not None:
             self._writing = None
             self.saving.void(event.attempt, now)
-        if self.stamp is not None and event.stamp.hash == self.stamp.hash:
-            return None
+        newest = self._next or self._taking
+        known = self.stamp if newest is None else newest.stamp
+        if known is not None and event.stamp.hash == known.hash:
+            return
         self._gone = False
-        heads, merged = self._merge(self._base(), event.content, now)
-        self._saved, self._lost = ev.SavedState(heads, event.stamp, merged), None
-        if self._notebook.heads != heads:
-            self.saving.edited(now)
-        return heads
+        self._next = event
+        self._take_next(now)
 
-    def put(self, content: Content, now: int) -> None:
+    def put(self, event: ev.Put, now: int) -> None:
         """A client of the contents API wrote the notebook: merge what it changed, and save.
 
         It does not say what it had read, and saves again what it wrote before. So its base is the
         state, of those that such clients have, to which it did the least.
         """
-        known = [state for state in (*self._handed, self._base()) if state is not None]
-        base = min(reversed(known), key=partial(_work, theirs=content), default=None)
-        heads, merged = self._merge(base, content, now)
-        self._hand(heads, merged)
-        self.ask()
+        known = [state for state in (self._base(), *reversed(self._handed)) if state is not None]
+        self._puts[self._merge(known or [None], event.content, None, now)] = event.ticket
 
-    def _base(self) -> ev.SavedState | None:
-        """The state last saved, with its content read back if it is not at hand.
-
-        That of a file that was gone counts too: it may come back as it was.
-        """
-        saved = self._saved or self._lost
-        if saved is None or saved.content is not None:
-            return saved
-        content = self._notebook.content_at(saved.heads)
-        return replace(saved, content=replace(content, outcomes=self._running.runtime.outcomes()))
-
-    def _merge(
-        self, base: ev.SavedState | None, theirs: Content, now: int
-    ) -> tuple[Heads, Content]:
-        """Apply to a fork of `base` what makes it `theirs`, and merge the fork.
-
-        The version that the fork ends at, and what it holds: `theirs`, with the cell ids of the
-        room where the file has none.
-        """
-        document = self._notebook.document
-        before = self._notebook.heads
-        heads = before if base is None else base.heads
-        was = self.content() if base is None or base.content is None else base.content
-        edits = merge.edits(was, theirs)
-        with own_errors("the file's changes cannot be merged"):
-            # Going back in history builds the document anew, which takes long if it is large.
-            actor = prefix_of(self._new_id())
-            unchanged = set(heads) == set(before)
-            fork = Notebook(
-                document.fork(actor=actor)
-                if unchanged
-                else document.fork_at(list(heads), actor=actor)
-            )
-            outcomes = merge.apply(fork, edits)
-            fork.commit(now_ms=now)
-        if fork.heads != heads:
-            touched = self._notebook.merge(fork.document)
-            self.wrote(changes_between(document, before))
-            gone = [cell_id for cell_id in touched.cells if cell_id not in self._notebook]
+    def merged(self, event: ev.Merged, now: int) -> ev.SavedState | None:
+        """Take over what was merged; the file's new state, if it was the file."""
+        if event.notebook is not None:
+            event.notebook.apply(self._notebook.document.changes_after(event.since))
+            self._notebook.become(event.notebook)
+            self.wrote(event.changes)
+            gone = [cell_id for cell_id in event.touched.cells if cell_id not in self._notebook]
             self._running.cells_gone(gone, now)
-        for cell_id, outcome in outcomes.items():
+        for cell_id, outcome in event.outcomes.items():
             if cell_id in self._notebook:
                 self._running.import_outcome(cell_id, outcome, now)
-        return fork.heads, merge.applied(was, edits)
+        if (ticket := self._puts.pop(event.number, None)) is not None:
+            self._hand(event.state)
+            self.ask()
+            self._out.append(ev.Answered(ticket, {}))
+            return None
+        return self._file_merged(event.state, now)
 
+    def _file_merged(self, state: ev.SavedState, now: int) -> ev.SavedState | None:
+        self._taking = None
+        if self._gone:
+            self._lost = state
+        else:
+            self._saved, self._lost = state, None
+        if set(self._notebook.heads) != set(state.heads):
+            self.saving.edited(now)
+        self._take_next(now)
+        return state
 
-def _work(base: ev.SavedState, theirs: Content) -> int:
-    """How much somebody who had read `base` did to it, roughly in characters."""
-    edits = () if base.content is None else merge.edits(base.content, theirs)
-    return sum(_size(edit) for edit in edits if not isinstance(edit, merge.SetOutcome))
+    def merge_failed(self, event: ev.MergeFailed, now: int) -> bool:
+        """Nothing came of it; whether it was the file."""
+        if (ticket := self._puts.pop(event.number, None)) is not None:
+            error = {"code": event.code, "message": event.message}
+            self._out.append(ev.Answered(ticket, error=error))
+            return False
+        self._taking = None
+        self.saving.blocked(now)
+        self._take_next(now)
+        return True
 
+    def _take_next(self, now: int) -> None:
+        """One state of the file after another: each is the base of what comes after it."""
+        if self._taking is None and self._next is not None:
+            self._taking, self._next = self._next, None
+            self._merge([self._base()], self._taking.content, self._taking.stamp, now)
 
-def _size(edit: merge.Edit) -> int:
-    match edit:
-        case merge.EditSource():
-            return sum(splice.delete + len(splice.insert) for splice in edit.splices)
-        case merge.AddCell():
-            return 1 + len(edit.cell.source)
-        case _:
-            return 1
+    def _base(self) -> ev.SavedState | None:
+        """The state last saved. That of a file that was gone counts too: it may come back."""
+        return self._saved or self._lost
+
+    def _merge(
+        self,
+        bases: Sequence[ev.SavedState | None],
+        theirs: Content,
+        stamp: ev.Stamp | None,
+        now: int,
+    ) -> int:
+        self._number += 1
+        live = self._notebook.fork(actor=prefix_of(self._new_id()))
+        outcomes = self._running.runtime.outcomes()
+        actor = prefix_of(self._new_id())
+        self._out.append(
+            ev.MergeFile(
+                self._number, tuple(bases), theirs, stamp or NO_FILE, live, outcomes, actor, now
+            )
+        )
+        return self._number

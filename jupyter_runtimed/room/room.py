@@ -23,13 +23,14 @@ from ..document.content import Cell, Content
 from ..document.notebook import Notebook, Touched
 from ..document.runtime import Runtime
 from ..document.schema import NOTEBOOK, RUNTIME, DocName
-from ..errors import BadFrame, DocumentError, Refused, RuntimedError
+from ..errors import BadFrame, DocumentError, Refused
 from ..execution.outputs import NextInput
 from ..ids import CellId, Epoch, NewId, RoomId, SessionId
 from ..protocol import frames, tickets
 from . import events as ev
 from .calls import Asker, Calls
 from .filing import Filing
+from .merging import merge
 from .replica import Replica
 from .running import Running
 from .sessions import Session, Sessions
@@ -93,6 +94,7 @@ class Room:
             not len(self.sessions)
             and not self.running.active
             and not self.filing.unsaved
+            and not self.filing.merging
             and not self.calls.waiting
             and self._stored >= self._numbers
         )
@@ -131,7 +133,7 @@ class Room:
         self._out.clear()
         return effects
 
-    def _dispatch(self, event: ev.Event, now: int) -> None:  # noqa: C901, PLR0912 -- an arm per event
+    def _dispatch(self, event: ev.Event, now: int) -> None:  # noqa: C901, PLR0912, PLR0915 -- an arm each
         match event:
             case ev.Joined():
                 self._join(event)
@@ -145,7 +147,7 @@ class Room:
                     asker, event.name, event.args, event.heads, event.user, event.rights, now
                 )
             case ev.Put():
-                self.filing.put(event.content, now)
+                self.filing.put(event, now)
             case ev.Stored():
                 self._durable(event.number)
             case ev.StoreFailed():
@@ -155,10 +157,14 @@ class Room:
                 self._saved(event, now)
             case ev.SaveFailed():
                 self.filing.failed(event, now)
-                self._tell("save_failed", {"message": event.message})
-                self.calls.not_saved(event.message)
+                self._not_saved(event.message)
             case ev.FileSeen():
-                self._file_seen(event, now)
+                self.filing.seen(event, now)
+            case ev.Merged():
+                self._merged(event, now)
+            case ev.MergeFailed():
+                if self.filing.merge_failed(event, now):
+                    self._not_saved(event.message)
             case ev.FileMoved():
                 self.path = event.path
                 self.filing.moved()
@@ -376,7 +382,11 @@ class Room:
         if saved is not None and saved.stamp.hash == stamp.hash:
             self.filing.compare(file, now_ms)
             return self.handle(ev.Tick(), now_ms)
-        return self.handle(ev.FileSeen(file, stamp), now_ms)
+        effects = self.handle(ev.FileSeen(file, stamp), now_ms)
+        # Nobody is here yet, so nobody waits.
+        merges = [effect for effect in effects if isinstance(effect, ev.MergeFile)]
+        others = [effect for effect in effects if not isinstance(effect, ev.MergeFile)]
+        return others + [e for task in merges for e in self.handle(merge(task), now_ms)]
 
     def _durable(self, number: int) -> None:
         self._stored = max(self._stored, number)
@@ -404,6 +414,10 @@ class Room:
         self._said_unsaved = False
         self.calls.saved(event.attempt, stamp)
 
+    def _not_saved(self, message: str) -> None:
+        self._tell("save_failed", {"message": message})
+        self.calls.not_saved(message)
+
     def _say_unsaved(self) -> None:
         """Tell everybody once that the file is behind; `saved` says when it is not any more."""
         unsaved = self.filing.unsaved
@@ -411,16 +425,11 @@ class Room:
             self._tell("unsaved", {})
         self._said_unsaved = unsaved
 
-    def _file_seen(self, event: ev.FileSeen, now: int) -> None:
-        try:
-            merged = self.filing.seen(event, now)
-        except RuntimedError as error:
-            self._tell("save_failed", {"message": str(error)})
-            return
-        if merged is not None:
+    def _merged(self, event: ev.Merged, now: int) -> None:
+        if (state := self.filing.merged(event, now)) is not None:
             self._numbers += 1
-            self._out.append(ev.Remember(self._numbers, merged, event.stamp))
-            stamp = {"hash": event.stamp.hash, "last_modified": event.stamp.last_modified}
+            self._out.append(ev.Remember(self._numbers, state.heads, state.stamp))
+            stamp = {"hash": state.stamp.hash, "last_modified": state.stamp.last_modified}
             self._tell("merged", stamp)
 
     # ------------------------------------------------------------ life
@@ -444,7 +453,7 @@ class Room:
 
     def _closing(self, message: str) -> None:
         self._tell("closing", {"message": message})
-        if self.filing.unsaved:
+        if self.filing.unsaved or self.filing.merging:
             self.filing.ask()
 
     # ------------------------------------------------------------ sending

@@ -100,6 +100,13 @@ class Saving:
         self.phase = SavePhase.FAILED
         self._due_at = self._latest_at = now_ms + RETRY_MS
 
+    def blocked(self, now_ms: int) -> None:
+        """What is in the file cannot be merged, so nothing can be written; try again later."""
+        self.asked = False
+        if self.phase is SavePhase.DIRTY:
+            self.phase = SavePhase.FAILED
+            self._due_at = self._latest_at = now_ms + RETRY_MS
+
     def void(self, attempt: int, now_ms: int) -> None:
         """Nothing was written because the file had changed; try again after merging it."""
         if attempt == self.attempt and self.phase is SavePhase.WRITING:

@@ -17,6 +17,7 @@ from jupyter_runtimed.ids import RoomId, SessionId, Sha256
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room import opening
+from jupyter_runtimed.room.merging import merge
 from jupyter_runtimed.room.room import Room
 
 from .clock import Clock
@@ -25,6 +26,8 @@ from .kernel import SimKernel
 SECRET = b"a secret of the simulation"
 COMMIT_MS = 3
 WRITE_MS = 8
+MERGE_MS = 60
+"""The longest that finding out what is new in a file takes."""
 
 
 @dataclass
@@ -202,8 +205,8 @@ class SimServer:
                 self._store(effect)
             case ev.PutBlob():
                 self._put_blob(effect.data)
-            case ev.SaveFile():
-                self._post_later(WRITE_MS, lambda: self._intend(effect))
+            case ev.SaveFile() | ev.MergeFile():
+                self._file_do(effect)
             case ev.WakeAt():
                 room = self.room
                 delay = effect.at_ms - self.clock.now
@@ -219,6 +222,13 @@ class SimServer:
                 self.answers[effect.ticket] = effect
             case _:
                 self._kernel_do(effect)
+
+    def _file_do(self, effect: ev.SaveFile | ev.MergeFile) -> None:
+        if isinstance(effect, ev.SaveFile):
+            self._post_later(WRITE_MS, lambda: self._intend(effect))
+        else:
+            took_ms = self.clock.random.randint(0, MERGE_MS)
+            self._post_later(took_ms, lambda: merge(effect))
 
     def _kernel_do(self, effect: ev.Effect) -> None:
         match effect:

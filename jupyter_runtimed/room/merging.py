@@ -1,0 +1,72 @@
+"""Finding what somebody did to a notebook's file, and merging it: what takes long, done beside it.
+
+Works on copies of the room's document that nobody else has, so it runs in any thread while the room
+goes on; the room then takes the result over, with what came in meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..crdt import Heads, changes_between, own_errors
+from ..document import merge as edits_of
+from ..document.content import Content
+from ..document.notebook import Notebook
+from . import events as ev
+
+
+def merge(task: ev.MergeFile) -> ev.Merged:
+    """Make of one of the bases what `theirs` is, and merge that. Raises DocumentError, NotFound."""
+    since = task.live.heads
+    base, was, edits = min(
+        (_compared(base, task, since) for base in task.bases), key=lambda found: _work(found[2])
+    )
+    with own_errors("the file's changes cannot be merged"):
+        edited = base.fork(actor=task.actor)
+        outcomes = edits_of.apply(edited, edits)
+        edited.commit(now_ms=task.now_ms)
+    state = ev.SavedState(edited.heads, task.stamp, edits_of.applied(was, edits), edited)
+    if edited.heads == base.heads:
+        return ev.Merged(task.number, since, state, outcomes)
+    touched = task.live.merge(edited.document)
+    task.live.content()  # read here, so that nobody has to on the loop
+    changes = changes_between(task.live.document, since)
+    return ev.Merged(task.number, since, state, outcomes, task.live, touched, changes)
+
+
+def _compared(
+    base: ev.SavedState | None, task: ev.MergeFile, since: Heads
+) -> tuple[Notebook, Content, tuple[edits_of.Edit, ...]]:
+    """The document as it was, what it said, and what was done to that."""
+    notebook = _document_of(base, task.live, since)
+    was = None if base is None else base.content
+    if was is None:
+        was = replace(notebook.content(), outcomes=task.outcomes)
+    return notebook, was, edits_of.edits(was, task.theirs)
+
+
+def _document_of(base: ev.SavedState | None, live: Notebook, since: Heads) -> Notebook:
+    if base is None:
+        return live
+    if base.notebook is not None:
+        return base.notebook
+    if set(base.heads) == set(since):
+        return live
+    # Going back in history builds the document anew, which takes long if it is large.
+    with own_errors("the version last saved is not part of the notebook"):
+        return Notebook(live.document.fork_at(list(base.heads)))
+
+
+def _work(edits: tuple[edits_of.Edit, ...]) -> int:
+    """How much somebody did, roughly in characters."""
+    return sum(_size(edit) for edit in edits if not isinstance(edit, edits_of.SetOutcome))
+
+
+def _size(edit: edits_of.Edit) -> int:
+    match edit:
+        case edits_of.EditSource():
+            return sum(splice.delete + len(splice.insert) for splice in edit.splices)
+        case edits_of.AddCell():
+            return 1 + len(edit.cell.source)
+        case _:
+            return 1
