@@ -118,6 +118,7 @@ class _Judge:
         self._notebook = notebook
         self._places: dict[ObjId, Place] = {ROOT: Place.ROOT}
         self._made: dict[ObjId, set[str]] = {}
+        self._set: set[tuple[ObjId, str]] = set()
         self._seen: set[ChangeHash] = set()
         self._next_op = notebook.max_op + 1
 
@@ -164,8 +165,20 @@ class _Judge:
             raise _not_allowed(op, Place.CELLS)
 
     def _in_cell(self, op: Op) -> None:
-        if not _sets_facts(op):
+        if not _sets_facts(op) and not self._settles(op):
             raise _not_allowed(op, Place.CELL)
+        self._set.add((op.obj, op.key))
+
+    def _settles(self, op: Op) -> bool:
+        """Does it only remove values that have lost?
+
+        So Automerge writes down that somebody chose, of values set at the same time, the one that
+        is shown already. The shown one must stay, and what is chosen from must be in the document.
+        """
+        if op.action != "delete" or not op.is_map_key or (op.obj, op.key) in self._set:
+            return False
+        *lost, shown = [id_ for _, id_ in self._notebook.get_all(op.obj, op.key)] or [None]
+        return shown is not None and bool(op.pred) and set(op.pred) <= set(lost)
 
     def _in_new_cell(self, op: Op) -> None:
         if op.action == "make" and op.key in _CHILDREN and op.key not in self._made[op.obj]:

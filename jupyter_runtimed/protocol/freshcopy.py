@@ -74,7 +74,7 @@ def carry_over(
     steps = [_Step.of(old, run) for run in _runs(rest)]
     applied, dropped = NOTHING_MEANT, _all(steps)
     if may_write and not first.drop:
-        words = OwnWords(old, fresh) if same_line else None
+        words = OwnWords(old, fresh, same_line=same_line)
         applied, dropped = _write_anew(steps, fresh, _known(old, lost), words)
     return Carried(fresh, new_ledger, heads, Rebased(applied, dropped, first.code, first.reason))
 
@@ -110,7 +110,7 @@ class _Step:
     """What own changes in a row did, without anything that others did in between."""
 
     intent: Intent
-    before: Heads
+    before: Notebook
     after: Notebook
 
     @staticmethod
@@ -118,7 +118,7 @@ class _Step:
         with own_errors("the notebook cannot be re-based"):
             before = Notebook(old.document.fork_at(run[0].deps))
             after = Notebook(old.document.fork_at((run[-1].hash,)))
-            return _Step(Intent.between(before, after), before.heads, after)
+            return _Step(Intent.between(before, after), before, after)
 
 
 def _runs(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
@@ -131,7 +131,7 @@ def _runs(changes: Sequence[Change]) -> Iterator[Sequence[Change]]:
 
 
 def _write_anew(
-    steps: Sequence[_Step], fresh: Notebook, known: frozenset[CellId], words: OwnWords | None
+    steps: Sequence[_Step], fresh: Notebook, known: frozenset[CellId], words: OwnWords
 ) -> tuple[Intent, Intent]:
     """Put each step on `fresh`: what was written, and what found no place.
 
@@ -140,15 +140,13 @@ def _write_anew(
     """
     applied = dropped = NOTHING_MEANT
     for step in steps:
+        words.others(step.before)
         unmade = [c for c in step.intent.edited() - known if c not in fresh and c in step.after]
         intent = step.intent.with_whole(map(step.after.cell, unmade)) if unmade else step.intent
-        walked = frozenset() if words is None else words.cells(fresh)
-        done, left = intent.put_on(fresh, but_texts_of=walked)
+        done, left = intent.put_on(fresh, but_texts_of=words.cells())
         applied, dropped = applied.then(done), dropped.then(left)
-        if words is not None:
-            words.step(step.before, step.after.heads)
-    if words is not None:
-        words.write(fresh)
+        words.own(step.after)
+    words.write()
     return applied, dropped
 
 

@@ -241,3 +241,46 @@ def test_a_large_paste_is_judged_by_one_operation() -> None:
         notebook.splice(C0, 0, 0, "x" * 100_000)
 
     assert verdict(paste) == "ok"
+
+
+def both_retyped() -> tuple[Notebook, Notebook, str]:
+    """A server and a client on which two people retyped a cell at once; what is shown."""
+    server = room()
+    other = Notebook(server.document.fork(actor=b"o" * 16))
+    other.set_cell_type(C0, "raw")
+    other.commit(now_ms=0)
+    server.set_cell_type(C0, "markdown")
+    server.commit(now_ms=0)
+    server.document.merge(other.document)
+    return server, Notebook(server.document.fork(actor=CLIENT)), server.cell(C0).cell_type
+
+
+def judged(server: Notebook, data: bytes | None) -> None:
+    assert data is not None
+    judge(
+        Change.decode_all(data),
+        doc="notebook",
+        notebook=server.document,
+        rights=MAY_ALL,
+        prefixes={CLIENT},
+    )
+
+
+def test_choosing_what_is_shown_of_two_values_is_allowed_and_settles_it() -> None:
+    server, client, shown = both_retyped()
+    client.set_cell_type(C0, shown)  # type: ignore[arg-type]
+    data = client.commit(now_ms=0)
+    judged(server, data)
+    server.document.apply_changes(Change.decode_all(data or b""))
+    cell = obj(server.document, "cells", "c0")
+    assert [value for value, _ in server.document.get_all(cell, "cell_type")] == [shown]
+
+
+@pytest.mark.parametrize("first", [None, "code"])
+def test_no_way_round_leaves_a_cell_without_a_type(first: str | None) -> None:
+    server, client, _ = both_retyped()
+    if first is not None:
+        client.set_cell_type(C0, first)  # type: ignore[arg-type]
+    client.document.delete(obj(client.document, "cells", "c0"), "cell_type")
+    with pytest.raises(Refused, match="delete of 'cell_type'"):
+        judged(server, client.commit(now_ms=0))

@@ -475,6 +475,43 @@ class TestAnotherHistory:
         server.connect(peer)
         assert text_of(peer) == server.text() == "mine print(1) # theirs"
 
+    @pytest.mark.parametrize(
+        ("there", "whole"),
+        [
+            ("hello print(1)", "hello world print(1)"),
+            ("world print(1)", "hello world print(1)"),
+            ("other print(1)", "hello world other print(1)"),
+            ("print()", "hello world print()"),
+        ],
+    )
+    def test_what_is_there_in_part_is_completed(
+        self, server: Server, there: str, whole: str
+    ) -> None:
+        peer = Peer("tests")
+        server.connect(peer).cut()
+        for character in reversed("hello world "):
+            write(peer, character)
+        self.replace(server, there)
+        server.connect(peer)
+        assert text_of(peer) == server.text() == whole
+
+    def test_words_stay_whole_between_words_of_others_that_are_lost(self, server: Server) -> None:
+        peer, other = Peer("tests"), Peer("other")
+        links = [server.connect(peer), server.connect(other)]
+        for number in range(10, 26):
+            write(other if number % 3 else peer, f"<{number}>")
+            for link in links:
+                link.flow(deaf=True)
+        for link in links:
+            link.cut()
+        self.replace(server, "<27>20><5>print(1)")
+        server.connect(peer)
+        assert all(f"<{number}>" in text_of(peer) for number in range(12, 26, 3))
+        assert text_of(peer).endswith("print(1)")
+        assert "<10>" not in text_of(peer)
+        server.connect(other)
+        assert all(f"<{number}>" in text_of(other) for number in (*range(10, 26), 27))
+
     def test_words_of_a_cell_that_is_gone_are_handed_back(self, server: Server) -> None:
         peer = Peer("tests")
         server.connect(peer).cut()

@@ -14,7 +14,7 @@ import { groupNotebook } from './patches';
 import type { Rebased } from './replica';
 import type { NotebookNode } from './schema';
 import { copyCell, own } from './schema';
-import { coarseDiff, toText } from './text';
+import { coarseDiff, fromText, toText } from './text';
 import type { EntryPath } from './writes';
 import { changeText, deleteCell, getEntry, putCell, setEntry, setText } from './writes';
 
@@ -98,7 +98,11 @@ class Walk {
   private readonly both: Doc<NotebookNode>;
   private readonly beside = new Map<string, ChangeSet>();
 
-  constructor(old: Doc<NotebookNode>, fresh: Doc<NotebookNode>, sameLine: boolean) {
+  constructor(
+    old: Doc<NotebookNode>,
+    fresh: Doc<NotebookNode>,
+    private readonly sameLine: boolean
+  ) {
     this.both = am.clone(old);
     this.at = null;
     if (sameLine) {
@@ -140,12 +144,18 @@ class Walk {
   edit(id: string, intent: Intent, now: string): ChangeSet | null {
     const text = intent.edit.edited.get(id)?.text ?? null;
     const was = own(intent.before.cells, id)?.source;
-    if (text === null || was === undefined) {
+    const mine = own(intent.after.cells, id)?.source;
+    if (text === null || was === undefined || mine === undefined) {
       return null;
     }
     const known = this.beside.get(id);
     const fits = known?.length === was.length && known.newLength === now.length;
     const beside = fits ? known : coarseDiff(was, now);
+    if (!this.sameLine) {
+      const missing = mine === now ? ChangeSet.empty(now.length) : lacking(text, beside, now);
+      this.beside.set(id, coarseDiff(mine, fromText(missing.apply(toText(now)))));
+      return missing;
+    }
     this.beside.set(id, beside.map(text, true));
     return text.map(beside);
   }
@@ -204,6 +214,37 @@ function addAgain(
     rebased.edited.push(id);
   }
   walk.wrote(id, intent, there === undefined ? cell.source : withBoth(there, cell.source));
+}
+
+/**
+ * What of the own edit `text` the text `now` lacks, where `beside` tells how `now` came about.
+ *
+ * The file from which another line of history began may have been saved with words that were never
+ * acknowledged: what stands at the place where it was typed is not typed again.
+ */
+function lacking(text: ChangeSet, beside: ChangeSet, now: string): ChangeSet {
+  const changes: { from: number; to: number; insert: string }[] = [];
+  text.map(beside).iterChanges((from, to, _fromB, _toB, inserted) => {
+    let [typed, at] = [fromText(inserted), from];
+    beside.iterChanges((_fromA, _toA, start, end) => {
+      const there = now.slice(start, end);
+      if (there === '' || from < start || from > end) {
+        return;
+      }
+      if (there.startsWith(typed) || there.endsWith(typed)) {
+        typed = '';
+      } else if (typed.startsWith(there)) {
+        [typed, at] = [typed.slice(there.length), end];
+      } else if (typed.endsWith(there)) {
+        [typed, at] = [typed.slice(0, -there.length), start];
+      }
+    });
+    if (to > from) {
+      changes.push({ from, to, insert: '' });
+    }
+    changes.push({ from: at, to: at, insert: typed });
+  });
+  return ChangeSet.of(changes, now.length);
 }
 
 /** Somebody who typed in a cell whose making was lost has written it anew: nobody's words go. */

@@ -174,6 +174,27 @@ describe('a rebase onto a fresh copy', () => {
     expect([ana.cell('a'), ana.sources]).toEqual([cell, ['START middle end MINE']]);
   });
 
+  it.each([
+    ['all of it', 'start NEW middle end', 'start NEW middle end'],
+    ['its beginning', 'start NEmiddle end', 'start NEW middle end'],
+    ['its end', 'start EW middle end', 'start NEW middle end'],
+    ['other words', 'start theirs middle end', 'start theirs NEW middle end'],
+    ['nothing, and other words went', 'middle end', 'NEW middle end']
+  ])('types nothing twice where another line holds %s', async (_, there, all) => {
+    const r = await room([{ id: 'a', source: 'start middle end' }]);
+    const ana = r.open();
+    const base = documents(ana).heads('notebook');
+    for (const [i, typed] of ['N', 'E', 'W', ' '].entries()) {
+      ana.cell('a').updateSource(6 + i, 6 + i, typed);
+    }
+    const other = new Agent(notebookDoc(r.seeds.notebook, 78));
+    other.edit(draft => {
+      putNew(draft, 'a', '1V', there);
+    });
+    documents(ana).rebase(documents(ana).changesSince(base), 'n2', am.save(other.doc));
+    expect(ana.sources).toEqual([all]);
+  });
+
   it('makes no change when there was nothing of its own, and says what it dropped', async () => {
     const r = await room(['a', 'b']);
     const ana = r.open();
