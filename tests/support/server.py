@@ -281,8 +281,8 @@ class SimServer:
             self._committing = False
             pending, self._pending = self._pending, []
             durable = self._durable
-            for write in pending:
-                write()
+            for done in pending:
+                done()
             if self._durable != durable:
                 self.post(ev.Stored(self._durable))
             early, self._early = self._early, []
