@@ -1,0 +1,99 @@
+"""Rooms whose kernels are real processes: ipykernel, or one that says what its cells tell it to."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+
+from jupyter_runtimed.document.content import Display, ErrorOutput, Stream
+from jupyter_runtimed.document.mime import shown as value_shown
+from jupyter_runtimed.document.outcome import stream_text
+
+from ..host.conftest import Place, notebook
+from ..host.people import LocalKernels, Person
+
+SCRIPTED = Path(__file__).parents[1] / "support" / "scripted_kernel.py"
+
+
+class ScriptedKernels(LocalKernels):
+    """One scripted kernel to a path."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        spec = {"argv": [sys.executable, str(SCRIPTED), "{connection_file}"], "language": "script",
+                "display_name": "Scripted", "interrupt_mode": "message"}  # fmt: skip
+        (folder / "scripted").mkdir(parents=True)
+        (folder / "scripted" / "kernel.json").write_text(json.dumps(spec))
+        self._specs = KernelSpecManager(kernel_dirs=[str(folder)])
+
+    async def ensure(self, path: str, name: str) -> Any:
+        if self._id(path) not in self.managers:
+            manager = AsyncKernelManager(kernel_name="scripted", kernel_spec_manager=self._specs)
+            await manager.start_kernel()
+            self.managers[self._id(path)] = manager
+        return self._link(path)
+
+
+class Table:
+    """A notebook in a room, and who sits at it."""
+
+    def __init__(self, place: Place, person: Person) -> None:
+        self.place = place
+        self.person = person
+
+    @property
+    def runtime(self) -> Any:
+        return self.person.peer.runtime
+
+    def state(self, cell: str) -> str:
+        return str(self.person.run_of(cell).state)
+
+    async def run(self, *cells: str) -> list[str]:
+        """Run cells to their ends; their states."""
+        reply = await self.person.call("run", cells=list(cells))
+        assert reply.error is None, reply.error
+        return [(await self.person.finished(cell)).state for cell in cells]
+
+    def shown(self, cell: str) -> str:
+        """All text that a cell shows, in a row."""
+        get = self.person.host._ports.blobs.get
+        parts = []
+        for output in self.outputs(cell):
+            match output:
+                case Stream():
+                    parts.append(stream_text(output, get))
+                case Display():
+                    parts += [value_shown(v, get_blob=get)[0] for v in output.data.values()]
+                case ErrorOutput():
+                    parts.append(f"{output.ename}: {output.evalue}")
+        return "".join(parts)
+
+    def outputs(self, cell: str) -> tuple[Any, ...]:
+        return tuple(self.runtime.outcome(cell).outputs)
+
+
+async def seat(place: Place, *sources: str, path: str = "a.ipynb") -> Table:
+    place.put(path, notebook(*sources))
+    person = Person(await place.server().open(path))
+    await person.until(lambda: person.peer.live)
+    return Table(place, person)
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    place = Place(tmp_path)
+    yield place
+    await place.close()
+
+
+@pytest.fixture
+def scripted(place: Place, tmp_path: Path) -> Place:
+    place.kernels = ScriptedKernels(tmp_path / "specs")
+    return place
