@@ -76,6 +76,9 @@ class ClientLink:
     def reply_input(self, text: str) -> None:
         self._send("stdin", "input_reply", {"value": text, "status": "ok"})
 
+    def tell_comm(self, comm_id: str, data: Mapping[str, Any], message_id: str) -> None:
+        self._send("shell", "comm_msg", {"comm_id": comm_id, "data": data}, message_id)
+
     def restarted(self, connection: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """The client follows its kernel by itself."""
         self._heard.clear()

@@ -21,6 +21,7 @@ from ..crdt import Heads
 from ..document import ipynb
 from ..document.authority import Rights
 from ..errors import RuntimedError
+from ..execution.captures import WidgetAsked, WidgetShows
 from ..ids import RoomId, SessionId
 from ..protocol.frames import Frame
 from ..room import events as ev
@@ -196,6 +197,8 @@ class Host:
             ev.Disconnect: lambda e: self._disconnect(e.session, e.code, e.reason),
             ev.Answered: self._answered,
             ev.WakeAt: self._wake_at,
+            WidgetShows: self._kernel.show_widget,
+            WidgetAsked: self._kernel.ask_widget,
             ev.CloseRoom: lambda _: self._end(),
         }
 

@@ -16,9 +16,9 @@ import logging
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Literal
+from typing import Any, Literal
 
 import zmq
 
@@ -88,6 +88,10 @@ class KernelLink:
     def reply_input(self, text: str) -> None:
         content = {"value": text, "status": "ok"}
         self._ask(lambda engine: engine.send("stdin", "input_reply", content))
+
+    def tell_comm(self, comm_id: str, data: Mapping[str, Any], message_id: str) -> None:
+        content = {"comm_id": comm_id, "data": data}
+        self._ask(lambda engine: engine.send("shell", "comm_msg", content, message_id=message_id))
 
     def restarted(self, connection: Connection | None = None) -> None:
         if self._closing:

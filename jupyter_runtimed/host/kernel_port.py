@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from ..execution.messages import KernelMessage
@@ -41,6 +41,9 @@ class Link(Protocol):
     def reply_input(self, text: str) -> None:
         """Answer the kernel's `input_request`."""
 
+    def tell_comm(self, comm_id: str, data: Mapping[str, Any], message_id: str) -> None:
+        """Send a `comm_msg` of this id: to a widget's model in the kernel."""
+
     def restarted(self, connection: Mapping[str, Any] | None = None) -> None:
         """The kernel is becoming a new process (at new ports, if `connection` is given): drop what
         the old one was sent and has not read; `ready` has to be awaited again.
@@ -70,7 +73,12 @@ class Kernels(Protocol):
 
     async def shutdown(self, kernel_id: str) -> None: ...
 
+    def show_widget(
+        self, kernel_id: str, comm_id: str, outputs: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Let the browsers at this kernel see what an output widget holds, soon."""
+
 
 def wanted_by_rooms(message_type: str, parent_id: str) -> bool:  # noqa: ARG001
-    """Widgets talk to browsers over the kernel's own socket; their traffic can be huge."""
-    return not message_type.startswith("comm_")
+    """Of messages to widgets only some are; see `kernel_wire.is_of_output_widgets`."""
+    return True

@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ..errors import KernelDead, KernelError, RuntimedError
+from ..execution.captures import WidgetAsked, WidgetShows
 from ..room import events as ev
 from .kernel_port import Kernels, Link
 from .tasks import Tasks
@@ -140,6 +141,18 @@ class RoomKernel:
     def reply(self, effect: ev.Reply) -> None:
         if self._link is not None:
             self._link.reply_input(effect.text)
+
+    def show_widget(self, effect: WidgetShows) -> None:
+        """Browsers see it at once; the kernel, where it is to keep it, in its own time."""
+        self._kernels.show_widget(self.id, effect.comm_id, effect.outputs)
+        if effect.told is not None and self._link is not None:
+            state = {"outputs": list(effect.outputs)}
+            data = {"method": "update", "state": state, "buffer_paths": []}
+            self._link.tell_comm(effect.comm_id, data, effect.told)
+
+    def ask_widget(self, effect: WidgetAsked) -> None:
+        if self._link is not None:
+            self._link.tell_comm(effect.comm_id, {"method": "request_state"}, effect.message_id)
 
     def interrupt(self, effect: ev.Interrupt) -> None:
         self._do(self._kernels.interrupt(self.id), effect.ticket)

@@ -15,6 +15,7 @@ from ..document.authority import Rights
 from ..document.content import Content, Outcome
 from ..document.notebook import Notebook, Touched
 from ..document.schema import DocName
+from ..execution.captures import WidgetAsked, WidgetShows
 from ..execution.messages import KernelMessage
 from ..ids import CellId, Epoch, RunId, SessionId, Sha256
 from ..protocol.frames import Frame
@@ -187,6 +188,16 @@ class KernelSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class Overheard:
+    """Somebody else asks the kernel to run a cell, with a request of this id."""
+
+    run: RunId
+    cell: CellId
+    code: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class KernelIs:
     """The kernel's own state changed: attached, ready, restarting, died, gone."""
 
@@ -227,7 +238,7 @@ class Closing:
 Event: TypeAlias = (
     Joined | Received | Left | Called | Put | Stored | StoreFailed | Saved | SaveFailed
     | FileSeen | Merged | MergeFailed | FileMoved | FileGone
-    | KernelSaid | KernelIs | KernelFailed | Done | Tick | Closing
+    | KernelSaid | Overheard | KernelIs | KernelFailed | Done | Tick | Closing
 )  # fmt: skip
 
 # ---------------------------------------------------------------- effects
@@ -386,7 +397,7 @@ class CloseRoom:
 Effect: TypeAlias = (
     Send | Append | Replace | Remember | PutBlob | Note | SaveFile | MergeFile
     | StartKernel | Execute | Reply | Interrupt | Restart | Shutdown | Disconnect
-    | Answered | WakeAt | CloseRoom
+    | Answered | WakeAt | CloseRoom | WidgetShows | WidgetAsked
 )  # fmt: skip
 
 

@@ -175,6 +175,9 @@ class Room:
             case ev.KernelSaid():
                 for wish in self.running.said(event.messages, now):
                     self._write_next_input(wish, now)
+            case ev.Overheard():
+                if self._is_code(event.cell):
+                    self.running.overheard(event, now)
             case ev.KernelIs():
                 self.running.kernel_is(event, now)
             case ev.KernelFailed():
@@ -190,6 +193,9 @@ class Room:
                 self._closing(event.message)
             case _:
                 assert_never(event)
+
+    def _is_code(self, cell_id: CellId) -> bool:
+        return cell_id in self.notebook and self.notebook.cell(cell_id).cell_type == "code"
 
     # ------------------------------------------------------------ sessions
 

@@ -73,7 +73,7 @@ class RuntimedExtension(Settable, ExtensionApp):
         kernels.take_part(self.rooms)
         configured = shared.get("kernel_websocket_connection_class")
         self.settings["kernel_websocket_connection_class"] = socket_class(
-            configured or server.kernel_websocket_connection_class, self.rooms.is_run
+            configured or server.kernel_websocket_connection_class, kernels.sockets
         )
 
     def initialize_handlers(self) -> None:

@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import KernelError, NoKernel
 from ..host.kernel import ClientLink, KernelLink
-from ..room.events import KernelIs
+from ..ids import CellId, RunId
+from ..room.events import KernelIs, Overheard, User
 from .compose import extend
+from .kernelsockets import KernelSockets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from logging import Logger
 
     from ..host.kernel import Link
     from ..host.registry import Registry
+    from .kernelframes import CellRequest
 
 
 class SessionKernels:
@@ -30,6 +34,7 @@ class SessionKernels:
         self._log = log
         self._rooms: Registry | None = None
         self._watched: set[str] = set()
+        self.sockets = KernelSockets(is_run=self._is_run, overheard=self.overheard)
 
     def take_part(self, rooms: Registry) -> None:
         """Hear of sessions and kernels that come, go, restart or die."""
@@ -76,6 +81,11 @@ class SessionKernels:
                 await self._sessions.delete_session(session["id"])
                 return
         await self._do("shutdown_kernel", kernel_id)
+
+    def show_widget(
+        self, kernel_id: str, comm_id: str, outputs: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self.sockets.show_widget(kernel_id, comm_id, outputs)
 
     async def _do(self, name: str, kernel_id: str) -> Any:
         if kernel_id not in self._kernels:
@@ -146,6 +156,24 @@ class SessionKernels:
         for host in self._hosts_of(kernel_id):
             await host.detach(KernelIs("none", reason=reason))
         self._watched.discard(kernel_id)
+
+    # ------------------------------------------------------------ what browsers do by themselves
+
+    def overheard(self, kernel_id: str, request: CellRequest, user: User) -> bool:
+        """Somebody runs a cell over the kernel's socket; whether they see the room in a browser."""
+        shown = False
+        cell_id, run_id = CellId(request.cell_id), RunId(request.id)
+        for host in self._hosts_of(kernel_id):
+            if cell_id in host.room.notebook:
+                host.post(Overheard(run_id, cell_id, request.code, by=user.name))
+                shown = shown or any(
+                    session.kind == "browser" and session.user.username == user.username
+                    for session in host.room.sessions
+                )
+        return shown
+
+    def _is_run(self, message_id: str) -> bool:
+        return self._rooms is not None and self._rooms.is_run(message_id)
 
     def _host_at(self, path: str | None) -> Any:
         return self._rooms.by_path(path) if path and self._rooms is not None else None
