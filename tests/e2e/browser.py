@@ -21,6 +21,8 @@ NOT_OURS = (
     "Cannot read properties of undefined (reading 'schema')",
     # Jupyter Server keeps one table of static files, and Notebook 7 has fonts of the same names.
     ".woff",
+    # Two browsers at one kernel: each hears of the comms that the other closes.
+    "Comm not found for comm id",
     # JupyterLab's own debugger, asked while its kernel restarts.
     "Could not restore the debugger state",
 )
