@@ -217,7 +217,7 @@ class TestQuestions:
         assert lab.run().prompt is None
 
     def test_of_nobodys_run_is_not_asked(self, lab: Lab) -> None:
-        run = lab.running()
+        lab.running()
         assert len(lab.say(self.asks("other")).strangers) == 1
         assert lab.run().prompt is None
 

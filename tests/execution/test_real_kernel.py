@@ -2,93 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-import zmq
-from execution_lab import Lab
-from jupyter_client.manager import start_new_kernel
+from live_lab import Live
 
 from jupyter_runtimed.document.content import Blob, Display, ErrorOutput, Stream
-from jupyter_runtimed.execution.messages import Channel, KernelMessage
-from jupyter_runtimed.execution.queue import Finished, SendExecute, Step
 from jupyter_runtimed.execution.timing import timing
 
 pytestmark = pytest.mark.kernel
-
-PATIENCE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    manager, client = start_new_kernel(kernel_name="python3")
-    yield client
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-
-
-class Live(Lab):
-    """A lab whose steps go to a real kernel, and whose messages come from it."""
-
-    def __init__(self, client: Any) -> None:
-        super().__init__()
-        self.client = client
-        self.over: dict[str, str] = {}
-        self.execution.queue.ready()
-
-    def carry_out(self, steps: list[Step] | tuple[Step, ...]) -> None:
-        for step in steps:
-            if isinstance(step, SendExecute):
-                content = {
-                    "code": step.code,
-                    "silent": False,
-                    "store_history": True,
-                    "user_expressions": {},
-                    "allow_stdin": True,
-                    "stop_on_error": step.stop_on_error,
-                }
-                request = self.client.session.msg("execute_request", content)
-                request["header"]["msg_id"] = request["msg_id"] = step.run_id
-                self.client.shell_channel.send(request)
-            elif isinstance(step, Finished):
-                self.over[step.cell_id] = step.state
-
-    def listen(self) -> None:
-        """Take in whatever has come; wait if nothing has."""
-        sockets = {
-            getattr(self.client, f"{name}_channel").socket: name
-            for name in ("iopub", "shell", "stdin")
-        }
-        poller = zmq.Poller()
-        for socket in sockets:
-            poller.register(socket, zmq.POLLIN)
-        ready = dict(poller.poll(PATIENCE_MS))
-        assert ready, "the kernel fell silent"
-        batch = []
-        for socket, name in sockets.items():
-            while socket in ready and socket.poll(0):
-                batch.append(self.next(name))
-        heard = self.say(*batch)
-        assert heard.problems == ()
-        self.carry_out(heard.steps)
-
-    def next(self, name: Channel) -> KernelMessage:
-        return KernelMessage.of(name, getattr(self.client, f"{name}_channel").get_msg(timeout=1))
-
-    def do(self, code: str, cell: str = "a") -> str:
-        """Run a cell to its end; its state."""
-        self.over.pop(cell, None)
-        self.carry_out(self.ask(cell, code=code))
-        while cell not in self.over:
-            self.listen()
-        self.assert_mirror()
-        return self.over[cell]
-
-
-@pytest.fixture
-def live(client: Any) -> Live:
-    return Live(client)
 
 
 def test_a_table_and_a_result(live: Live) -> None:
