@@ -40,9 +40,9 @@ class Lab:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings))
 
-    def without_browser_part(self) -> None:
-        """JupyterLab as it is without this extension; the server part is another matter."""
-        self._page_config({"disabledExtensions": {"jupyter-runtimed": True}})
+    def without_browser_part(self, *packages: str) -> None:
+        """JupyterLab as it is without these extensions; their server parts are another matter."""
+        self._page_config({"disabledExtensions": dict.fromkeys(packages, True)})
 
     def _page_config(self, config: dict[str, Any]) -> None:
         file = self.home / "config/labconfig/page_config.json"

@@ -6,6 +6,9 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -99,28 +102,69 @@ async def test_readers_see_and_cannot_write(browser: Browser, tmp_path: Path, sh
         lab.stop()
 
 
+@dataclass(frozen=True)
+class Rival:
+    """Another extension that wants to own notebooks: its package, and what to disable of it."""
+
+    package: str
+    server_part: str
+    browser_parts: tuple[str, ...]
+
+
+_DOCPROVIDER = ("@jupyter/docprovider-extension", "@jupyter/collaboration-extension")
+RIVALS = (
+    Rival("jupyter-collaboration", "jupyter_server_ydoc", _DOCPROVIDER),
+    Rival(
+        "jupyter-server-documents",
+        "jupyter_server_documents",
+        (*_DOCPROVIDER, "@jupyter-ai-contrib/server-documents"),
+    ),
+)
+
+
 @pytest.mark.long
-async def test_beside_jupyter_collaboration_notebooks_are_theirs(
-    browser: Browser, tmp_path: Path, shots: Path
-) -> None:
-    python = await asyncio.to_thread(other_environment, tmp_path / "venv", "jupyter-collaboration")
-    lab = Lab(tmp_path, python=python)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.package)
+async def test_beside_a_rival(browser: Browser, tmp_path: Path, shots: Path, rival: Rival) -> None:
+    python = await asyncio.to_thread(other_environment, tmp_path / "venv", rival.package)
+    off = f"--ServerApp.jpserver_extensions={{'{rival.server_part}': False}}"
+    async with beside(browser, Lab(tmp_path / "both", python=python), shots) as ana:
+        await ordinary(ana, f"jupyter-runtimed is off beside {rival.package}:")
+        await ana.shot(f"beside-{rival.package}")
+    async with beside(browser, Lab(tmp_path / "half", off, python=python), shots) as ana:
+        await ana.page.goto(f"{ana.lab.url}/lab?reset&token={TOKEN}")
+        await told(ana, "the browser part of")
+        await told(ana, rival.package)
+    lab = Lab(tmp_path / "none", off, python=python)
+    lab.without_browser_part(*rival.browser_parts)
+    async with beside(browser, lab, shots) as ana:
+        await ana.open("plain.ipynb")
+        await ana.type(0, "\n# edited")
+        await ana.status_is("Saved")
+        await ana.kernel_ready()
+        await ana.run(0)
+        await ana.sees_output(0, "plain")
+        assert ana.complaints == []
+
+
+@asynccontextmanager
+async def beside(browser: Browser, lab: Lab, shots: Path) -> AsyncIterator[Person]:
     write_notebook(lab, "plain.ipynb", "print('plain')")
     lab.start()
+    ana = await Person.settle(browser, lab, shots)
     try:
-        ana = await Person.settle(browser, lab, shots)
-        await ordinary(ana, "jupyter-runtimed is off beside")
+        yield ana
     finally:
-        lab.stop()
+        await ana.leave()
+        # jupyter-collaboration's server does not always end when it is asked to.
+        lab.kill()
 
 
 async def ordinary(person: Person, message: str) -> None:
     """One message, and the notebook is edited, saved and run as ever."""
     await person.page.goto(f"{person.lab.url}/lab/tree/plain.ipynb?reset&token={TOKEN}")
     await person.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
-    toast = person.page.locator(".Toastify__toast", has_text="jupyter-runtimed")
-    await expect(toast).to_have_count(1)
-    await expect(toast).to_contain_text(message)
+    await told(person, message)
     await person.type(0, "\n# edited")
     await person.press("Control+s")
     await person.page.wait_for_function(
@@ -130,6 +174,12 @@ async def ordinary(person: Person, message: str) -> None:
     await person.run(0)
     await person.sees_output(0, "plain")
     assert not [said for said in await person.dialogs_seen() if "hanged" in said]
+
+
+async def told(person: Person, message: str) -> None:
+    toast = person.page.locator(".Toastify__toast", has_text="jupyter-runtimed")
+    await expect(toast).to_have_count(1, timeout=60_000)
+    await expect(toast).to_contain_text(message)
 
 
 def other_environment(place: Path, *packages: str) -> Path:

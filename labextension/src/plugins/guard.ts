@@ -10,17 +10,14 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { Api } from '../connection/api';
+import type { Others } from './obstacle';
 import { obstacle } from './obstacle';
 import { DOMAIN, IServerPart } from './tokens';
 
-async function judge(
-  api: Api,
-  factory: NotebookWidgetFactory.IFactory,
-  trans: TranslationBundle
-): Promise<boolean> {
+async function judge(api: Api, others: () => Others, trans: TranslationBundle): Promise<boolean> {
   try {
     const status = await api.status();
-    const why = obstacle(status, factory.contentProviderId ?? null, trans);
+    const why = obstacle(status, others(), trans);
     if (why !== null) {
       Notification.warning(why, { autoClose: false });
     }
@@ -48,6 +45,10 @@ export const guard: JupyterFrontEndPlugin<IServerPart> = {
   activate: (app, factory: NotebookWidgetFactory.IFactory, translator: ITranslator | null) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const api = new Api(app.serviceManager.serverSettings);
-    return { api, usable: judge(api, factory, trans) };
+    const others = (): Others => ({
+      provider: factory.contentProviderId ?? null,
+      plugins: app.listPlugins()
+    });
+    return { api, usable: judge(api, others, trans) };
   }
 };

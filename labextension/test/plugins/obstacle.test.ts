@@ -4,21 +4,52 @@ import { describe, expect, it } from 'vitest';
 import { obstacle } from '../../src/plugins/obstacle';
 
 const trans = nullTranslator.load('jupyter_runtimed');
-const HERE = { version: '0.1.0', protocol: 1, conflicts: [] };
+const HERE = { version: '0.1.0', protocol: 1, conflicts: [] as string[] };
+const NOBODY = { provider: null, plugins: ['@jupyterlab/notebook-extension:tracker'] };
+const YDOC = { ...HERE, conflicts: ['jupyter_server_ydoc'] };
+const CARETS = '@jupyter/collaboration-extension:userEditorCursors';
+const THEIRS = ['@jupyter/docprovider-extension:drive', CARETS];
 
 describe('what stands in the way of rooms', () => {
   it('is nothing where the server part is there, alone', () => {
-    expect(obstacle(HERE, null, trans)).toBeNull();
+    expect(obstacle(HERE, NOBODY, trans)).toBeNull();
   });
 
   it.each([
-    ['a server part that is missing', null, null, 'not enabled'],
-    ['another extension on the server', { ...HERE, conflicts: ['nbmodel'] }, null, 'nbmodel'],
-    ['another content provider in the browser', HERE, 'rtc', 'rtc'],
-    ['another protocol', { ...HERE, protocol: 2 }, null, 'another version']
-  ] as const)('is %s, and that is said', (_, status, taken, words) => {
-    const found = status === null ? null : { ...status, conflicts: [...status.conflicts] };
-    const text = obstacle(found, taken, trans) ?? '';
+    ['a server part that is missing', null, NOBODY, 'not enabled'],
+    [
+      'another extension on the server',
+      { ...HERE, conflicts: ['some_model'] },
+      NOBODY,
+      'some_model'
+    ],
+    [
+      'both parts of another',
+      YDOC,
+      { provider: 'rtc', plugins: THEIRS },
+      'beside jupyter-collaboration:'
+    ],
+    [
+      'another content provider in the browser',
+      HERE,
+      { ...NOBODY, provider: 'rtc' },
+      'part of rtc is'
+    ],
+    [
+      'a browser part that was left on',
+      HERE,
+      { provider: 'rtc', plugins: THEIRS },
+      'of jupyter-collaboration is'
+    ],
+    [
+      'plugins that start no editor without Yjs',
+      HERE,
+      { provider: null, plugins: [CARETS] },
+      'Disable both.'
+    ],
+    ['another protocol', { ...HERE, protocol: 2 }, NOBODY, 'another version']
+  ])('is %s, and that is said', (_, status, others, words) => {
+    const text = obstacle(status, others, trans) ?? '';
     expect(text).toContain(words);
     expect(text.length).toBeLessThan(140);
   });
