@@ -50,7 +50,7 @@ export interface RoomNotice {
 /** Local work that met something else on the server. */
 export type RoomConflict =
   | { kind: 'rebased'; rebased: Rebased; code: string; reason: string }
-  | { kind: 'set-aside'; code: string; reason: string };
+  | { kind: 'set-aside'; code: string; reason: string; data: Uint8Array };
 
 export interface CallOptions {
   /** Notebook heads that the call needs; those of now when left out. */
@@ -116,6 +116,11 @@ export class RoomConnection implements IDisposable {
 
   get status(): Status {
     return this.session.status;
+  }
+
+  /** The room's id; null until it is known. */
+  get id(): string | null {
+    return this.room;
   }
 
   get path(): string {
@@ -426,8 +431,10 @@ export class RoomConnection implements IDisposable {
       .then(store => store?.setAside({ room, path, data, reason, at: Date.now() }))
       .catch((error: unknown) => {
         console.warn('Refused edits could not be put aside:', error);
+      })
+      .then(() => {
+        this.conflicted_.emit({ kind: 'set-aside', code, reason, data });
       });
-    this.conflicted_.emit({ kind: 'set-aside', code, reason });
   }
 }
 

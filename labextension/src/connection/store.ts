@@ -50,6 +50,11 @@ export interface AsideRow {
   at: number;
 }
 
+/** Refused work that this browser keeps; `key` names it. */
+export interface Aside extends AsideRow {
+  key: IDBValidKey;
+}
+
 export class RoomStore {
   private constructor(private readonly db: IDBDatabase) {}
 
@@ -82,8 +87,25 @@ export class RoomStore {
     return newest?.room ?? null;
   }
 
-  async setAside(row: AsideRow): Promise<void> {
-    await done(this.db.transaction('aside', 'readwrite').objectStore('aside').add(row));
+  async setAside(row: AsideRow): Promise<Aside> {
+    const rows = this.db.transaction('aside', 'readwrite').objectStore('aside');
+    return { ...row, key: await done(rows.add(row)) };
+  }
+
+  /** What was set aside of a notebook, oldest first. */
+  async asides(room: string, path: string): Promise<Aside[]> {
+    const rows = this.db.transaction('aside').objectStore('aside');
+    const [keys, found] = await Promise.all([
+      done(rows.getAllKeys()),
+      done(rows.getAll() as IDBRequest<AsideRow[]>)
+    ]);
+    return found
+      .map((row, i) => ({ ...row, key: keys[i] ?? 0 }))
+      .filter(row => row.room === room || row.path === path);
+  }
+
+  async dropAside(key: IDBValidKey): Promise<void> {
+    await done(this.db.transaction('aside', 'readwrite').objectStore('aside').delete(key));
   }
 
   /** Forgets rooms that nobody opened for a month. */

@@ -137,4 +137,22 @@ describe('the keeper', () => {
     await kept.settled();
     expect((await store.room('r').load())?.memory.tickets).toEqual([ticket(3)]);
   });
+
+  it('keeps refused work until it is dropped, and finds it by room or by path', async () => {
+    const aside = (room: string, path: string): Parameters<RoomStore['setAside']>[0] => ({
+      room,
+      path,
+      data: bytes(7),
+      reason: 'not allowed',
+      at: 1
+    });
+    const mine = await store.setAside(aside('r', 'a.ipynb'));
+    await store.setAside(aside('other', 'b.ipynb'));
+    const moved = await store.setAside(aside('r', 'was-called-this.ipynb'));
+    const reopened = await store.setAside(aside('another-id', 'a.ipynb'));
+    expect(await store.asides('r', 'a.ipynb')).toEqual([mine, moved, reopened]);
+    await store.dropAside(moved.key);
+    expect(await store.asides('r', 'a.ipynb')).toEqual([mine, reopened]);
+    expect(await store.asides('nobody', 'c.ipynb')).toEqual([]);
+  });
 });
