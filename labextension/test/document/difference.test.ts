@@ -1,5 +1,4 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Doc } from '../../src/document/automerge';
 import * as am from '../../src/document/automerge';
 import { between, lacking } from '../../src/document/difference';
 import type { NotebookNode } from '../../src/document/schema';
