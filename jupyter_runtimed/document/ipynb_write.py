@@ -24,7 +24,8 @@ from .likeness import match
 from .mime import DEFAULT_LIMITS, GetBlob, Limits
 from .outcome import same_outcome
 
-_CELL_DEPTH = 2
+CELL_DEPTH = 2
+"""How deep the cells stand in a notebook's JSON."""
 
 
 def write(
@@ -146,7 +147,7 @@ class _Writer:
 
     def _over(self, parsed: Parsed, pairs: Sequence[int | None], style: Style) -> bytes:
         text = parsed.text
-        shape = Shape(self.get_blob, split=_splits(parsed))
+        shape = Shape(self.get_blob, split=splits(parsed))
         old = parsed.top()
         new = shape.top(self.content, old) | {"cells": None}
         last = {place.key: index for index, place in enumerate(parsed.members)}
@@ -190,17 +191,30 @@ class _Writer:
         with_ids = self.content.nbformat_minor >= IDS_FROM_MINOR
         outcome = self.content.outcomes.get(cell.id, NOTHING)
         if old is None:
-            return jsonstyle.dump(shape.cell(cell, outcome, with_id=with_ids), style, _CELL_DEPTH)
+            return jsonstyle.dump(shape.cell(cell, outcome, with_id=with_ids), style, CELL_DEPTH)
         if (not with_ids or old.has_id(cell)) and self._says_same(cell, old.cell):
             return text[old.place.value : old.place.end]
-        new = shape.cell(
-            cell, outcome, with_id=with_ids, old=old.raw, old_outputs=old.outcome.outputs
-        )
         template = Template(text, old.place.value, old.place.end, old.raw)
-        return jsonstyle.render(template, new, style, _CELL_DEPTH)
+        return cell_over(template, cell, outcome, old.outcome, shape, style, with_id=with_ids)
 
 
-def _splits(parsed: Parsed) -> bool:
+def cell_over(
+    template: Template,
+    cell: Cell,
+    outcome: Outcome,
+    was: Outcome,
+    shape: Shape,
+    style: Style,
+    *,
+    with_id: bool = True,
+) -> str:
+    """The text of a cell in place of the one that it was, which showed `was`."""
+    old = template.value if isinstance(template.value, dict) else {}
+    new = shape.cell(cell, outcome, with_id=with_id, old=old, old_outputs=was.outputs)
+    return jsonstyle.render(template, new, style, CELL_DEPTH)
+
+
+def splits(parsed: Parsed) -> bool:
     """Whether new text is written as lines; it is, unless the file's sources show otherwise."""
     whole = False
     for place in parsed.cells():

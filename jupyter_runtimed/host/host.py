@@ -27,6 +27,7 @@ from ..protocol.frames import Frame
 from ..room import events as ev
 from ..room.merging import merge
 from ..room.room import CLOSING, Room
+from .garbage import garbage_put_off
 from .kernel_port import Link
 from .ports import Outlet, Ports
 from .room_file import RoomFile
@@ -426,7 +427,8 @@ class Host:
 
 def _merged(task: ev.MergeFile) -> ev.Merged | ev.MergeFailed:
     try:
-        return merge(task)
+        with garbage_put_off():
+            return merge(task)
     except Exception as error:
         log.exception("Merging failed")
         return _not_merged(task.number, error)

@@ -26,6 +26,7 @@ from ..room.room import Room
 from .blobs import Blobs
 from .datadir import DataDir
 from .files import NotebookFiles
+from .garbage import garbage_put_off
 from .host import Host
 from .kernel_port import Kernels
 from .ports import NoTrust, Ports, Trust
@@ -241,6 +242,7 @@ class Registry:
                 log.error("%s", error)  # noqa: TRY400 -- it says all there is to say
 
 
+@garbage_put_off()
 def _build(
     making: opening.Making,
     ports: Ports,

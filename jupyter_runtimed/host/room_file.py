@@ -25,6 +25,7 @@ from ..errors import NotebookError, NotFound, RuntimedError, StorageError
 from ..ids import RoomId
 from ..room import events as ev
 from .files import Conflict, Render, Unwatch
+from .garbage import garbage_put_off
 from .ports import Ports
 from .tasks import Tasks
 
@@ -58,6 +59,7 @@ class RoomFile:
         self._post = post
         self._loop = asyncio.get_running_loop()
         self._unwatch: Unwatch | None = None
+        self._writer = ipynb.Again(get_blob=ports.blobs.get, limits=ports.limits)
         self.still = asyncio.Lock()
         """Held while the file is written, and by who moves or deletes it."""
         self._saving = False
@@ -151,9 +153,8 @@ class RoomFile:
 
     def _render(self, effect: ev.SaveFile, made: list[bytes], like: bytes | None) -> bytes:
         """In a worker thread: the bytes to write; the store knows of them before anybody else."""
-        data = ipynb.write(
-            effect.content, get_blob=self._ports.blobs.get, like=like, limits=self._ports.limits
-        )
+        with garbage_put_off():
+            data = self._writer.write(effect.content, like)
         made[:] = [data]
         if data != like:
             self._intend(effect, ev.Stamp(hashlib.sha256(data).hexdigest(), ""))
@@ -234,12 +235,13 @@ class RoomFile:
 
     def _read(self, data: bytes) -> Content:
         """In a worker thread. An empty file is one that somebody is about to write."""
-        found = ipynb.read(
-            data,
-            new_id=self._ports.new_id,
-            put_blob=partial(self._ports.blobs.keep, self._room),
-            limits=self._ports.limits,
-        )
+        with garbage_put_off():
+            found = ipynb.read(
+                data,
+                new_id=self._ports.new_id,
+                put_blob=partial(self._ports.blobs.keep, self._room),
+                limits=self._ports.limits,
+            )
         if found.blank:
             raise NotebookError("it is empty")
         return found.content

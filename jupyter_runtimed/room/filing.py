@@ -40,6 +40,8 @@ class Filing:
         self._notebook = notebook
         self._running = running
         self._out = out
+        if saved is not None and set(saved.heads) == set(notebook.heads):
+            saved = replace(saved, notebook=notebook.fork())
         self._saved = saved
         self._lost: ev.SavedState | None = None
         self._handed: deque[ev.SavedState] = deque(maxlen=READERS)

@@ -117,6 +117,7 @@ def _base_of(
 def _room(
     making: Making, notebook: Notebook, runtime: Runtime, epoch: Epoch, saved: ev.SavedState | None
 ) -> Room:
+    notebook.content()  # read where nobody waits, not at the first save
     return Room(
         making.room_id,
         making.path,

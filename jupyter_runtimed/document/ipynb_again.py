@@ -1,0 +1,214 @@
+"""The same notebook's file, written time after time: what did not change is copied as bytes.
+
+Of the file that was written last it is known where each cell lies and what it says. So a save costs
+what changed, not what the notebook holds; the file need not be parsed. Where something else is in
+the way (another file, other metadata), the whole is written over the file once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import NotebookError
+from . import ipynb_parse, jsonstyle, jsontext
+from .content import NOTHING, Cell, Content, Outcome
+from .ipynb_read import IDS_FROM_MINOR
+from .ipynb_shape import Shape
+from .ipynb_write import CELL_DEPTH, cell_over, splits, write
+from .jsonstyle import Frame, Style, Template
+from .jsontext import Place
+from .likeness import match
+from .mime import GetBlob, Limits
+from .outcome import same_outcome
+
+_MARK = re.compile("\0([0-9]+)\0")
+_STAND_IN = "0"
+
+
+class Again:
+    """Writes one notebook's file. For one thread at a time."""
+
+    def __init__(self, *, get_blob: GetBlob, limits: Limits) -> None:
+        self._get_blob = get_blob
+        self._limits = limits
+        self._known: _Known | None = None
+
+    def write(self, content: Content, like: bytes | None) -> bytes:
+        """As `ipynb.write`, byte for byte."""
+        known, self._known = self._known, None
+        if known is not None and like is not None and known.is_of(like):
+            written = known.over(content, like, self._get_blob)
+            if written is not None:
+                data, self._known = written
+                return data
+        data = write(content, get_blob=self._get_blob, like=like, limits=self._limits)
+        self._known = _known(content, data)
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A file: its content, and its text with something short in place of each cell.
+
+    `frame` is the list of cells in that text; `spans` are the places of the cells in the bytes.
+    """
+
+    sha256: bytes
+    content: Content
+    text: str
+    frame: Frame
+    spans: Sequence[tuple[int, int]]
+    style: Style
+    split: bool
+
+    def is_of(self, data: bytes) -> bool:
+        return hashlib.sha256(data).digest() == self.sha256
+
+    def over(self, content: Content, like: bytes, get_blob: GetBlob) -> tuple[bytes, _Known] | None:
+        """The new file, and what is known of it; None if it takes more than other cells."""
+        old = self.content
+        if (old.nbformat_minor, old.metadata, old.extra) != (
+            content.nbformat_minor,
+            content.metadata,
+            content.extra,
+        ):
+            return None
+        indices = match(old.cells, content.cells, by_place=False)
+        shape = Shape(get_blob, split=self.split)
+        view = memoryview(like)
+        bodies: list[bytes | memoryview] = []
+        same = indices == list(range(len(old.cells)))
+        for cell, index in zip(content.cells, indices, strict=True):
+            span = None if index is None else view[slice(*self.spans[index])]
+            body = self._body(cell, index, content, span, shape)
+            same = same and body is span
+            bodies.append(body)
+        if same:
+            return like, self
+        return self._joined(content, view, indices, bodies)
+
+    def _body(
+        self, cell: Cell, index: int | None, new: Content, span: memoryview | None, shape: Shape
+    ) -> bytes | memoryview:
+        outcome = new.outcomes.get(cell.id, NOTHING)
+        if index is None or span is None:
+            fresh = shape.cell(cell, outcome, with_id=True)
+            return _encoded(jsonstyle.dump(fresh, self.style, CELL_DEPTH))
+        was = self.content.cells[index]
+        shown = self.content.outcomes.get(was.id, NOTHING)
+        if (was is cell or was == cell) and (
+            cell.cell_type != "code" or _same(outcome, shown, shape.get_blob)
+        ):
+            return span
+        text = bytes(span).decode()
+        template = Template(text, 0, len(text), jsontext.parse(text))
+        return _encoded(cell_over(template, cell, outcome, shown, shape, self.style))
+
+    def _joined(
+        self,
+        content: Content,
+        view: memoryview,
+        indices: Sequence[int | None],
+        bodies: Sequence[bytes | memoryview],
+    ) -> tuple[bytes, _Known]:
+        marks = [(index, f"\0{number}\0") for number, index in enumerate(indices)]
+        around = self.frame.around(marks, self.style, 1)
+        whole = self.text[: self.frame.opened] + around + self.text[self.frame.close + 1 :]
+        parts = _MARK.split(whole)
+        out: list[bytes | memoryview] = []
+        spans: list[tuple[int, int]] = []
+        at = 0
+        for position, part in enumerate(parts):
+            piece = bodies[int(part)] if position % 2 else part.encode()
+            if position % 2:
+                spans.append((at, at + len(piece)))
+            out.append(piece)
+            at += len(piece)
+        data = b"".join(out)
+        view.release()
+        return data, _framed(content, data, parts[::2], spans, self.style, split=self.split)
+
+
+def _same(a: Outcome, b: Outcome, get_blob: GetBlob) -> bool:
+    return a is b or same_outcome(a, b, get_blob)
+
+
+def _encoded(text: str) -> bytes:
+    return jsontext.escape_lone(text).encode()
+
+
+def _framed(
+    content: Content,
+    data: bytes,
+    between: Sequence[str],
+    spans: Sequence[tuple[int, int]],
+    style: Style,
+    *,
+    split: bool,
+) -> _Known:
+    """Of a file whose text between its cells is `between`."""
+    places: list[Place] = []
+    at = len(between[0])
+    for gap in between[1:]:
+        places.append(Place("", at, at, at, at + 1, None))
+        at += 1 + len(gap)
+    opened = between[0].rindex("[")
+    close = len(_STAND_IN.join(between[:-1])) + len(_STAND_IN) + between[-1].index("]")
+    text = _STAND_IN.join(between)
+    return _Known(
+        hashlib.sha256(data).digest(),
+        content,
+        text,
+        Frame(text, opened, close, places),
+        spans,
+        style,
+        split,
+    )
+
+
+def _known(content: Content, data: bytes) -> _Known | None:
+    """What is known of a file that was just written; None if it is of an uncommon form."""
+    try:
+        text = ipynb_parse.text_of(data)
+        parsed = ipynb_parse.parse(text)
+    except NotebookError:
+        return None
+    cells = parsed.cells()
+    usual = (
+        content.nbformat_minor >= IDS_FROM_MINOR
+        and [place.key for place in parsed.members].count("cells") == 1
+        and bool(cells)
+        and [_id_of(place) for place in cells] == [cell.id for cell in content.cells]
+    )
+    if not usual:
+        return None
+    style = jsonstyle.detect(text, parsed.open, parsed.members)
+    between, spans = _cut(text, cells)
+    return _framed(content, data, between, spans, style, split=splits(parsed))
+
+
+def _cut(text: str, cells: Sequence[Place]) -> tuple[list[str], list[tuple[int, int]]]:
+    """The text between the cells, and the places of the cells in the text's bytes."""
+    between: list[str] = []
+    spans: list[tuple[int, int]] = []
+    done = at = 0
+    for place in cells:
+        between.append(text[done : place.value])
+        start = at + _size(between[-1])
+        at = start + _size(text[place.value : place.end])
+        spans.append((start, at))
+        done = place.end
+    between.append(text[done:])
+    return between, spans
+
+
+def _size(text: str) -> int:
+    """In bytes of UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _id_of(place: Place) -> object:
+    return place.parsed.get("id") if isinstance(place.parsed, dict) else None
