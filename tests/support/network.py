@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Literal
 
 from jupyter_runtimed.document import ipynb
 from jupyter_runtimed.document.authority import Rights
@@ -54,6 +55,9 @@ class SimPeer:
         self._line = 0
         self._last_arrival = {"up": 0, "down": 0}
         self.cut = False
+        self.lag_ms = 0
+        self.mangle: Literal["double", "drop"] | None = None
+        """What becomes of the next frame, either way."""
 
     # ------------------------------------------------------------ using it
 
@@ -114,6 +118,9 @@ class SimPeer:
     def connect(self) -> None:
         if self.cut or self._session is not None or not self._net.server.up:
             return
+        if not self._net.server.may_open:
+            self._net.clock.after(RECONNECT_MS, self.connect)
+            return
         self._line += 1
         line = self._line
         self._session = self._net.server.connect(
@@ -157,9 +164,21 @@ class SimPeer:
     def _travel(self, way: str, line: int, arrive: Callable[[], None]) -> None:
         """In order, with a delay of its own for each frame."""
         clock = self._net.clock
-        at = max(clock.now + clock.random.randint(0, 12), self._last_arrival[way] + 1)
-        self._last_arrival[way] = at
-        clock.at(at, lambda: arrive() if line == self._line else None)
+        mangle, self.mangle = self.mangle, None
+        if mangle == "drop":
+            # A stream that lost a part is of no use any more; that shows a while later.
+            clock.after(clock.random.randint(0, 2_000), lambda: self._broken(line))
+            return
+        for _ in range(2 if mangle == "double" else 1):
+            at = clock.now + self.lag_ms + clock.random.randint(0, 12)
+            at = max(at, self._last_arrival[way] + 1)
+            self._last_arrival[way] = at
+            clock.at(at, lambda: arrive() if line == self._line else None)
+
+    def _broken(self, line: int) -> None:
+        if line == self._line:
+            self.hang_up()
+            self._net.clock.after(RECONNECT_MS, self.connect)
 
     def _arrive(self, data: bytes) -> None:
         for happened in self.peer.received(data):
@@ -183,12 +202,14 @@ class Network:
         seed: int = 0,
         settings: Settings | None = None,
         file: bytes | None = None,
+        server: type[SimServer] = SimServer,
     ) -> None:
         self.clock = Clock(seed)
         self.disk = Disk(notebook_bytes(*sources) if file is None else file)
         self._ids = random.Random(seed + 1)
-        self.server = SimServer(self.clock, self.disk, settings or Settings(), self.new_id)
+        self.server = server(self.clock, self.disk, settings or Settings(), self.new_id)
         self.peers: dict[str, SimPeer] = {}
+        self.gone: list[SimPeer] = []
 
     def new_id(self) -> str:
         return f"{self._ids.getrandbits(128):032x}"
@@ -206,7 +227,9 @@ class Network:
 
     def leave(self, name: str) -> None:
         """The tab is closed."""
-        self.peers.pop(name).hang_up()
+        peer = self.peers.pop(name)
+        peer.hang_up()
+        self.gone.append(peer)
 
     # ------------------------------------------------------------ weather
 
@@ -272,7 +295,7 @@ class Network:
     def assert_nothing_lost(self) -> None:
         """Each piece of text that somebody saw acknowledged is in the room."""
         text = "\n".join(cell.source for cell in self.server.open_room().content().cells)
-        for peer in self.peers.values():
+        for peer in (*self.peers.values(), *self.gone):
             missing = [piece for piece in peer.acknowledged if piece not in text]
             assert not missing, f"{peer.name} lost {missing}"
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from jupyter_runtimed.document import ipynb
 from jupyter_runtimed.document.authority import Rights
+from jupyter_runtimed.errors import NotebookError
 from jupyter_runtimed.ids import RoomId, SessionId, Sha256
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.room import events as ev
@@ -61,6 +62,7 @@ class SimServer:
         self.outlets: dict[SessionId, Callable[[bytes], None]] = {}
         self.hangups: dict[SessionId, Callable[[], None]] = {}
         self.answers: dict[int, ev.Answered] = {}
+        self.executed: dict[str, str] = {}
         self._new_id = new_id
         self._pending: list[Callable[[], None]] = []
         self._life = 0
@@ -68,11 +70,17 @@ class SimServer:
         self._kernels = 0
         self._committing = False
         self._durable = 0
+        self._wish_ms = 0
         self._early: list[ev.Event] = []
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
 
     # ------------------------------------------------------------ connections
+
+    @property
+    def may_open(self) -> bool:
+        """A room is made from a notebook, or from what the store has."""
+        return self.up and ("notebook" in self.disk.documents or self._read_file() is not None)
 
     def connect(
         self, name: str, rights: Rights, outlet: Callable[[bytes], None], hangup: Callable[[], None]
@@ -130,8 +138,8 @@ class SimServer:
         making = opening.Making(
             RoomId("room"), "a.ipynb", self.settings, SECRET, self._new_id, "simulated"
         )
-        found = ipynb.read(self.disk.file, new_id=self._new_id, put_blob=self._put_blob)
-        now, kept = self.clock.now, self.disk.documents
+        found = self._read_file()
+        now, kept = self._now(), self.disk.documents
         if "notebook" in kept:
             both = {
                 name: opening.Kept(epoch, b"".join(chunks))  # type: ignore[arg-type]
@@ -142,18 +150,26 @@ class SimServer:
                 both["notebook"],
                 both.get("runtime"),
                 [base for base in (self.disk.saved, self.disk.intended) if base is not None],
-                file=found.content,
-                stamp=self.disk.stamp(),
+                file=None if found is None else found.content,
+                stamp=None if found is None else self.disk.stamp(),
                 trusted=(),
                 now_ms=now,
             )
             self._carry_out(effects)
         else:
+            assert found is not None
             self.room, effects = opening.create(
                 making, found.content, self.disk.stamp(), trusted=(), now_ms=now
             )
             self._carry_out(effects)
         return self.room
+
+    def _read_file(self) -> ipynb.FileContent | None:
+        """None: it is no notebook now."""
+        try:
+            return ipynb.read(self.disk.file, new_id=self._new_id, put_blob=self._put_blob)
+        except NotebookError:
+            return None
 
     def write_outside(self, data: bytes) -> None:
         """Somebody else writes the file: git, an editor, an agent."""
@@ -161,8 +177,8 @@ class SimServer:
         life = self._life
 
         def seen() -> None:
-            if life == self._life:
-                self.post(self._seen())
+            if life == self._life and (found := self._seen()) is not None:
+                self.post(found)
 
         self.clock.after(20, seen)
 
@@ -178,9 +194,14 @@ class SimServer:
             while self._inbox:
                 event = self._inbox.popleft()
                 if self.room is not None:
-                    self._carry_out(self.room.handle(event, self.clock.now))
+                    due_ms = self._wish_ms if isinstance(event, ev.Tick) else 0
+                    self._carry_out(self.room.handle(event, max(self._now(), due_ms)))
         finally:
             self._draining = False
+
+    def _now(self) -> int:
+        """The time as this server knows it."""
+        return self.clock.now
 
     def _post_later(self, delay_ms: int, event: Callable[[], ev.Event | None]) -> None:
         life = self._life
@@ -209,7 +230,8 @@ class SimServer:
                 self._file_do(effect)
             case ev.WakeAt():
                 room = self.room
-                delay = effect.at_ms - self.clock.now
+                self._wish_ms = effect.at_ms
+                delay = effect.at_ms - self._now()
                 self._post_later(delay, lambda: ev.Tick() if self.room is room else None)
             case ev.CloseRoom():
                 self.room = None
@@ -237,6 +259,7 @@ class SimServer:
                 self.kernel = SimKernel(self.clock, self.post, self._kernels)
                 self.kernel.start()
             case ev.Execute() if self.kernel is not None:
+                self.executed[effect.run] = effect.code
                 self.kernel.execute(effect)
             case ev.Reply() if self.kernel is not None:
                 self.kernel.answer(effect.text)
@@ -274,22 +297,20 @@ class SimServer:
             return
         self._committing = True
         life = self._life
+        took_ms = self.clock.random.randint(0, self.commit_ms)
+        self.clock.after(took_ms, lambda: self._commit() if life == self._life else None)
 
-        def commit() -> None:
-            if life != self._life:
-                return
-            self._committing = False
-            pending, self._pending = self._pending, []
-            durable = self._durable
-            for done in pending:
-                done()
-            if self._durable != durable:
-                self.post(ev.Stored(self._durable))
-            early, self._early = self._early, []
-            for event in early:
-                self._when_kept(event)
-
-        self.clock.after(self.clock.random.randint(0, self.commit_ms), commit)
+    def _commit(self) -> None:
+        self._committing = False
+        pending, self._pending = self._pending, []
+        durable = self._durable
+        for done in pending:
+            done()
+        if self._durable != durable:
+            self.post(ev.Stored(self._durable))
+        early, self._early = self._early, []
+        for event in early:
+            self._when_kept(event)
 
     def _commit_one(self, effect: ev.Append | ev.Replace | ev.Remember) -> None:
         self._durable = effect.number
@@ -316,12 +337,21 @@ class SimServer:
 
         def intended() -> None:
             self.disk.intended = ev.SavedState(effect.heads, made)
+
+        def write() -> None:
             self._post_later(WRITE_MS, lambda: self._write_file(effect, stamp, data))
 
-        self._submit(intended)
+        self._intend_and(intended, write)
         return None
 
-    def _write_file(self, effect: ev.SaveFile, expected: ev.Stamp, data: bytes) -> ev.Event:
+    def _intend_and(self, intended: Callable[[], None], write: Callable[[], None]) -> None:
+        def both() -> None:
+            intended()
+            write()
+
+        self._submit(both)
+
+    def _write_file(self, effect: ev.SaveFile, expected: ev.Stamp, data: bytes) -> ev.Event | None:
         if self.disk.stamp() != expected:
             return self._seen(effect.attempt)
         if data != self.disk.file:
@@ -329,6 +359,8 @@ class SimServer:
             self.disk.writes += 1
         return ev.Saved(effect.attempt, self.disk.stamp())
 
-    def _seen(self, attempt: int | None = None) -> ev.Event:
-        found = ipynb.read(self.disk.file, new_id=self._new_id, put_blob=self._put_blob)
-        return ev.FileSeen(found.content, self.disk.stamp(), attempt)
+    def _seen(self, attempt: int | None = None) -> ev.Event | None:
+        if (found := self._read_file()) is not None:
+            return ev.FileSeen(found.content, self.disk.stamp(), attempt)
+        # Half-written: waited for, never taken, and nothing is saved over it.
+        return None if attempt is None else ev.SaveFailed(attempt, "this is not a notebook now")
