@@ -1,0 +1,81 @@
+"""What executors on a server have been seen to get wrong, by name: none of it happens here."""
+
+from __future__ import annotations
+
+import nbformat
+import pytest
+
+from jupyter_runtimed.room.events import Settings
+
+from ..host.conftest import Place
+from ..support.network import Network
+from .conftest import seat
+
+TEN_MINUTES_MS = 10 * 60 * 1000
+
+
+def test_output_of_a_quiet_cell_is_lost_when_its_room_is_collected() -> None:
+    net = Network(
+        f"print before\nwait {TEN_MINUTES_MS}\nprint after", settings=Settings(idle_ms=2000)
+    )
+    net.join("ana").run("c0")
+    net.run_for(1000)
+    net.leave("ana")
+    net.run_for(TEN_MINUTES_MS // 2)
+    assert net.server.room is not None
+    net.run_for(TEN_MINUTES_MS)
+    assert net.server.room is None, "collected when the run was over, and not before"
+    ben = net.join("ben")
+    assert (ben.outputs("c0"), ben.run_state("c0")) == ("before\nafter\n", "ok")
+    assert b"after" in net.disk.file
+
+
+@pytest.mark.kernel
+class TestWithARealKernel:
+    @pytest.mark.parametrize("where", ["in its own cell", "in another cell"])
+    async def test_an_update_is_another_output_or_none(self, place: Place, where: str) -> None:
+        show = "from IPython.display import display\nh = display(0, display_id=True)"
+        update = "for n in range(1, 101): h.update(n)"
+        cells = [show, update] if where == "in another cell" else [f"{show}\n{update}", "1;"]
+        table = await seat(place, *cells)
+        assert await table.run("c0", "c1") == ["ok", "ok"]
+        assert (table.shown("c0"), len(table.outputs("c0"))) == ("100", 1)
+        assert table.outputs("c1") == ()
+
+    async def test_input_is_refused(self, place: Place) -> None:
+        table = await seat(place, "print('hello ' + input('who? '))")
+        await table.person.call("run", cells=["c0"])
+        await table.person.until(lambda: table.person.run_of("c0").prompt is not None)
+        prompt = table.person.run_of("c0").prompt
+        assert (prompt.text, prompt.password) == ("who? ", False)
+        await table.person.call("answer", prompt=prompt.id, text="ana")
+        assert (await table.person.finished("c0")).state == "ok"
+        assert table.shown("c0") == "who?  ana\nhello ana\n"
+
+    async def test_it_runs_on_after_an_error(self, place: Place) -> None:
+        table = await seat(place, "ran = []", "1 / 0", "ran.append(2)", "print(ran)")
+        assert await table.run("c0", "c1", "c2") == ["ok", "error", "cancelled"]
+        assert await table.run("c3") == ["ok"]
+        assert table.shown("c3") == "[]\n"
+
+    async def test_a_cell_is_running_for_ever(self, place: Place) -> None:
+        """When the run is cut off, by whoever: each cell says how it ended."""
+        endless = "print('on', flush=True)\nwhile True: pass"
+        table = await seat(place, endless, "'waits'", "6 * 7")
+        ana = table.person
+        for act, ends in (("interrupt", "error cancelled"), ("restart", "lost cancelled")):
+            await ana.call("run", cells=["c0", "c1"])
+            await ana.until(lambda: table.shown("c0") == "on\n")
+            assert (table.state("c0"), table.state("c1")) == ("running", "queued")
+            assert (await ana.call(act)).error is None
+            assert [(await ana.finished(cell)).state for cell in ("c0", "c1")] == ends.split()
+            assert await table.run("c2") == ["ok"]
+
+    async def test_a_quarter_of_ten_thousand_flushed_prints_is_dropped(self, place: Place) -> None:
+        table = await seat(place, "for n in range(10_000): print(n, flush=True)")
+        assert await table.run("c0") == ["ok"]
+        lines = "".join(f"{n}\n" for n in range(10_000))
+        assert table.shown("c0") == lines
+        assert (await table.person.call("save")).error is None
+        saved = nbformat.read(place.root / "a.ipynb", 4)
+        assert [output.text for output in saved.cells[0].outputs] == [lines]
