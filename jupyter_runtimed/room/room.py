@@ -432,11 +432,14 @@ class Room:
         self._said_unsaved = unsaved
 
     def _merged(self, event: ev.Merged, now: int) -> None:
+        before = self.notebook.heads
         if (state := self.filing.merged(event, now)) is not None:
             self._numbers += 1
             self._out.append(ev.Remember(self._numbers, state.heads, state.stamp))
             stamp = {"hash": state.stamp.hash, "last_modified": state.stamp.last_modified}
-            self._tell("merged", stamp)
+            cells = sorted({*event.touched.cells, *event.outcomes})
+            span = {"before": list(before), "after": list(self.notebook.heads)}
+            self._tell("merged", {**stamp, "cells": cells, **span})
 
     # ------------------------------------------------------------ life
 

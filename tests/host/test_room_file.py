@@ -195,3 +195,17 @@ async def test_a_file_deleted_through_the_contents_api_is_missed_once(place):
     ana.host._file.changed()
     await quiet(ana)
     assert len(ana.told("deleted")) == 1
+
+
+async def test_what_came_in_by_the_file_is_told_with_its_cells_and_versions(place):
+    place.put("a.ipynb", notebook("a = 1", "b = 2", "c = 3"))
+    ana = await joined(await place.server().open("a.ipynb"))
+    ana.type("c0", " # typed")
+    await ana.until_told("saved")
+    before = list(ana.peer.notebook.heads)
+    place.put("a.ipynb", notebook("a = 1 # typed", "b = 22", "c = 3"))
+    told = await ana.until_told("merged")
+    await ana.until(lambda: ana.source("c1") == "b = 22")
+    assert told["cells"] == ["c1"]
+    assert told["before"] == before
+    assert told["after"] == list(ana.peer.notebook.heads) != before
