@@ -74,11 +74,7 @@ class KernelSocket(Printer):
     async def run(self, cell: int) -> None:
         self._latest = uuid.uuid4().hex
         self._cell_of[self._latest] = cell
-        header = {"msg_id": self._latest, "msg_type": "execute_request", "version": "5.3"}
-        content = {"code": self._sources[cell], "silent": False, "store_history": True}
-        message = {"channel": "shell", "header": header, "content": content}
-        empty: dict[str, dict[str, str]] = {"parent_header": {}, "metadata": {}}
-        await self._connection.send(json.dumps(message | empty | {"buffers": []}))
+        await self._connection.send(execute_request(self._latest, self._sources[cell]))
 
     async def text(self, cell: int) -> str:
         return "".join(self._parts[cell])
@@ -89,6 +85,15 @@ class KernelSocket(Printer):
     async def close(self) -> None:
         await self._connection.close()
         await self._reading
+
+
+def execute_request(message_id: str, code: str) -> str:
+    """As a browser sends it over the kernel's WebSocket."""
+    header = {"msg_id": message_id, "msg_type": "execute_request", "version": "5.3"}
+    content = {"code": code, "silent": False, "store_history": True}
+    message = {"channel": "shell", "header": header, "content": content}
+    empty: dict[str, dict[str, str]] = {"parent_header": {}, "metadata": {}}
+    return json.dumps(message | empty | {"buffers": []})
 
 
 class LabSystem(System):
@@ -111,9 +116,12 @@ class LabSystem(System):
         )
         return (await AsyncHTTPClient().fetch(request)).body
 
-    async def printer(self, path: str, sources: list[str]) -> KernelSocket:
+    async def kernel_socket(self, path: str) -> ClientConnection:
+        """The WebSocket of a new kernel of this notebook."""
         session = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
         kernel = json.loads(await self._fetch("api/sessions", session))["kernel"]["id"]
         url = f"ws://127.0.0.1:{self.server.port}/api/kernels/{kernel}/channels"
-        connection = await connect(url, max_size=None, compression=None, additional_headers=HEADERS)
-        return KernelSocket(connection, sources)
+        return await connect(url, max_size=None, compression=None, additional_headers=HEADERS)
+
+    async def printer(self, path: str, sources: list[str]) -> KernelSocket:
+        return KernelSocket(await self.kernel_socket(path), sources)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-HISTORY_FLOOR_BYTES: Final = 1 << 20
+HISTORY_FLOOR_BYTES: Final = 256 << 10
 HISTORY_RATIO: Final = 4
 
 

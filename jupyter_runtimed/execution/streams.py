@@ -4,6 +4,7 @@ In the document a stream is blobs first, then text. A little text stays inline: 
 may still change, and enough of the end to be read without fetching. When more than the limit is
 inline, the older half goes to a blob. Eight neighbouring blobs of like size are joined to one, up
 to about a megabyte: few blobs, and no byte is written (or fetched by who watches) more than thrice.
+What comes in a larger piece is cut: whoever wants a part of it need not hold the whole.
 """
 
 from __future__ import annotations
@@ -95,11 +96,14 @@ class StreamTail:
         blobs = self._blobs()
         if stay:
             self._splice(blobs + len(kept), None, tail[stay:])
-        first, blob = self._join(head, blobs)
+        *large, rest = _pieces(head)
+        settled = [self._blob(piece.encode()) for piece in large]
+        first, last = self._join(rest, blobs)
+        settled.append(last)
         if stay:
-            self._splice(first, blobs - first + len(kept) - stay, [blob])
+            self._splice(first, blobs - first + len(kept) - stay, settled)
         else:
-            self._splice(first, None, [blob, *tail])
+            self._splice(first, None, [*settled, *tail])
         self._terminal.forget(sum(map(len, tail)))
 
     def _join(self, head: str, blobs: int) -> tuple[int, Blob]:
@@ -109,11 +113,14 @@ class StreamTail:
             del self._joinable[-len(alike) :]
             data = b"".join(alike) + data
             blobs -= len(alike)
+        return blobs, self._blob(data)
+
+    def _blob(self, data: bytes) -> Blob:
         if len(data) > LARGEST_JOINED_BYTES // JOINED_AT_ONCE:
             self._joinable.clear()
         else:
             self._joinable.append(data)
-        return blobs, Blob(self._put_blob(data), len(data), "utf-8")
+        return Blob(self._put_blob(data), len(data), "utf-8")
 
     def _alike(self, size: int) -> list[bytes]:
         """The last blobs that are of the same order as `size`, or smaller."""
@@ -146,6 +153,16 @@ def _cut(kept: list[str], new: list[str], room: int) -> tuple[str, list[str], in
         if place < len(piece):
             tail.insert(0, piece[place:])
     return "".join(head), tail, max(0, len(kept) - at)
+
+
+def _pieces(text: str) -> list[str]:
+    """The text in pieces of about `LARGEST_JOINED_BYTES`, cut where lines begin if any do."""
+    pieces, at = [], 0
+    while len(text) - at > 2 * LARGEST_JOINED_BYTES:
+        end = text.rfind("\n", at, at + LARGEST_JOINED_BYTES) + 1 or at + LARGEST_JOINED_BYTES
+        pieces.append(text[at:end])
+        at = end
+    return [*pieces, text[at:]]
 
 
 def _line_start(text: str, at: int) -> int:

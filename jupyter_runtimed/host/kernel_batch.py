@@ -6,14 +6,16 @@
       +------------------- PACE_SECONDS over, nothing came --------------------+
 
 What ends something (a reply, idle) goes at once and takes along what waits. Text of one
-stream becomes one message. A question comes by another way than the output that was printed before
-it, and may be sooner: it waits until nothing has been printed for a moment.
+stream becomes one message. A question and a reply come by another way than the output that was made
+before them, and may be sooner: a question waits until nothing has been printed for a moment, a
+reply for the run's idle, which comes after all of its output.
 
 It knows no sockets and no clock.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import replace
 
 from ..execution.messages import KernelMessage
@@ -27,6 +29,8 @@ QUIET_SECONDS = 0.03
 """How long nothing may have been printed before a question is passed on..."""
 PATIENCE_SECONDS = 0.5
 """...and how long it waits for that at most."""
+REPLY_SECONDS = 3.0
+"""How long a reply waits for its idle: as long as a very large output may take to come."""
 
 
 class Batch:
@@ -40,6 +44,9 @@ class Batch:
         self._taken_at = float("-inf")
         self._questions: list[KernelMessage] = []
         self._ask_at = self._ask_by = 0.0
+        self._replies: list[KernelMessage] = []
+        self._reply_by = 0.0
+        self._idle_of: deque[str] = deque(maxlen=64)
 
     def add(self, message: KernelMessage, now_seconds: float) -> None:
         if message.channel == "stdin":
@@ -49,6 +56,16 @@ class Batch:
             return
         if self._questions and message.channel == "iopub":
             self._ask_at = min(now_seconds + QUIET_SECONDS, self._ask_by)
+        if message.type == "execute_reply" and message.parent_id not in self._idle_of:
+            self._replies.append(message)
+            self._reply_by = now_seconds + REPLY_SECONDS
+            return
+        self._append(message)
+        if message.type == "status" and message.content.get("execution_state") == "idle":
+            self._idle_of.append(message.parent_id)
+            self._release([m for m in self._replies if m.parent_id == message.parent_id])
+
+    def _append(self, message: KernelMessage) -> None:
         self._urgent = self._urgent or _ends_something(message)
         text = message.content.get("text") if message.type == "stream" else None
         if not isinstance(text, str) or message.channel != "iopub":
@@ -67,9 +84,13 @@ class Batch:
             waits.append(0.0 if self._urgent else self._taken_at + PACE_SECONDS - now_seconds)
         if self._questions:
             waits.append(self._ask_at - now_seconds)
+        if self._replies:
+            waits.append(self._reply_by - now_seconds)
         return max(min(waits), 0.0) if waits else None
 
     def take(self, now_seconds: float) -> list[KernelMessage]:
+        if now_seconds >= self._reply_by:
+            self._release(list(self._replies))
         self._settle()
         taken, self._messages = self._messages, []
         if now_seconds >= self._ask_at:
@@ -78,6 +99,11 @@ class Batch:
         self._urgent = False
         self._taken_at = now_seconds
         return taken
+
+    def _release(self, replies: list[KernelMessage]) -> None:
+        for reply in replies:
+            self._replies.remove(reply)
+            self._append(reply)
 
     def _continues(self, message: KernelMessage) -> bool:
         if not self._text or self._chars >= MERGED_CHARS:
@@ -98,10 +124,15 @@ class Batch:
         self._chars = 0
 
 
+MESSAGE_WEIGHT = 10_000
+
+
 def weight(message: KernelMessage) -> int:
-    """Roughly, how long a message keeps whoever takes it in: characters."""
+    """Roughly, how long a message keeps whoever takes it in, in characters of stream text: one with
+    a display as long as ten thousand, a tenth of a millisecond.
+    """
     text = message.content.get("text")
-    return 500 + (len(text) if isinstance(text, str) else 1000)
+    return MESSAGE_WEIGHT + (len(text) if isinstance(text, str) else 0)
 
 
 def _ends_something(message: KernelMessage) -> bool:

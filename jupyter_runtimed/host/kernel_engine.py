@@ -18,7 +18,7 @@ from typing import Any, Literal
 import zmq
 
 from ..execution.messages import Channel, KernelMessage
-from .kernel_batch import Batch
+from .kernel_batch import PACE_SECONDS, Batch
 from .kernel_port import Wanted
 from .kernel_wire import Wire, execute_content
 
@@ -34,6 +34,11 @@ DEAF_SECONDS = 5.0
 """A kernel whose stdin cannot be reached for this long is taken as it is."""
 AT_ONCE = 500
 """Messages taken from one socket before the others are looked at."""
+FLOOD = 30
+"""So many messages in one pace of the batch are a flood..."""
+NAP_SECONDS = 0.01
+"""...in which the thread looks only so often. To wake for each message would take the interpreter
+from the loop each time; what waits meanwhile waits in the socket, which has no limit."""
 WIDER = (
     "get_ipython().kernel.iopub_thread.schedule("
     "lambda t=get_ipython().kernel.iopub_thread: t.socket.set(__import__('zmq').SNDHWM, 100000))"
@@ -82,6 +87,8 @@ class Engine:
         self._asked_shell = False
         self._widened = False
         self._answered: set[Channel] = set()
+        self._taken = 0
+        self._taken_since = 0.0
 
     def run(self) -> None:
         try:
@@ -189,6 +196,14 @@ class Engine:
             self._nudge(now)
         if self._batch.due(now) == 0.0:
             self._hand(self._batch.take(now))
+        if self._is_flood(now):
+            time.sleep(NAP_SECONDS)
+
+    def _is_flood(self, now: float) -> bool:
+        if now - self._taken_since > PACE_SECONDS:
+            flood = self._taken >= FLOOD
+            self._taken, self._taken_since = (FLOOD - 1 if flood else 0), now
+        return self._taken >= FLOOD
 
     def _receive(self, channel: Channel, socket: zmq.Socket[bytes]) -> None:
         for _ in range(AT_ONCE):
@@ -205,6 +220,7 @@ class Engine:
                 continue
             if channel == "iopub":
                 self._heard = True
+            self._taken += 1
             if message is not None and not self._is_ours(message):
                 self._batch.add(message, time.monotonic())
 

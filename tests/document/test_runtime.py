@@ -246,15 +246,15 @@ class TestRotation:
             runtime.commit(now_ms=0)
             if runtime.wants_rotation:
                 break
-        assert runtime.history_bytes > 1 << 20
+        assert runtime.history_bytes > 256 << 10
         fresh = runtime.rotated(Epoch("e2"), NEXT)
         fresh.commit(now_ms=0)
         assert not fresh.wants_rotation
         assert len(fresh.document.save()) < len(runtime.document.save())
 
     def test_not_while_the_content_is_what_is_large(self) -> None:
-        assert not wants_rotation(history_bytes=1 << 20, content_bytes=0)
-        assert wants_rotation(history_bytes=(1 << 20) + 1, content_bytes=0)
+        assert not wants_rotation(history_bytes=256 << 10, content_bytes=0)
+        assert wants_rotation(history_bytes=(256 << 10) + 1, content_bytes=0)
         assert not wants_rotation(history_bytes=10 << 20, content_bytes=3 << 20)
 
     def test_stored_history_counts(self, runtime: Runtime) -> None:

@@ -216,7 +216,7 @@ def test_the_first_message_does_not_wait_and_the_next_ones_do():
     batch.take(1.0)
     batch.add(said("stream", "b"), 1.01)
     assert batch.due(1.01) == pytest.approx(0.04)
-    batch.add(said("execute_reply", channel="shell"), 1.02)
+    batch.add(said("status"), 1.02)
     assert batch.due(1.02) == 0.0
 
 

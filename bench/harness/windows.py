@@ -1,0 +1,174 @@
+"""Somebody who runs cells and sees all that comes of them, in three ways.
+
+`BareWindow` holds the kernel's own sockets, `LabWindow` the WebSocket of plain JupyterLab's server,
+`RoomWindow` is a second client of a room, which has asked for nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from abc import ABC, abstractmethod
+from typing import Any
+
+from jupyter_client import AsyncKernelClient, AsyncKernelManager
+from websockets.asyncio.client import ClientConnection
+
+import jupyter_runtimed
+from harness.lab_system import LabSystem, execute_request
+from harness.process import TOKEN, Server
+from harness.systems import plain_text
+from harness.wire import received_bytes
+from jupyter_runtimed import LiveNotebook
+from jupyter_runtimed.protocol.happened import Changed, Happened
+from jupyter_runtimed.protocol.runtime_view import RuntimeTouched
+
+now = time.perf_counter
+GIVE_UP_SECONDS = 120
+
+
+class Seen:
+    """What a run showed, as kernel messages told it."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.over = False
+
+    def take(self, kind: str, content: dict[str, Any]) -> None:
+        if kind == "stream":
+            self.parts.append(content["text"])
+        elif kind in ("execute_result", "display_data"):
+            self.parts.append(content["data"]["text/plain"])
+        elif kind == "status" and content["execution_state"] == "idle":
+            self.over = True
+
+
+class Window(ABC):
+    """`run` returns seconds from asking until everything is here, and the text that is here."""
+
+    name: str
+    changes = 0
+    """How often what is shown was changed since the window was opened."""
+
+    @abstractmethod
+    async def run(self, cell: int) -> tuple[float, str]: ...
+
+    def received_bytes(self) -> int:
+        """What came in over the wire so far, and what was fetched by hash."""
+        return 0
+
+    @abstractmethod
+    async def close(self) -> None: ...
+
+
+class BareWindow(Window):
+    name = "bare"
+
+    def __init__(self, manager: AsyncKernelManager, sources: list[str]) -> None:
+        self._manager = manager
+        self._sources = sources
+        self._client: AsyncKernelClient = manager.client()
+        self._client.start_channels()
+
+    @staticmethod
+    async def open(sources: list[str]) -> BareWindow:
+        manager = AsyncKernelManager(kernel_name="python3")
+        await manager.start_kernel()
+        window = BareWindow(manager, sources)
+        await window._client.wait_for_ready(timeout=60)
+        return window
+
+    async def run(self, cell: int) -> tuple[float, str]:
+        seen, start = Seen(), now()
+        request = self._client.execute(self._sources[cell], allow_stdin=False)
+        while not seen.over:
+            message = await self._client.get_iopub_msg(timeout=GIVE_UP_SECONDS)
+            if message["parent_header"].get("msg_id") == request:
+                seen.take(message["msg_type"], message["content"])
+                self.changes += 1
+        return now() - start, "".join(seen.parts)
+
+    async def close(self) -> None:
+        self._client.stop_channels()
+        await self._manager.shutdown_kernel(now=True)
+
+
+class LabWindow(Window):
+    name = "lab"
+
+    def __init__(self, connection: ClientConnection, sources: list[str]) -> None:
+        self._connection = connection
+        self._sources = sources
+
+    @staticmethod
+    async def open(server: Server, path: str, sources: list[str]) -> LabWindow:
+        connection = await LabSystem(server).kernel_socket(path)
+        return LabWindow(connection, sources)
+
+    async def run(self, cell: int) -> tuple[float, str]:
+        seen, request, start = Seen(), uuid.uuid4().hex, now()
+        await self._connection.send(execute_request(request, self._sources[cell]))
+        while not seen.over:
+            text = await asyncio.wait_for(self._connection.recv(), GIVE_UP_SECONDS)
+            told = json.loads(text)
+            mine = told["parent_header"].get("msg_id") == request
+            if mine and told.get("channel") == "iopub":
+                seen.take(told["header"]["msg_type"], told["content"])
+                self.changes += 1
+        return now() - start, "".join(seen.parts)
+
+    def received_bytes(self) -> int:
+        return received_bytes(self._connection)
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+class RoomWindow(Window):
+    name = "room"
+
+    def __init__(self, runner: LiveNotebook, viewer: LiveNotebook) -> None:
+        self._runner = runner
+        self._viewer = viewer
+        self._text_bytes = 0
+        self._ids = [cell.id for cell in viewer.cells]
+        viewer.on_change(self._changed)
+
+    @staticmethod
+    async def open(server: Server, path: str) -> RoomWindow:
+        both = [await jupyter_runtimed.open(server.url, path, token=TOKEN) for _ in range(2)]
+        return RoomWindow(*both)
+
+    def _changed(self, event: Happened) -> None:
+        if isinstance(event, Changed) and isinstance(event.touched, RuntimeTouched):
+            self.changes += 1
+
+    async def run(self, cell: int) -> tuple[float, str]:
+        cell_id, viewer = self._ids[cell], self._viewer
+        former = viewer.last_run(cell_id)
+        former_id = None if former is None else former.id
+
+        def over() -> bool:
+            run = viewer.last_run(cell_id)
+            return run is not None and run.id != former_id and run.state in ("ok", "error")
+
+        start = now()
+        asked = asyncio.create_task(self._runner.run(cell_id))
+        await viewer.until(over, GIVE_UP_SECONDS)
+        outputs = await viewer.fetch_outputs(cell_id)
+        seconds = now() - start
+        await asked
+        text = plain_text(outputs)
+        self._text_bytes += len(text)
+        return seconds, text
+
+    def received_bytes(self) -> int:
+        # Whatever part of the text was fetched: at most all of it.
+        return self._viewer.received_bytes + self._text_bytes
+
+    async def close(self) -> None:
+        await self._runner.shutdown()
+        await self._runner.close()
+        await self._viewer.close()

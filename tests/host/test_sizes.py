@@ -1,0 +1,134 @@
+"""Sizes: what is large comes whole, in order, in small pieces, and leaves a small document."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_runtimed.document.content import Blob, Run, Stream
+from jupyter_runtimed.document.rotation import HISTORY_FLOOR_BYTES
+from jupyter_runtimed.document.runtime import Runtime
+from jupyter_runtimed.execution.messages import KernelMessage
+from jupyter_runtimed.execution.streams import LARGEST_JOINED_BYTES, StreamTail
+from jupyter_runtimed.host.kernel_batch import REPLY_SECONDS, Batch
+from jupyter_runtimed.ids import CellId, Epoch, RunId, Sha256
+
+from ..support.network import Network
+
+# ---------------------------------------------------------------- a reply overtakes output
+
+
+def said(kind: str, parent: str = "r", **content: object) -> KernelMessage:
+    channel = "shell" if kind == "execute_reply" else "iopub"
+    return KernelMessage(channel, kind, parent, "m", content)  # type: ignore[arg-type]
+
+
+def kinds(messages: list[KernelMessage]) -> list[str]:
+    return [message.type for message in messages]
+
+
+def test_a_reply_waits_for_an_output_that_takes_longer_to_come() -> None:
+    batch = Batch()
+    batch.add(said("execute_reply"), 0.0)
+    assert batch.due(0.0) == REPLY_SECONDS
+    batch.add(said("display_data"), 2.0)
+    assert kinds(batch.take(2.0)) == ["display_data"]
+    batch.add(said("status", execution_state="idle"), 2.5)
+    assert batch.due(2.5) == 0.0
+    assert kinds(batch.take(2.5)) == ["status", "execute_reply"]
+
+
+def test_an_output_that_was_being_read_when_the_patience_ended_still_comes_first() -> None:
+    batch = Batch()
+    batch.add(said("execute_reply"), 0.0)
+    batch.add(said("display_data"), REPLY_SECONDS + 1)
+    assert kinds(batch.take(REPLY_SECONDS + 1)) == ["display_data", "execute_reply"]
+
+
+def test_a_reply_whose_idle_never_comes_is_passed_on_in_the_end() -> None:
+    batch = Batch()
+    batch.add(said("execute_reply"), 0.0)
+    batch.add(said("status", "another", execution_state="idle"), 0.1)
+    assert kinds(batch.take(0.1)) == ["status"]
+    assert batch.due(REPLY_SECONDS) == 0.0
+    assert kinds(batch.take(REPLY_SECONDS)) == ["execute_reply"]
+    assert batch.due(REPLY_SECONDS) is None
+
+
+def test_a_reply_after_its_idle_goes_at_once() -> None:
+    batch = Batch()
+    batch.add(said("status", execution_state="idle"), 0.0)
+    batch.add(said("status", "another", execution_state="idle"), 0.0)
+    assert len(batch.take(0.0)) == 2
+    batch.add(said("execute_reply"), 0.1)
+    assert batch.due(0.1) == 0.0
+    assert kinds(batch.take(0.1)) == ["execute_reply"]
+
+
+# ---------------------------------------------------------------- one very large piece
+
+
+@pytest.mark.parametrize("line", ["x" * 78 + "\n", "é" * 3_000_000, "no end"])
+def test_a_very_large_piece_is_kept_in_many_small_ones(line: str) -> None:
+    kept: list[bytes] = []
+
+    def put(data: bytes) -> Sha256:
+        kept.append(data)
+        return Sha256(f"{len(kept):064}")
+
+    runtime = Runtime.create(Epoch("e"), bytes(16 * [1]))
+    runtime.add_run(Run(RunId("r"), CellId("c"), "running", "ana", 0))
+    stream = Stream("o", "stdout", ())
+    runtime.append_output(RunId("r"), stream)
+    tail = StreamTail(runtime, RunId("r"), stream, put_blob=put, limit=8192)
+    text = line * (10 * LARGEST_JOINED_BYTES // len(line))
+    tail.write("before\n")
+    tail.write(text)
+    tail.write("after\n")
+    parts = [
+        kept[int(chunk.sha256) - 1].decode() if isinstance(chunk, Blob) else chunk
+        for chunk in tail.stream.chunks
+    ]
+    assert "".join(parts) == f"before\n{text}after\n"
+    assert max(len(part) for part in parts) <= 2 * LARGEST_JOINED_BYTES
+    assert sum(len(chunk) for chunk in tail.stream.chunks if isinstance(chunk, str)) <= 8192
+    assert len(runtime.document.save()) < 10_000
+
+
+# ---------------------------------------------------------------- ten thousand runs
+
+
+def stored_bytes(net: Network) -> int:
+    return sum(map(len, net.disk.documents["runtime"][1]))
+
+
+def run_again_and_again(times: int) -> None:
+    net = Network("print one\nresult 2", "# nothing", seed=3)
+    ana = net.join("ana")
+    epochs = set()
+    for _ in range(times):
+        ana.run("c0")
+        net.run_for(50)
+        epochs.add(net.disk.documents["runtime"][0])
+        assert stored_bytes(net) < HISTORY_FLOOR_BYTES + 64 * 1024
+    net.run_until_quiet()
+    net.assert_converged()
+    runtime = net.server.room.runtime if net.server.room is not None else None
+    assert runtime is not None
+    assert len(runtime.runs()) == 1
+    run = runtime.run_of(CellId("c0"))
+    assert run is not None and (run.state, run.execution_count) == ("ok", times)
+    assert ana.outputs("c0") == "one\n2"
+    assert len(epochs) > times // 400
+    # A fresh browser gets what is there and the little that is carried, whatever was before.
+    assert len(runtime.document.save()) < 64 * 1024
+    net.join("ben")
+    assert net.peers["ben"].outputs("c0") == "one\n2"
+
+
+def test_the_runtime_document_is_as_large_as_its_content_after_many_runs() -> None:
+    run_again_and_again(800)
+
+
+@pytest.mark.long
+def test_the_runtime_document_is_as_large_as_its_content_after_ten_thousand_runs() -> None:
+    run_again_and_again(10_000)
