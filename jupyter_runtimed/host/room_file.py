@@ -62,7 +62,8 @@ class RoomFile:
         self._writer = ipynb.Again(get_blob=ports.blobs.get, limits=ports.limits)
         self.still = asyncio.Lock()
         """Held while the file is written, and by who moves or deletes it."""
-        self._saving = False
+        self._saves = 0
+        """How many are under way: one may follow another before that has come to its end."""
         self._looking = False
         self._again = False
         self._said_gone = False
@@ -87,7 +88,7 @@ class RoomFile:
     # ------------------------------------------------------------ saving
 
     def save(self, effect: ev.SaveFile) -> None:
-        self._saving = True
+        self._saves += 1
         self._overtaken += 1
         self._tasks.start(self._save(effect), f"save {self.path}")
 
@@ -113,7 +114,7 @@ class RoomFile:
             log.exception("Saving %s failed", self.path)
             self._post(ev.SaveFailed(effect.attempt, f"{self.path} could not be saved: {error}"))
         finally:
-            self._saving = False
+            self._saves -= 1
             if self._again:
                 self.changed()
 
@@ -175,14 +176,14 @@ class RoomFile:
     def changed(self) -> None:
         """The file may be another one."""
         self._again = True
-        if not self._looking and not self._saving:
+        if not self._looking and not self._saves:
             self._looking = True
             self._tasks.start(self._look(), f"look at {self.path}")
 
     async def _look(self) -> None:
         tries = 0
         try:
-            while self._again and not self._saving:
+            while self._again and not self._saves:
                 self._again = False
                 if await self._settled(tries):
                     tries = 0

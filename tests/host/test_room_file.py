@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from jupyter_runtimed.host.local_files import LocalFiles
+from jupyter_runtimed.room.events import Settings
 
 from .conftest import notebook
 from .people import Person
@@ -209,3 +210,27 @@ async def test_what_came_in_by_the_file_is_told_with_its_cells_and_versions(plac
     assert told["cells"] == ["c1"]
     assert told["before"] == before
     assert told["after"] == list(ana.peer.notebook.heads) != before
+
+
+async def test_nobody_looks_while_a_second_save_follows_the_first(place):
+    """What a look finds then is what is being saved, and would come in as somebody else's work."""
+    late = place.server(Settings(quiet_ms=0, longest_ms=0))
+    late._files = LateFiles(place.root, late._files._watcher)
+    place.put("a.ipynb", notebook("a = 1"))
+    ana = await joined(await late.open("a.ipynb"))
+    writes = late._files.writes
+    writes.shut()
+    ana.type("c0", " # typed")
+    await writes.reached.wait()
+    ana.type("c0", " and more")
+    await ana.durable()
+    writes.reached.clear()
+    writes.open()
+    writes.shut()
+    await writes.reached.wait()
+    ana.host._file.changed()
+    assert not ana.host._file._looking
+    writes.open()
+    await quiet(ana)
+    assert place.sources() == [ana.source("c0")] == ["a = 1 # typed and more"]
+    assert ana.told("merged") == []
