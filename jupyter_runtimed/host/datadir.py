@@ -1,20 +1,20 @@
 """Where the server keeps what must survive it.
 
     DATA/
-      rooms.db  rooms.db-wal  rooms.db-shm    the store (SQLite, write-ahead log); `store.py`
-      blobs/ab/cdef...                        large outputs by SHA-256; `blobs.py`
-      locks/ROOM.lock                         who has which room open; `lease.py`
-      secret                                  the key of tickets, mode 0600
+      rooms/ROOM/00000001.log    the store: a room's documents and changes; `room_log.py`
+      blobs/ab/cdef...           large outputs by SHA-256; `blobs.py`
+      locks/ROOM.lock            who has which room open; `lease.py`
+      secret                     the key of tickets, mode 0600
+      rooms-1.db                 after an upgrade: the store as it was before; `sqlite_import.py`
 
-Nothing else is kept, and nothing of it is needed to read an `.ipynb`. DATA must be on a disk of
-this machine: SQLite's write-ahead log does not work over a network file system. Locks hold nothing
-worth keeping.
+Nothing else is kept, and nothing of it is needed to read an `.ipynb`. Locks hold nothing worth
+keeping. DATA should be on a disk of this machine: over a network file system locks and syncs are as
+good as that makes them.
 
-A snapshot of the file system, or a copy made while no server runs, is a valid backup. So is a plain
-copy of a running server's DATA in which no checkpoint of the log fell: the log is only appended to
-between checkpoints, and those are made when it has grown by 32 MiB, not at SQLite's usual 4 MiB.
-`SqliteStore.backup` makes a copy that is valid without any such condition. Copy the store before
-the blobs: a blob is written before what refers to it.
+A plain copy of DATA, taken at any moment and while servers use it, is a valid backup: it holds
+everything that was acknowledged before the copy began. Logs are only appended to, a record that was
+copied half is left out, and a room's former log stays for ten minutes after a new one took its
+place. A blob is on disk before anything that refers to it.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class DataDir:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.database = root / "rooms.db"
+        self.rooms = root / "rooms"
         self.blobs = root / "blobs"
         self.locks = root / "locks"
         try:
-            for folder in (root, self.blobs, self.locks):
+            for folder in (root, self.rooms, self.blobs, self.locks):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(

@@ -29,8 +29,8 @@ from .files import NotebookFiles
 from .garbage import garbage_put_off
 from .host import Host
 from .kernel_port import Kernels
+from .log_store import LogStore
 from .ports import NoTrust, Ports, Trust
-from .sqlite_store import SqliteStore
 from .store import StoredRoom
 
 log = logging.getLogger(__name__)
@@ -175,7 +175,7 @@ class Registry:
         if self._ports is None:
             folder = DataDir(self._data_dir)
             self._secret = folder.secret()
-            store = SqliteStore(folder, server=self._holder)
+            store = LogStore(folder, server=self._holder)
             self._ports = Ports(
                 store=store,
                 blobs=Blobs(folder.blobs, store.writer),

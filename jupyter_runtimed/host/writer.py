@@ -1,15 +1,15 @@
 """One thread that makes things durable, in the order in which they were asked for.
 
-Everything that was asked for since the last commit goes into one transaction: one fsync, however
-many wrote. What cannot be written stays in memory and is tried again, so a full disk stops nobody;
-a room whose writes are refused does not hold up the others.
+Everything that was asked for since the last commit is committed together: one sync for each room,
+however much was written to it. What cannot be written stays in memory and is tried again, so a full
+disk stops nobody; a room whose writes are refused does not hold up the others.
 
                commit                          refused
     IDLE ---> (all there is) ---> durable      (all there is) ---> FAILING ---> a while later,
-                                                                      |         room by room
+                                                                      |
                                                                       +--> durable
 
-It knows transactions, order and failure. It does not know what is written.
+It knows order and failure. It does not know what is written, or where.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from dataclasses import dataclass
 
 from ..errors import StorageError
 from ..ids import RoomId
+from .records import Record
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +34,14 @@ LONGEST_RETRY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """`files` runs before the transaction and `rows` inside it; both must bear repetition.
+    """`files` runs in the thread before `record` is written; it must bear repetition.
 
-    Once it is durable, `done` is called on the loop, and `number`, if it has one, is reported.
+    Once both are durable, `done` is called on the loop, and `number`, if it has one, is reported.
     """
 
     room: RoomId
     number: int = 0
-    rows: Callable[[sqlite3.Connection], None] | None = None
+    record: Record | None = None
     files: Callable[[], None] | None = None
     done: Callable[[], None] | None = None
 
@@ -49,25 +49,21 @@ class Write:
 class Writer:
     """Made on the loop on which it reports.
 
-    `durable` hears on the loop, once for each commit, the highest number of each room in it;
-    `failed` of rooms that have to wait. `committed` is called in the thread after a commit was
-    reported, for what can be done when nobody waits.
+    `commit` makes what a room's writes ask for durable, or raises. `durable` hears on the loop,
+    after each commit, the highest number of the room; `failed` of rooms that have to wait.
     """
 
     def __init__(
         self,
-        connect: Callable[[], sqlite3.Connection],
+        commit: Callable[[RoomId, list[Write]], None],
         *,
         durable: Callable[[dict[RoomId, int]], None],
         failed: Callable[[frozenset[RoomId], str], None],
-        committed: Callable[[sqlite3.Connection], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._connect = connect
+        self._commit = commit
         self._durable = durable
         self._failed = failed
-        self._committed = committed
-        self._connection: sqlite3.Connection | None = None
         self._inbox: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._waiting: list[Write] = []
@@ -118,7 +114,6 @@ class Writer:
                 pause = min(pause * 2, LONGEST_RETRY_SECONDS) if refused else FIRST_RETRY_SECONDS
             if refused:
                 retry_at = time.monotonic() + pause
-        self._disconnect()
 
     def _take(self, patience_seconds: float | None) -> list[Write]:
         """Wait for something to do, then take all there is."""
@@ -139,29 +134,12 @@ class Writer:
         return [write for write in fresh if write.room not in held]
 
     def _attempt(self, writes: list[Write]) -> list[Write]:
-        """Make these durable; those that were refused."""
-        if not writes:
-            return []
-        try:
-            self._commit(writes)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, it costs a delay, not the thread
-            return self._by_room(writes, error)
-        self._report(writes)
-        self._housekeep()
-        return []
-
-    def _by_room(self, writes: list[Write], first: Exception) -> list[Write]:
-        """After a failure: let each room succeed or wait on its own."""
-        rooms = dict.fromkeys(write.room for write in writes)
+        """Make these durable, each room by itself; those that were refused."""
         refused: dict[RoomId, str] = {}
-        for room in rooms:
-            mine = [write for write in writes if write.room == room]
+        for room, mine in _by_room(writes).items():
             try:
-                if len(rooms) == 1:
-                    raise first
-                self._commit(mine)
-            except Exception as error:  # noqa: BLE001 -- as above
-                self._disconnect()
+                self._commit(room, mine)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it costs a delay, not the thread
                 refused[room] = f"{type(error).__name__}: {error}"
             else:
                 self._report(mine)
@@ -169,26 +147,6 @@ class Writer:
             affected = frozenset(room for room, why in refused.items() if why == message)
             self._on_loop(self._failed, affected, message)
         return [write for write in writes if write.room in refused]
-
-    def _commit(self, writes: list[Write]) -> None:
-        for write in writes:
-            if write.files is not None:
-                write.files()
-        if all(write.rows is None for write in writes):
-            return
-        if self._connection is None:
-            self._connection = self._connect()
-        connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            for write in writes:
-                if write.rows is not None:
-                    write.rows(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
 
     def _report(self, writes: list[Write]) -> None:
         numbers: dict[RoomId, int] = {}
@@ -204,24 +162,15 @@ class Writer:
         if numbers:
             self._durable(numbers)
 
-    def _housekeep(self) -> None:
-        if self._connection is None:
-            return
-        try:
-            self._committed(self._connection)
-        except (sqlite3.Error, OSError) as error:
-            log.warning("Housekeeping of the store failed (%s); it is tried again later", error)
-
     def _on_loop(self, call: Callable[..., None], *args: object) -> None:
         try:
             self._loop.call_soon_threadsafe(call, *args)
         except RuntimeError:
             log.debug("The loop has closed; nobody is left to hear from the store")
 
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            try:
-                self._connection.close()
-            except sqlite3.Error:
-                log.debug("The store's connection did not close", exc_info=True)
-            self._connection = None
+
+def _by_room(writes: list[Write]) -> dict[RoomId, list[Write]]:
+    rooms: dict[RoomId, list[Write]] = {}
+    for write in writes:
+        rooms.setdefault(write.room, []).append(write)
+    return rooms

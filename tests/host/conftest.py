@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_runtimed.host.datadir import DataDir
 from jupyter_runtimed.host.local_files import LocalFiles
 from jupyter_runtimed.host.registry import Registry
 from jupyter_runtimed.host.watcher import Watcher
@@ -74,6 +75,11 @@ class Place:
             await registry.close_all()
             await watcher.close()
         await self.kernels.close()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return DataDir(tmp_path / "data")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from jupyter_runtimed.host.datadir import DataDir
-from jupyter_runtimed.host.sqlite_store import SqliteStore
+from jupyter_runtimed.host.log_store import LogStore
 from jupyter_runtimed.ids import Epoch, RoomId
 
 
@@ -23,7 +23,7 @@ class Acknowledge:
 
 
 async def main() -> None:
-    store = SqliteStore(DataDir(Path(sys.argv[1])), server="writer")
+    store = LogStore(DataDir(Path(sys.argv[1])), server="writer")
     listener = Acknowledge()
     store.claim(RoomId("room"))
     store.listen(RoomId("room"), listener)

@@ -8,7 +8,7 @@ import pytest
 from jupyter_runtimed.errors import NotFound, StorageError
 from jupyter_runtimed.host.blobs import Blobs
 from jupyter_runtimed.host.datadir import DataDir
-from jupyter_runtimed.host.sqlite_store import SqliteStore
+from jupyter_runtimed.host.log_store import LogStore
 from jupyter_runtimed.ids import Epoch, RoomId, Sha256
 
 ROOM = RoomId("room")
@@ -18,7 +18,7 @@ SHA = Sha256(hashlib.sha256(DATA).hexdigest())
 
 @pytest.fixture
 async def store(tmp_path):
-    store = SqliteStore(DataDir(tmp_path / "data"), server="here")
+    store = LogStore(DataDir(tmp_path / "data"), server="here")
     yield store
     await store.close()
 

@@ -2,10 +2,8 @@
 
 import asyncio
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -25,10 +23,12 @@ from jupyter_runtimed.errors import (
     RuntimedError,
 )
 from jupyter_runtimed.host.host import Host
+from jupyter_runtimed.host.records import Kind
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.events import Settings
 
 from .conftest import notebook
+from .damage import CHANGES, spoil
 from .people import ALL, READ, Person
 
 
@@ -309,14 +309,14 @@ async def test_a_store_that_fails_is_said_and_heals(place):
     server = place.server()
     ana = Person(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
-    database = place.data / "rooms.db"
-    with closing(sqlite3.connect(database, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        ana.type("c0", " two")
-        told = await ana.until_told("storage")
-        assert told["ok"] is False
-        assert ana.peer.unacked
-        other.execute("ROLLBACK")
+    rooms = place.data / "rooms"
+    rooms.rename(place.data / "aside")
+    rooms.write_text("in the way")
+    ana.type("c0", " two")
+    told = await ana.until_told("storage")
+    assert told["ok"] is False
+    assert ana.peer.unacked
+    rooms.unlink()
     await ana.until_told("storage", 2)
     await ana.durable()
     assert ana.told("storage")[-1]["ok"] is True
@@ -406,6 +406,11 @@ def _broken(*_, error=ZeroDivisionError, **__):
     raise error
 
 
+def log_of(place):
+    (log,) = (place.data / "rooms").glob("*/*.log")
+    return log
+
+
 async def test_a_damaged_runtime_document_costs_no_notebook(place):
     place.put("a.ipynb", notebook("one"))
     first = place.server()
@@ -414,8 +419,7 @@ async def test_a_damaged_runtime_document_costs_no_notebook(place):
     ana.type("c0", " two")
     await ana.durable()
     await first.close_all()
-    with closing(sqlite3.connect(place.data / "rooms.db")) as db, db:
-        db.execute("UPDATE documents SET crc = 0 WHERE name = 'runtime'")
+    spoil(log_of(place), Kind.WHOLE, doc=1)
     ben = Person(await place.server().open("a.ipynb"))
     await ben.until(lambda: ben.peer.live)
     assert ben.source("c0") == "one two"
@@ -432,9 +436,7 @@ async def test_a_change_lost_from_the_store_comes_back_from_a_browser(place):
     first.by_path("a.ipynb")._end()
     await asyncio.gather(*first._ending.values())
     ana.peer.disconnected()
-    with closing(sqlite3.connect(place.data / "rooms.db")) as db, db:
-        where = "name = 'notebook' AND seq = (SELECT min(seq) + 1 FROM changes)"
-        assert db.execute(f"UPDATE changes SET crc = 0 WHERE {where}").rowcount == 1
+    spoil(log_of(place), *CHANGES, nth=1)
     host = await place.server().open("a.ipynb")
     assert host.room.content().cells[0].source == "onea"
     again = Person.__new__(Person)

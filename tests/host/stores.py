@@ -1,0 +1,37 @@
+"""What tests of stores have in common."""
+
+import asyncio
+
+from jupyter_runtimed.ids import Epoch, RoomId
+
+ROOM, OTHER = RoomId("room"), RoomId("other")
+ONE, TWO = Epoch("one"), Epoch("two")
+
+
+class Ear:
+    """Remembers what a store said, and waits for what it has not said yet."""
+
+    def __init__(self):
+        self.durable = 0
+        self.reports = []
+        self.failures = []
+        self._changed = asyncio.Event()
+
+    def on_durable(self, number):
+        self.durable = number
+        self.reports.append(number)
+        self._changed.set()
+
+    def on_failed(self, message):
+        self.failures.append(message)
+        self._changed.set()
+
+    async def until(self, condition):
+        while not condition():
+            self._changed.clear()
+            await asyncio.wait_for(self._changed.wait(), 30)
+
+
+def whole_text(data: bytes) -> bytes:
+    """Stands for Automerge where only order matters."""
+    return data

@@ -1,0 +1,507 @@
+"""What only a store on a disk can be asked: damage, vanished folders, other servers, copies."""
+
+import asyncio
+import os
+import random
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import jupyter_runtimed
+from jupyter_runtimed import crdt
+from jupyter_runtimed.document import seeds
+from jupyter_runtimed.errors import RoomElsewhere, StorageError
+from jupyter_runtimed.host import lease as leases
+from jupyter_runtimed.host import log_store, room_log
+from jupyter_runtimed.host.datadir import DataDir
+from jupyter_runtimed.host.log_store import LogStore
+from jupyter_runtimed.host.records import HEADER, Kind
+from jupyter_runtimed.host.writer import Write
+from jupyter_runtimed.ids import RoomId
+
+from .damage import CHANGES, spoil
+from .stores import ONE, OTHER, ROOM, TWO, Ear, whole_text
+
+
+async def test_the_second_server_is_told_who_has_the_room(folder):
+    first = LogStore(folder, server="http://localhost:8888/")
+    second = LogStore(folder, server="http://localhost:9999/")
+    first.claim(ROOM)
+    first.listen(ROOM, Ear())
+    with pytest.raises(RoomElsewhere, match=rf"http://localhost:8888/ \(process {os.getpid()}\)"):
+        second.claim(ROOM)
+    second.claim(OTHER)
+    second.listen(OTHER, Ear())
+    await first.close()
+    second.claim(ROOM)
+    second.listen(ROOM, Ear())
+    await second.close()
+    assert list(folder.locks.iterdir()) == []
+
+
+def test_a_lease_on_a_file_that_was_removed_meanwhile_is_not_a_lease(folder):
+    first = leases.Lease.take(folder.locks, ROOM, holder="one")
+    (folder.locks / "room.lock").unlink()
+    second = leases.Lease.take(folder.locks, ROOM, holder="two")
+    with pytest.raises(RoomElsewhere, match="server two"):
+        leases.Lease.take(folder.locks, ROOM, holder="three")
+    second.release()
+    first.release()
+
+
+def test_a_room_with_a_strange_name_stays_in_the_folder(folder):
+    lease = leases.Lease.take(folder.locks, RoomId("../../etc/passwd"), holder="one")
+    assert len(list(folder.locks.iterdir())) == 1
+    lease.release()
+
+
+async def test_two_servers_write_to_one_store(folder):
+    stores = [LogStore(folder, server=name) for name in ("one", "two")]
+    ears = [Ear(), Ear()]
+    for index, store in enumerate(stores):
+        store.claim(RoomId(f"room{index}"))
+        store.listen(RoomId(f"room{index}"), ears[index])
+    for number in range(1, 201):
+        for index, store in enumerate(stores):
+            store.append(RoomId(f"room{index}"), number, "notebook", ONE, b"%d," % number)
+    for ear in ears:
+        await ear.until(lambda ear=ear: ear.durable == 200)
+    for index, store in enumerate(stores):
+        found = await stores[1 - index].load(RoomId(f"room{index}"))
+        assert found.documents["notebook"].data.count(b",") == 200
+        await store.close()
+
+
+def _kill_a_writer(root: Path, after: int) -> int:
+    """The number that the writer had acknowledged when it was killed."""
+    script = Path(__file__).with_name("store_writer.py")
+    package = Path(jupyter_runtimed.__path__[0]).parent
+    writer = subprocess.Popen(
+        [sys.executable, script, root],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(package)},
+    )
+    acknowledged = 0
+    for line in writer.stdout:
+        acknowledged = int(line)
+        if acknowledged >= after:
+            writer.kill()
+            break
+    rest = writer.stdout.read().split(b"\n")[:-1]
+    writer.wait()
+    return max([acknowledged, *map(int, rest)])
+
+
+@pytest.mark.parametrize("after", [1, 70, 700])
+async def test_what_was_acknowledged_is_there_after_kill_9(folder, after):
+    acknowledged = await asyncio.to_thread(_kill_a_writer, folder.root, after)
+    store = LogStore(folder, server="after the crash")
+    store.claim(ROOM)
+    store.listen(ROOM, Ear())
+    data = (await store.load(ROOM)).documents["notebook"].data
+    numbers = [int(part) for part in data.split(b",")[:-1]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= acknowledged >= after
+    await store.close()
+
+
+# ---------------------------------------------------------------- damage
+
+
+def newest(folder):
+    return max((folder.rooms / ROOM).glob("*.log"))
+
+
+async def _stored(folder, *, changes=40):
+    """A room whose changes are numbers; the file of its log."""
+    store, ear = LogStore(folder, server="before", fold=whole_text), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.locate(ROOM, "a.ipynb")
+    store.replace(ROOM, 1, "notebook", ONE, b"whole,")
+    store.replace(ROOM, 2, "runtime", ONE, b"runtime")
+    await ear.until(lambda: ear.durable == 2)
+    for number in range(1, changes + 1):
+        store.append(ROOM, number + 2, "notebook", ONE, b"%d," % number)
+    await store.close()
+    return newest(folder)
+
+
+def _numbers(stored):
+    return [int(part) for part in stored.documents["notebook"].data.split(b",")[1:-1]]
+
+
+async def test_a_damaged_change_costs_that_change_and_the_few_that_are_written_upon_it(folder):
+    path = await _stored(folder)
+    spoil(path, *CHANGES, nth=3)
+    store, ear = LogStore(folder, server="here"), Ear()
+    store.claim(ROOM)
+    found = await store.load(ROOM)
+    assert _numbers(found) == [1, 2, 3, *range(17, 41)]
+    assert found.path == "a.ipynb"
+    assert "12 changes build on them" in found.damage[0]
+    store.listen(ROOM, ear)
+    store.append(ROOM, 50, "notebook", ONE, b"50,")
+    await ear.until(lambda: ear.durable == 50)
+    again = await store.load(ROOM)
+    assert again.damage == ()
+    assert _numbers(again) == [1, 2, 3, *range(17, 41), 50]
+    assert path.with_suffix(".damaged").exists()
+    await store.close()
+
+
+async def test_a_zeroed_page_costs_what_was_in_it(folder):
+    path = await _stored(folder, changes=3000)
+    data = bytearray(path.read_bytes())
+    data[8192:12288] = bytes(4096)
+    path.write_bytes(data)
+    found = await LogStore(folder, server="here").load(ROOM)
+    numbers = _numbers(found)
+    assert numbers == sorted(numbers)
+    assert 2500 < len(numbers) < 3000
+    assert (numbers[0], numbers[-1]) == (1, 3000)
+    assert "4" in found.damage[0]
+    assert set(found.documents) == {"notebook", "runtime"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_flipped_bytes_anywhere_cost_little_and_are_told(folder, seed):
+    path = await _stored(folder, changes=300)
+    data = bytearray(path.read_bytes())
+    place = random.Random(seed).randrange(len(HEADER), len(data))
+    data[place] ^= 0x55
+    path.write_bytes(data)
+    found = await LogStore(folder, server="here").load(ROOM)
+    if "notebook" in found.documents:
+        assert len(_numbers(found)) >= 300 - 16
+    at_the_end = place > len(data) - 20
+    assert found.damage or at_the_end
+
+
+async def test_a_record_that_a_crash_cut_short_is_left_out_and_written_over(folder):
+    path = await _stored(folder)
+    path.write_bytes(path.read_bytes()[:-3])
+    store, ear = LogStore(folder, server="here"), Ear()
+    store.claim(ROOM)
+    found = await store.load(ROOM)
+    assert _numbers(found) == list(range(1, 40))
+    assert found.damage == ()
+    store.listen(ROOM, ear)
+    store.append(ROOM, 50, "notebook", ONE, b"50,")
+    await store.close()
+    assert _numbers(await LogStore(folder, server="here").load(ROOM)) == [*range(1, 40), 50]
+
+
+async def test_a_damaged_whole_document_is_set_aside_and_the_other_one_kept(folder):
+    spoil(await _stored(folder), Kind.WHOLE)
+    found = await LogStore(folder, server="here").load(ROOM)
+    assert set(found.documents) == {"runtime"}
+    assert found.damage[1:] == ("the stored notebook document is damaged and was set aside",)
+
+
+async def _folded(folder):
+    """A room of two generations; the changes after the second was made are 1001 and 1002."""
+    path = await _stored(folder, changes=1000)
+    store = LogStore(folder, server="here", fold=whole_text)
+    store.claim(ROOM)
+    await store.load(ROOM)
+    await store.release(ROOM)
+    store.claim(ROOM)
+    store.listen(ROOM, Ear())
+    for number in (1001, 1002):
+        store.append(ROOM, number, "notebook", ONE, b"%d," % number)
+    await store.close()
+    assert newest(folder) != path
+    return newest(folder)
+
+
+@pytest.mark.parametrize("how", ["whole", "cut off", "empty", "zeroed", "missing"])
+async def test_the_generation_before_mends_what_was_folded(folder, how):
+    path = await _folded(folder)
+    data = path.read_bytes()
+    match how:
+        case "whole":
+            spoil(path, Kind.WHOLE)
+        case "cut off":
+            path.write_bytes(data[:1000])
+        case "empty":
+            path.write_bytes(b"")
+        case "zeroed":
+            path.write_bytes(bytes(len(data)))
+        case "missing":
+            path.unlink()
+    found = await LogStore(folder, server="here").load(ROOM)
+    rest = [1001, 1002] if how == "whole" else []
+    assert sorted(set(_numbers(found))) == [*range(1, 1001), *rest]
+    assert found.documents["runtime"].data == b"runtime"
+    assert bool(found.damage) == (how != "missing")
+
+
+async def test_a_room_of_a_newer_version_is_left_alone(folder):
+    path = await _stored(folder)
+    newer = HEADER[:-2] + bytes([7, 255 - 7]) + path.read_bytes()[len(HEADER) :]
+    path.write_bytes(newer)
+    store = LogStore(folder, server="here")
+    store.claim(ROOM)
+    with pytest.raises(StorageError, match=r"newer version .*format 7.*upgrade"):
+        await store.load(ROOM)
+    await store.close()
+    assert path.read_bytes() == newer
+
+
+# ---------------------------------------------------------------- disks that fail
+
+
+class Disk:
+    """Stands in the way of a room's log: each call fails while `broken` names its function."""
+
+    def __init__(self, monkeypatch):
+        self.broken = None
+        for name in ("_write", "_sync"):
+            monkeypatch.setattr(room_log, name, partial(self._call, name, getattr(room_log, name)))
+
+    def _call(self, name, real, file, *data):
+        if self.broken != name:
+            return real(file, *data)
+        if data:
+            file.write(data[0][: len(data[0]) // 2])
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("how", ["_write", "_sync"])
+async def test_a_full_disk_loses_nothing_and_heals(folder, monkeypatch, how):
+    disk = Disk(monkeypatch)
+    store, ear = LogStore(folder, server="here"), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.append(ROOM, 1, "notebook", ONE, b"before-")
+    await ear.until(lambda: ear.durable == 1)
+    disk.broken = how
+    store.append(ROOM, 2, "notebook", ONE, b"x" * 100_000)
+    store.append(ROOM, 3, "notebook", ONE, b"-after")
+    await ear.until(lambda: any("No space" in failure for failure in ear.failures))
+    assert len(ear.failures) == 1
+    assert (await store.load(ROOM)).documents["notebook"].data.startswith(b"before-")
+    disk.broken = None
+    await ear.until(lambda: ear.durable == 3)
+    found = await store.load(ROOM)
+    assert found.documents["notebook"].data == b"before-" + b"x" * 100_000 + b"-after"
+    assert found.damage == ()
+    assert newest(folder).name == ("00000001.log" if how == "_write" else "00000002.log")
+    await store.close()
+
+
+async def test_a_room_that_cannot_be_written_does_not_hold_up_the_others(folder):
+    store, ear, other = LogStore(folder, server="here"), Ear(), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.claim(OTHER)
+    store.listen(OTHER, other)
+    healed = asyncio.Event()
+
+    def refuse():
+        if not healed.is_set():
+            raise OSError("not now")
+
+    store.writer.submit(Write(ROOM, files=refuse))
+    store.append(ROOM, 1, "notebook", ONE, b"waits")
+    store.append(OTHER, 1, "notebook", ONE, b"goes on")
+    await other.until(lambda: other.durable == 1)
+    await ear.until(lambda: ear.failures)
+    assert ear.durable == 0
+    healed.set()
+    await ear.until(lambda: ear.durable == 1)
+    await store.close()
+
+
+async def test_what_cannot_be_written_at_the_end_is_said(folder):
+    store, ear = LogStore(folder, server="here"), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    shutil.rmtree(folder.root)
+    folder.root.write_text("in the way")
+    store.append(ROOM, 2, "notebook", ONE, b"b")
+    await ear.until(lambda: ear.failures)
+    with pytest.raises(StorageError, match=r"unsaved at the end.*room"):
+        await store.close()
+
+
+@pytest.mark.parametrize("how", ["removed", "moved"])
+async def test_a_folder_that_vanished_is_written_again_with_everything(folder, how):
+    store, ear = LogStore(folder, server="here"), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.append(ROOM, 1, "notebook", ONE, b"a")
+    await ear.until(lambda: ear.durable == 1)
+    if how == "removed":
+        shutil.rmtree(folder.root)
+    else:
+        folder.root.rename(folder.root.with_name("aside"))
+    store.append(ROOM, 2, "notebook", ONE, b"b")
+    await ear.until(lambda: ear.durable == 2)
+    assert (await store.load(ROOM)).documents["notebook"].data == b"ab"
+    with pytest.raises(RoomElsewhere):
+        LogStore(folder, server="other").claim(ROOM)
+    store.claim(OTHER)
+    store.append(OTHER, 1, "notebook", ONE, b"new")
+    await store.close()
+    assert ear.failures == []
+    assert list(folder.locks.iterdir()) == []
+
+
+# ---------------------------------------------------------------- folding
+
+
+async def _typed(store, ear, document, count, first):
+    number = first
+    for _ in range(count):
+        document.put(crdt.ROOT, "n", number)
+        document.commit(time=0)
+        change = document.last_local_change()
+        store.append(ROOM, number, "notebook", ONE, change.bytes)
+        number += 1
+    await ear.until(lambda: ear.durable == number - 1)
+    return number
+
+
+async def test_changes_that_outgrow_their_document_are_folded_into_it(folder):
+    store, ear = LogStore(folder, server="here"), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    document = seeds.empty_notebook(b"\1" * 16)
+    store.replace(ROOM, 1, "notebook", ONE, document.save())
+    number = await _typed(store, ear, document, 1000, 2)
+    await _typed(store, ear, document, 5, number)
+    await store.release(ROOM)
+    found = (await store.load(ROOM)).documents["notebook"]
+    assert len(found.chunks) < 100
+    again = crdt.load(found.data, actor=b"\2" * 16)
+    assert crdt.heads_of(again) == crdt.heads_of(document)
+    await store.close()
+
+
+async def test_a_fold_that_was_overtaken_by_a_new_document_changes_nothing(folder):
+    store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.replace(ROOM, 1, "runtime", ONE, b"old")
+    store.append(ROOM, 2, "runtime", ONE, b"-change")
+    await ear.until(lambda: ear.durable == 2)
+    renewal, _ = log_store.renewed(folder.rooms / ROOM, whole_text)
+    store.replace(ROOM, 3, "runtime", TWO, b"new")
+    store.append(ROOM, 4, "runtime", TWO, b"-change")
+    await ear.until(lambda: ear.durable == 4)
+    assert store._logs[ROOM].renew(renewal)
+    store.append(ROOM, 5, "runtime", TWO, b"-last")
+    await ear.until(lambda: ear.durable == 5)
+    assert (await store.load(ROOM)).documents["runtime"].data == b"new-change-last"
+    assert newest(folder).name == "00000002.log"
+    await store.close()
+
+
+async def test_two_folds_at_once_are_one(folder):
+    await _stored(folder)
+    store = LogStore(folder, server="here", fold=whole_text)
+    store.claim(ROOM)
+    store.listen(ROOM, Ear())
+    store.append(ROOM, 1, "notebook", ONE, b"41,")
+    await store.writer.flush(ROOM)
+    renewals = [log_store.renewed(folder.rooms / ROOM, whole_text)[0] for _ in range(2)]
+    assert [store._logs[ROOM].renew(renewal) for renewal in renewals] == [True, False]
+    assert _numbers(await store.load(ROOM)) == list(range(1, 42))
+    assert sorted(path.suffix for path in (folder.rooms / ROOM).iterdir()) == [".log", ".log"]
+    await store.close()
+
+
+def test_superseded_generations_stay_for_a_while_and_the_last_of_them_for_good(tmp_path):
+    for number in range(1, 6):
+        path = tmp_path / f"{number:08}.log"
+        path.write_bytes(b"x")
+        os.utime(path, (number, number))
+
+    def left():
+        return [int(path.stem) for path in sorted(tmp_path.iterdir())]
+
+    room_log.tidy(tmp_path, now=3.5, keep_seconds=1)
+    assert left() == [3, 4, 5]
+    room_log.tidy(tmp_path, now=1000.0, keep_seconds=1)
+    assert left() == [4, 5]
+
+
+def test_superseded_generations_that_are_much_larger_than_the_room_do_not_stay(tmp_path):
+    for number in range(1, 6):
+        with (tmp_path / f"{number:08}.log").open("wb") as file:
+            file.truncate(20 << 20 if number < 4 else 10)
+    room_log.tidy(tmp_path)
+    assert sorted(int(path.stem) for path in tmp_path.iterdir()) == [3, 4, 5]
+
+
+# ---------------------------------------------------------------- the folder
+
+
+def _copy(folder, to):
+    """As `cp -r`, which goes on when a file has gone before it was reached."""
+    missed = []
+    try:
+        shutil.copytree(folder, to)
+    except shutil.Error as error:
+        missed = error.args[0]
+    assert all(path.endswith(".tmp") for path, _, _ in missed)
+
+
+async def test_a_copy_of_the_folder_is_a_backup_whenever_it_is_taken(folder, tmp_path):
+    """Also while generations replace each other, which is most of the time here."""
+    store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.replace(ROOM, 1, "notebook", ONE, b"whole,")
+    await ear.until(lambda: ear.durable == 1)
+    copies = []
+    number = 1
+
+    async def copied():
+        acknowledged = ear.durable
+        to = tmp_path / f"copy{len(copies)}"
+        await asyncio.to_thread(_copy, folder.root, to)
+        copies.append((to, acknowledged))
+
+    while len(copies) < 25 or int(newest(folder).stem) <= 10:
+        copying = asyncio.create_task(copied())
+        while not copying.done():
+            number += 1
+            store.append(ROOM, number, "notebook", ONE, b"%d," % number)
+            store._start_folding(ROOM)
+            await ear.until(lambda number=number: ear.durable == number)
+        await copying
+    await store.close()
+    for to, acknowledged in copies:
+        copy = LogStore(DataDir(to), server="copy")
+        found = await copy.load(ROOM)
+        assert found.damage == ()
+        numbers = _numbers(found)
+        assert numbers == list(range(2, len(numbers) + 2))
+        assert len(numbers) >= acknowledged - 1
+        await copy.close()
+
+
+def test_the_secret_is_made_once_and_is_nobody_elses(folder):
+    secret = folder.secret()
+    assert len(secret) == 32
+    assert DataDir(folder.root).secret() == secret
+    assert (folder.root / "secret").stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in folder.root.iterdir()) == [
+        "blobs",
+        "locks",
+        "rooms",
+        "secret",
+    ]
+
+
+def test_a_data_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="choose another one"):
+        DataDir(tmp_path / "file" / "data")
