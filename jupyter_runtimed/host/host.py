@@ -68,8 +68,9 @@ class Host:
         self._tickets = 0
         self._at_once = False
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_ms = 0
         self._wish_ms = 0
+        self._wish_at = 0.0
+        """The wish in the loop's time, which nobody sets."""
         self._last_save: asyncio.Event | None = None
         self._tried = asyncio.Event()
         self._tasks = Tasks()
@@ -237,20 +238,19 @@ class Host:
     def _wake_at(self, effect: ev.WakeAt) -> None:
         """One timer; an earlier one is left to fire, and set anew then: typing moves wishes on."""
         self._wish_ms = effect.at_ms
-        if self._timer is not None and self._timer_ms <= effect.at_ms:
-            return
-        self._set_timer()
+        self._wish_at = self._loop.time() + (effect.at_ms - self._ports.clock()) / 1000
+        if self._timer is None or self._timer.when() > self._wish_at:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer_ms = self._wish_ms
-        delay_ms = max(self._wish_ms - self._ports.clock(), 0)
-        self._timer = self._loop.call_later(delay_ms / 1000, self._woken)
+        self._timer = self._loop.call_at(self._wish_at, self._woken)
 
     def _woken(self) -> None:
+        fired_at = self._timer.when() if self._timer is not None else self._wish_at
         self._timer = None
-        if self._timer_ms < self._wish_ms:
+        if fired_at < self._wish_at:
             self._set_timer()
         else:
             self.post(ev.Tick())
