@@ -13,9 +13,11 @@
 //! What cannot be read here to its end is not believed either. What is malformed in other ways
 //! passes: the core will say what is wrong with it.
 
+use std::iter;
+
 use crate::budget::Budget;
 use crate::chunks::Kind;
-use crate::columns::{inflate, Reader, Table};
+use crate::columns::{inflate, side_by_side, Reader, Stretch, Table};
 
 const LAST_COUNTER: i64 = (1 << 32) - (1 << 26);
 
@@ -48,9 +50,8 @@ fn change(body: &[u8], budget: &mut Budget) -> Option<bool> {
     let columns = input.columns()?;
     let ops = input.table(&columns, budget)?;
     budget.take_rows(ops.rows())?;
-    let ids = (start_op..).map(Some);
     let countable = (0..LAST_COUNTER).contains(&start_op);
-    Some(countable && looks_back(&ops, &ids))
+    Some(countable && looks_back(&ops, &iter::once(Stretch::counting_from(start_op))))
 }
 
 /// Deletions are no rows of their own in it, only successors of what they delete.
@@ -64,8 +65,8 @@ fn document(body: &[u8], budget: &mut Budget) -> Option<bool> {
     let successors = ops.rows_of(spec::SUCCESSOR_ACTOR);
     budget.take_rows(changes.rows().max(ops.rows().saturating_add(successors)))?;
     let ids = ops.numbers(spec::ID_COUNTER);
-    let believed = ids.clone().flatten().all(|id| id < LAST_COUNTER) && looks_back(&ops, &ids);
-    Some(believed)
+    let countable = |id: Stretch| id.first.max(id.last()) < Some(LAST_COUNTER);
+    Some(ids.clone().all(countable) && looks_back(&ops, &ids))
 }
 
 /// Its changes are looked at again one by one, when they have been taken out.
@@ -81,15 +82,17 @@ fn bundle(body: &[u8], budget: &mut Budget) -> Option<bool> {
     Some(true)
 }
 
-fn looks_back(ops: &Table, ids: &(impl Iterator<Item = Option<i64>> + Clone)) -> bool {
+fn looks_back(ops: &Table, ids: &(impl Iterator<Item = Stretch> + Clone)) -> bool {
     [spec::OBJ_COUNTER, spec::KEY_COUNTER]
         .into_iter()
-        .all(|named| {
-            ops.numbers(named)
-                .zip(ids.clone())
-                .all(|(named, id)| match (named, id) {
-                    (Some(named), Some(id)) => named < id,
-                    _ => true,
-                })
-        })
+        .all(|named| side_by_side(ops.numbers(named), ids.clone()).all(|(a, b)| below(a, b)))
+}
+
+/// What is so at both ends of two even stretches is so in between.
+fn below(named: Stretch, id: Stretch) -> bool {
+    let one = |named: Option<i64>, id: Option<i64>| match (named, id) {
+        (Some(named), Some(id)) => named < id,
+        _ => true,
+    };
+    one(named.first, id.first) && one(named.last(), id.last())
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::io::Read;
+use std::iter;
 
 use flate2::bufread::DeflateDecoder;
 
@@ -67,7 +68,7 @@ impl Table<'_> {
             input: Reader(data),
             delta: spec & 0x7 == column_type::DELTA,
             last: 0,
-            run: Run::Done,
+            literals: 0,
         }
     }
 }
@@ -93,12 +94,57 @@ fn extent(spec: u64, data: &[u8]) -> Option<Extent> {
     Some(whole)
 }
 
-#[derive(Clone, Copy)]
-enum Run {
-    Done,
-    Nulls(u64),
-    Same(i64, u64),
-    Literal(u64),
+/// Rows of a column whose numbers are evenly spaced, or which are all null: a column is looked at
+/// stretch by stretch, for it may have a billion rows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    pub first: Option<i64>,
+    step: i64,
+    rows: u64,
+}
+
+impl Stretch {
+    pub fn counting_from(first: i64) -> Self {
+        Self {
+            first: Some(first),
+            step: 1,
+            rows: u64::MAX,
+        }
+    }
+
+    pub fn last(&self) -> Option<i64> {
+        self.at(self.rows - 1)
+    }
+
+    fn at(&self, row: u64) -> Option<i64> {
+        let row = i64::try_from(row).unwrap_or(i64::MAX);
+        Some(self.first?.saturating_add(self.step.saturating_mul(row)))
+    }
+
+    fn cut(self, rows: u64) -> (Self, Option<Self>) {
+        let rest = Self {
+            first: self.at(rows),
+            rows: self.rows - rows,
+            ..self
+        };
+        (Self { rows, ..self }, (rest.rows > 0).then_some(rest))
+    }
+}
+
+/// Two columns, cut where a stretch of either ends, until one of them ends.
+pub fn side_by_side(
+    mut left: impl Iterator<Item = Stretch>,
+    mut right: impl Iterator<Item = Stretch>,
+) -> impl Iterator<Item = (Stretch, Stretch)> {
+    let mut rest = (None, None);
+    iter::from_fn(move || {
+        let a = rest.0.take().or_else(|| left.next())?;
+        let b = rest.1.take().or_else(|| right.next())?;
+        let rows = a.rows.min(b.rows);
+        let ((a, rest_a), (b, rest_b)) = (a.cut(rows), b.cut(rows));
+        rest = (rest_a, rest_b);
+        Some((a, b))
+    })
 }
 
 #[derive(Clone)]
@@ -106,51 +152,61 @@ pub struct Numbers<'a> {
     input: Reader<'a>,
     delta: bool,
     last: i64,
-    run: Run,
+    literals: u64,
 }
 
 impl Numbers<'_> {
-    fn number(&mut self) -> Option<i64> {
-        if self.delta {
-            self.input.signed()
-        } else {
-            self.input.number().map(u64::cast_signed)
+    fn nulls(rows: u64) -> Stretch {
+        Stretch {
+            first: None,
+            step: 0,
+            rows,
         }
     }
 
-    fn next_run(&mut self) -> Option<Run> {
-        Some(match self.input.signed()? {
-            0 => Run::Nulls(self.input.number()?),
-            many @ 1.. => Run::Same(self.number()?, many.unsigned_abs()),
-            literal => Run::Literal(literal.unsigned_abs()),
+    /// Numbers beyond 64 bits are taken for the largest, which nothing honest comes near.
+    fn same(&mut self, rows: u64) -> Option<Stretch> {
+        if !self.delta {
+            let first = Some(self.input.number()?.cast_signed());
+            return Some(Stretch {
+                first,
+                step: 0,
+                rows,
+            });
+        }
+        let step = self.input.signed()?;
+        let rises = i64::try_from(rows).ok().and_then(|n| step.checked_mul(n));
+        let last = rises.and_then(|rise| self.last.checked_add(rise));
+        let (first, step) = match last {
+            Some(_) => (self.last + step, step),
+            None => (i64::MAX, 0),
+        };
+        self.last = last.unwrap_or(i64::MAX);
+        Some(Stretch {
+            first: Some(first),
+            step,
+            rows,
         })
     }
 }
 
 impl Iterator for Numbers<'_> {
-    type Item = Option<i64>;
+    type Item = Stretch;
 
-    fn next(&mut self) -> Option<Option<i64>> {
+    fn next(&mut self) -> Option<Stretch> {
         loop {
-            let (value, rest) = match self.run {
-                Run::Nulls(left @ 1..) => {
-                    self.run = Run::Nulls(left - 1);
-                    return Some(None);
-                }
-                Run::Same(value, left @ 1..) => (value, Run::Same(value, left - 1)),
-                Run::Literal(left @ 1..) => (self.number()?, Run::Literal(left - 1)),
-                _ => {
-                    self.run = self.next_run()?;
-                    continue;
-                }
-            };
-            self.run = rest;
-            self.last = if self.delta {
-                self.last.saturating_add(value)
-            } else {
-                value
-            };
-            return Some(Some(self.last));
+            if let Some(left) = self.literals.checked_sub(1) {
+                self.literals = left;
+                return self.same(1);
+            }
+            match self.input.signed()? {
+                0 => match self.input.number()? {
+                    0 => {}
+                    rows => return Some(Self::nulls(rows)),
+                },
+                many @ 1.. => return self.same(many.unsigned_abs()),
+                literal => self.literals = literal.unsigned_abs(),
+            }
         }
     }
 }
@@ -279,7 +335,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{inflate, Cow, Extent, Filled, Reader, Table};
+    use super::{inflate, iter, side_by_side, Cow, Extent, Filled, Reader, Stretch, Table};
     use crate::budget::Budget;
 
     fn run(data: &[u8], column_type: u64) -> Option<u64> {
@@ -324,20 +380,55 @@ mod tests {
         assert_eq!(inflate(&three_zeros, &mut budget), None);
     }
 
+    fn column(spec: u64, data: &[u8]) -> Table<'_> {
+        let data = Cow::Borrowed(data);
+        Table(vec![Filled {
+            spec,
+            data,
+            rows: 4,
+        }])
+    }
+
+    fn ends(stretch: Stretch) -> (Option<i64>, Option<i64>, u64) {
+        (stretch.first, stretch.last(), stretch.rows)
+    }
+
     #[test]
     fn numbers_come_out_as_they_went_in() {
-        let column = |spec, data: &'static [u8]| Filled {
-            spec,
-            data: Cow::Borrowed(data),
-            rows: 4,
-        };
-        let table = Table(vec![
-            column(0x02, &[0x00, 0x01, 0x02, 0x05, 0x7f, 0x09]),
-            column(0x13, &[0x03, 0x02, 0x7f, 0x7b]),
-        ]);
-        let plain: Vec<_> = table.numbers(0x02).collect();
-        assert_eq!(plain, [None, Some(5), Some(5), Some(9)]);
-        let summed: Vec<_> = table.numbers(0x13).collect();
-        assert_eq!(summed, [Some(2), Some(4), Some(6), Some(1)]);
+        let plain = column(0x02, &[0x00, 0x01, 0x02, 0x05, 0x7f, 0x09]);
+        let stretches: Vec<_> = plain.numbers(0x02).map(ends).collect();
+        let expected = [
+            (None, None, 1),
+            (Some(5), Some(5), 2),
+            (Some(9), Some(9), 1),
+        ];
+        assert_eq!(stretches, expected);
+        let summed = column(0x13, &[0x03, 0x02, 0x7f, 0x7b]);
+        let stretches: Vec<_> = summed.numbers(0x13).map(ends).collect();
+        assert_eq!(stretches, [(Some(2), Some(6), 3), (Some(1), Some(1), 1)]);
+    }
+
+    #[test]
+    fn numbers_too_large_to_count_are_the_largest() {
+        let twice = [0x02, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f];
+        let data = [twice, twice].concat();
+        let beyond = column(0x13, &data);
+        let stretches: Vec<_> = beyond.numbers(0x13).map(ends).collect();
+        let largest = Some(i64::MAX);
+        assert_eq!(stretches[1], (largest, largest, 2));
+    }
+
+    #[test]
+    fn columns_lie_side_by_side_in_equal_stretches() {
+        let table = column(0x13, &[0x03, 0x02, 0x7f, 0x7b]);
+        let counted = iter::once(Stretch::counting_from(10));
+        let pairs: Vec<_> = side_by_side(table.numbers(0x13), counted)
+            .map(|(left, right)| (ends(left), ends(right)))
+            .collect();
+        let expected = [
+            ((Some(2), Some(6), 3), (Some(10), Some(12), 3)),
+            ((Some(1), Some(1), 1), (Some(13), Some(13), 1)),
+        ];
+        assert_eq!(pairs, expected);
     }
 }

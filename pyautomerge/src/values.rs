@@ -1,6 +1,8 @@
 //! Scalars and nested values, on their way in and out.
 
-use automerge::{ObjId, ObjType, ScalarValue, Value};
+use std::collections::HashMap;
+
+use automerge::{hydrate, ObjId, ObjType, ScalarValue, TextEncoding, Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{
@@ -91,46 +93,39 @@ impl Obj {
 }
 
 /// A value to write, taken out of Python whole, so that writing it cannot fail half way.
-pub enum Node {
-    Scalar(ScalarValue),
-    Text(String),
-    Map(Vec<(String, Node)>),
-    List(Vec<Node>),
+pub fn value_from_py(value: &Bound<'_, PyAny>) -> PyResult<hydrate::Value> {
+    value_from_py_at(value, 0)
 }
 
-impl Node {
-    pub fn from_py(value: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Self::from_py_at(value, 0)
+fn value_from_py_at(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<hydrate::Value> {
+    if depth > MAX_DEPTH {
+        return Err(PyValueError::new_err(format!(
+            "a value is nested deeper than {MAX_DEPTH} levels"
+        )));
     }
-
-    fn from_py_at(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Self> {
-        if depth > MAX_DEPTH {
-            return Err(PyValueError::new_err(format!(
-                "a value is nested deeper than {MAX_DEPTH} levels"
-            )));
+    if let Ok(text) = value.cast::<Text>() {
+        // The core takes the text out whole and counts it in the document's own unit.
+        let unit = TextEncoding::UnicodeCodePoint;
+        Ok(hydrate::Value::text(unit, &text.get().value))
+    } else if let Ok(dict) = value.cast::<PyDict>() {
+        let mut entries = HashMap::with_capacity(dict.len());
+        for (key, item) in dict.iter() {
+            let key = key
+                .cast::<PyString>()
+                .map_err(|_| PyTypeError::new_err(format!("a map's keys are str, not {key:?}")))?;
+            entries.insert(
+                key.to_str()?.to_owned(),
+                value_from_py_at(&item, depth + 1)?,
+            );
         }
-        if let Ok(text) = value.cast::<Text>() {
-            Ok(Node::Text(text.get().value.clone()))
-        } else if let Ok(dict) = value.cast::<PyDict>() {
-            let mut entries = Vec::with_capacity(dict.len());
-            for (key, item) in dict.iter() {
-                let key = key.cast::<PyString>().map_err(|_| {
-                    PyTypeError::new_err(format!("a map's keys are str, not {key:?}"))
-                })?;
-                entries.push((
-                    key.to_str()?.to_owned(),
-                    Self::from_py_at(&item, depth + 1)?,
-                ));
-            }
-            Ok(Node::Map(entries))
-        } else if let Ok(list) = value.cast::<PyList>() {
-            list.iter()
-                .map(|item| Self::from_py_at(&item, depth + 1))
-                .collect::<PyResult<_>>()
-                .map(Node::List)
-        } else {
-            scalar_from_py(value).map(Node::Scalar)
-        }
+        Ok(hydrate::Map::from(entries).into())
+    } else if let Ok(list) = value.cast::<PyList>() {
+        list.iter()
+            .map(|item| value_from_py_at(&item, depth + 1))
+            .collect::<PyResult<Vec<_>>>()
+            .map(hydrate::Value::from)
+    } else {
+        scalar_from_py(value).map(hydrate::Value::Scalar)
     }
 }
 

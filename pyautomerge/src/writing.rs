@@ -1,5 +1,6 @@
 //! Writing values and text.
 
+use automerge::hydrate::Value;
 use automerge::transaction::{OwnedTransaction, Transactable};
 use automerge::{ObjId, ObjType, Prop, ReadDoc};
 use pyo3::exceptions::PyIndexError;
@@ -9,55 +10,22 @@ use crate::document::Document;
 use crate::errors::from_core;
 use crate::ids::{parse_obj, Key};
 use crate::reading::no_such;
-use crate::values::Node;
+use crate::values::value_from_py;
 
 type Made = Result<Option<ObjId>, automerge::AutomergeError>;
 
-fn put(tx: &mut OwnedTransaction, obj: &ObjId, prop: Prop, node: Node) -> Made {
-    match node {
-        Node::Scalar(scalar) => tx.put(obj, prop, scalar).map(|()| None),
-        container => {
-            let made = tx.put_object(obj, prop, kind_of(&container))?;
-            fill(tx, made, container)
-        }
+fn put(tx: &mut OwnedTransaction, obj: &ObjId, prop: Prop, value: &Value) -> Made {
+    match value {
+        Value::Scalar(scalar) => tx.put(obj, prop, scalar.clone()).map(|()| None),
+        whole => tx.batch_create_object(obj, prop, whole, false).map(Some),
     }
 }
 
-fn insert(tx: &mut OwnedTransaction, obj: &ObjId, index: usize, node: Node) -> Made {
-    match node {
-        Node::Scalar(scalar) => tx.insert(obj, index, scalar).map(|()| None),
-        container => {
-            let made = tx.insert_object(obj, index, kind_of(&container))?;
-            fill(tx, made, container)
-        }
+fn insert(tx: &mut OwnedTransaction, obj: &ObjId, index: usize, value: &Value) -> Made {
+    match value {
+        Value::Scalar(scalar) => tx.insert(obj, index, scalar.clone()).map(|()| None),
+        whole => tx.batch_create_object(obj, index, whole, true).map(Some),
     }
-}
-
-fn kind_of(node: &Node) -> ObjType {
-    match node {
-        Node::Text(_) => ObjType::Text,
-        Node::List(_) => ObjType::List,
-        Node::Map(_) | Node::Scalar(_) => ObjType::Map,
-    }
-}
-
-/// In the order that Python gives: the same value makes the same operations.
-fn fill(tx: &mut OwnedTransaction, made: ObjId, node: Node) -> Made {
-    match node {
-        Node::Scalar(_) => {}
-        Node::Text(text) => tx.splice_text(&made, 0, 0, &text)?,
-        Node::Map(entries) => {
-            for (key, item) in entries {
-                put(tx, &made, Prop::Map(key), item)?;
-            }
-        }
-        Node::List(items) => {
-            for (index, item) in items.into_iter().enumerate() {
-                insert(tx, &made, index, item)?;
-            }
-        }
-    }
-    Ok(Some(made))
 }
 
 fn index(position: i64, name: &str) -> PyResult<usize> {
@@ -75,10 +43,10 @@ impl Document {
         prop: Key,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<Option<String>> {
-        let (obj, prop, node) = (parse_obj(obj)?, prop.to_prop()?, Node::from_py(value)?);
+        let (obj, prop, value) = (parse_obj(obj)?, prop.to_prop()?, value_from_py(value)?);
         let mut state = self.lock(py);
         state.expect_holds(&obj, &prop)?;
-        let made = state.edit(|tx| put(tx, &obj, prop, node).map_err(from_core))?;
+        let made = state.edit(|tx| put(tx, &obj, prop, &value).map_err(from_core))?;
         Ok(made.map(|id| id.to_string()))
     }
 
@@ -91,14 +59,14 @@ impl Document {
         values: Vec<Bound<'_, PyAny>>,
     ) -> PyResult<Vec<Option<String>>> {
         let (obj, first) = (parse_obj(obj)?, self::index(index, "index")?);
-        let nodes: Vec<_> = values.iter().map(Node::from_py).collect::<PyResult<_>>()?;
+        let values: Vec<_> = values.iter().map(value_from_py).collect::<PyResult<_>>()?;
         let mut state = self.lock(py);
         state.expect_kind(&obj, &[ObjType::List])?;
         let made: Vec<_> = state.edit(|tx| {
-            nodes
-                .into_iter()
+            values
+                .iter()
                 .zip(first..)
-                .map(|(node, at)| insert(tx, &obj, at, node).map_err(from_core))
+                .map(|(value, at)| insert(tx, &obj, at, value).map_err(from_core))
                 .collect::<PyResult<_>>()
         })?;
         Ok(made
