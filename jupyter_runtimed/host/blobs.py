@@ -1,7 +1,7 @@
 """Large outputs, as files by their SHA-256: `ab/cdef...`.
 
 Written by the store's own thread, before the change that refers to them; readable from the moment
-they are put. It does not know which documents refer to what: `sweep` is told.
+they are put. It does not know which documents refer to what: `sweep` is told, see `sweeping`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ from ..ids import RoomId, Sha256
 from .datadir import sync_folder
 from .writer import Write, Writer
 
-GRACE_SECONDS = 3600.0
-"""How old a blob must be to be swept: a younger one may belong to a change not yet stored."""
+GRACE_SECONDS = 24 * 3600.0
+"""How long nothing must have needed a blob before it is removed."""
+MARK = ".unneeded"
+ASIDE = ".aside"
+"""Endings of files beside a blob: found to be needed by nothing (since when: its time of change);
+about to be removed.
+"""
 
 
 class Blobs:
@@ -51,7 +56,7 @@ class Blobs:
         if (fresh := self._fresh.get(sha256)) is not None:
             return fresh
         try:
-            data = self.path(sha256).read_bytes()
+            data = self._read(self.path(sha256))
         except FileNotFoundError as error:
             raise NotFound(f"there is no blob {sha256}; run the cell again") from error
         except OSError as error:
@@ -67,16 +72,58 @@ class Blobs:
         return self._folder / sha256[:2] / sha256[2:]
 
     def sweep(self, live: AbstractSet[Sha256], *, grace_seconds: float = GRACE_SECONDS) -> int:
-        """Remove what nothing refers to and nobody put lately; how many. Not for the event loop."""
+        """Mark what nothing needs; remove what was marked long ago, and not put since; how many.
+
+        `live` was gathered before this is called. Not for the event loop.
+        """
         before = time.time() - grace_seconds
         swept = 0
-        for folder in self._folder.iterdir():
-            for path in folder.iterdir() if folder.is_dir() else ():
-                name = Sha256(folder.name + path.name)
-                if name not in live and name not in self._fresh and path.stat().st_mtime < before:
-                    path.unlink(missing_ok=True)
-                    swept += 1
+        for folder in [folder for folder in self._folder.iterdir() if folder.is_dir()]:
+            names = {path.name for path in folder.iterdir()}
+            for name in names:
+                if name.endswith(ASIDE):
+                    self._put_back(folder / name)
+                elif name.startswith(".") and (folder / name).stat().st_mtime < before:
+                    # A crash left it half written.
+                    (folder / name).unlink(missing_ok=True)
+            for name in {name.partition(".")[0] for name in names} - {""}:
+                swept += self._look(folder / name, live, before)
         return swept
+
+    def _look(self, path: Path, live: AbstractSet[Sha256], before: float) -> bool:
+        """One blob: needed, to be marked, or to be removed."""
+        sha256, mark = Sha256(path.parent.name + path.name), _beside(path, MARK)
+        if not path.exists() or sha256 in live or sha256 in self._fresh:
+            mark.unlink(missing_ok=True)
+        elif not mark.exists():
+            mark.touch(mode=0o600)
+        elif max(mark.stat().st_mtime, path.stat().st_mtime) < before:
+            return self._remove(path)
+        return False
+
+    def _remove(self, path: Path) -> bool:
+        """Remove a blob, unless somebody puts it at this moment, here or in another process.
+
+        Who puts it makes it young if it is there, and writes it if it is not. So it is taken away
+        first, and looked at once more then.
+        """
+        seen, aside = path.stat().st_mtime, _beside(path, ASIDE)
+        path.replace(aside)
+        if aside.stat().st_mtime != seen:
+            self._put_back(aside)
+            return False
+        _beside(path, MARK).unlink(missing_ok=True)
+        aside.unlink()
+        return True
+
+    def _put_back(self, aside: Path) -> None:
+        aside.replace(aside.with_name(aside.name.removesuffix(ASIDE)))
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return _beside(path, ASIDE).read_bytes()
 
     def _forget(self, sha256: Sha256) -> None:
         self._fresh.pop(sha256, None)
@@ -86,6 +133,7 @@ class Blobs:
         try:
             if path.stat().st_size == len(data):
                 os.utime(path)  # young again: a sweep that has begun leaves it
+                _beside(path, MARK).unlink(missing_ok=True)
                 return
         except FileNotFoundError:
             pass
@@ -103,3 +151,7 @@ class Blobs:
             fresh.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.name + ending)

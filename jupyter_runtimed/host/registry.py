@@ -32,6 +32,8 @@ from .kernel_port import Kernels
 from .log_store import LogStore
 from .ports import NoTrust, Ports, Trust
 from .store import StoredRoom
+from .stored_chunks import chunks
+from .sweeping import Sweeper
 
 log = logging.getLogger(__name__)
 
@@ -176,9 +178,12 @@ class Registry:
             folder = DataDir(self._data_dir)
             self._secret = folder.secret()
             store = LogStore(folder, server=self._holder)
+            blobs = Blobs(folder.blobs, store.writer)
+            self.sweeper = Sweeper(partial(chunks, folder.rooms), blobs, self.hosts)
+            self.sweeper.start()
             self._ports = Ports(
                 store=store,
-                blobs=Blobs(folder.blobs, store.writer),
+                blobs=blobs,
                 files=self._files,
                 kernels=self._kernels,
                 trust=self._trust,
@@ -236,6 +241,7 @@ class Registry:
         await asyncio.gather(*(host.closing(GOODBYE) for host in self.hosts()))
         await asyncio.gather(*self._ending.values())
         if self._ports is not None:
+            await self.sweeper.stop()
             try:
                 await self._ports.store.close()
             except StorageError as error:

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from .kernelframes import CellRequest
 
 
+SHUT_DOWN = "the kernel was shut down"
+CULLED = (
+    "the server shut the kernel down after a time without activity; run a cell to start another"
+)
+
+
 class SessionKernels:
     """Which kernel belongs to which notebook, and what can be done to it."""
 
@@ -34,6 +40,8 @@ class SessionKernels:
         self._log = log
         self._rooms: Registry | None = None
         self._watched: set[str] = set()
+        self.culled = ""
+        """The kernel that is shut down just now because nothing happened in it."""
         self.sockets = KernelSockets(is_run=self._is_run, overheard=self.overheard)
 
     def take_part(self, rooms: Registry) -> None:
@@ -140,7 +148,7 @@ class SessionKernels:
     async def session_deleted(self, path: str | None) -> None:
         host = self._host_at(path)
         if host is not None:
-            await host.detach(KernelIs("none", reason="the kernel was shut down"))
+            await host.detach(KernelIs("none", reason=SHUT_DOWN))
 
     def restarting(self, kernel_id: str, reason: str = "restarted") -> None:
         for host in self._hosts_of(kernel_id):
@@ -229,8 +237,16 @@ class RoomKernels:
     ) -> Any:
         result = await super().shutdown_kernel(kernel_id, now=now, restart=restart)  # type: ignore[misc]
         if not restart:
-            await self._room_kernels.gone(kernel_id, "the kernel was shut down")
+            culled = self._room_kernels.culled == kernel_id
+            await self._room_kernels.gone(kernel_id, CULLED if culled else SHUT_DOWN)
         return result
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> Any:
+        self._room_kernels.culled = kernel_id
+        try:
+            return await super().cull_kernel_if_idle(kernel_id)  # type: ignore[misc]
+        finally:
+            self._room_kernels.culled = ""
 
 
 class SyncRoomKernels:

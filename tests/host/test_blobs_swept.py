@@ -1,0 +1,174 @@
+"""Blobs that nothing needs any more go; whatever anything may still need stays, crash or not."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_runtimed.errors import NotFound
+from jupyter_runtimed.host.blobs import ASIDE, GRACE_SECONDS, MARK
+from jupyter_runtimed.host.host import Host
+from jupyter_runtimed.host.registry import Registry
+from jupyter_runtimed.ids import RoomId, Sha256
+
+from .conftest import Place, notebook
+from .people import Person
+
+LARGE = "a line of a large output\n" * 1000
+
+
+def blob_files(place: Place) -> list[Path]:
+    return [p for p in (place.data / "blobs").glob("*/*") if "." not in p.name]
+
+
+def long_ago(place: Place) -> None:
+    """Let more than the grace time pass for everything that lies there."""
+    then = time.time() - GRACE_SECONDS - 60
+    for folder in ("blobs", "rooms"):
+        for path in (place.data / folder).glob("*/*"):
+            os.utime(path, (then, then))
+
+
+async def orphan(registry: Registry) -> Sha256:
+    """A blob whose document never came: what a crash between the two leaves."""
+    ports = registry._made()
+    sha256 = ports.blobs.keep(RoomId("nobody"), b"nobody needs this" * 1000)
+    ports.store.claim(RoomId("nobody"))
+    await ports.store.release(RoomId("nobody"))
+    return sha256
+
+
+async def shown(host: Host, text: str) -> Person:
+    ana = Person(host)
+    await ana.until(lambda: ana.peer.live and ana.peer.runtime is not None)
+    await show(ana, text)
+    return ana
+
+
+async def show(ana: Person, text: str) -> None:
+    outputs = [{"output_type": "stream", "name": "stdout", "text": text}]
+    answer = await ana.call("import_outputs", cell="c0", outputs=outputs, execution_count=None)
+    assert answer.error is None
+
+
+async def test_what_nothing_needs_is_marked_first_and_removed_much_later(place: Place) -> None:
+    registry = place.server()
+    sha256 = await orphan(registry)
+    assert await registry.sweeper.sweep() == 0
+    long_ago(place)
+    for path in (place.data / "blobs").glob(f"*/*{MARK}"):
+        path.unlink()
+    # However old it is: that nothing needs it has to be seen twice, long apart.
+    assert await registry.sweeper.sweep() == 0
+    assert await registry.sweeper.sweep() == 0
+    long_ago(place)
+    assert await registry.sweeper.sweep() == 1
+    with pytest.raises(NotFound):
+        await registry.blob(sha256)
+    assert list((place.data / "blobs").glob("*/*")) == []
+
+
+async def test_a_crash_between_marking_and_removing_changes_nothing(place: Place) -> None:
+    first = place.server()
+    sha256 = await orphan(first)
+    await first.sweeper.sweep()
+    # That server is killed; another one begins on what lies there.
+    second = place.server()
+    second._made()
+    assert await second.sweeper.sweep() == 0
+    assert await second.blob(sha256)
+    long_ago(place)
+    assert await second.sweeper.sweep() == 1
+
+
+async def test_a_crash_while_a_blob_is_being_removed_loses_nothing(place: Place) -> None:
+    registry = place.server()
+    sha256 = await orphan(registry)
+    path = registry._made().blobs.path(sha256)
+    path.rename(path.with_name(path.name + ASIDE))
+    data = await registry.blob(sha256)
+    assert await registry.sweeper.sweep() == 0
+    assert path.read_bytes() == data
+
+
+async def test_what_is_put_again_is_needed_again(place: Place) -> None:
+    registry = place.server()
+    sha256 = await orphan(registry)
+    await registry.sweeper.sweep()
+    long_ago(place)
+    assert await orphan(registry) == sha256
+    assert await registry.sweeper.sweep() == 0
+    assert await registry.sweeper.sweep() == 0
+    assert await registry.blob(sha256)
+
+
+async def test_what_an_open_room_shows_stays(place: Place) -> None:
+    place.put("a.ipynb", notebook("x"))
+    registry = place.server()
+    ana = await shown(await registry.open("a.ipynb"), LARGE)
+    await ana.call("save")
+    assert len(blob_files(place)) == 1
+    for _ in range(3):
+        assert await registry.sweeper.sweep() == 0
+        long_ago(place)
+
+
+async def test_what_a_closed_room_shows_or_showed_stays(place: Place) -> None:
+    place.put("a.ipynb", notebook("x"))
+    first = place.server()
+    ana = await shown(await first.open("a.ipynb"), LARGE)
+    await show(ana, LARGE + "more")
+    await first.close_all()
+    assert len(blob_files(place)) == 2
+    second = place.server()
+    second._made()
+    for _ in range(3):
+        assert await second.sweeper.sweep() == 0
+        long_ago(place)
+
+
+async def test_what_was_shown_goes_when_the_history_has_gone(place: Place) -> None:
+    place.put("a.ipynb", notebook("x", "y"))
+    removed = rounds = 0
+    while not removed and rounds < 10:
+        rounds += 1
+        registry = place.server()
+        host = await registry.open("a.ipynb")
+        ana = await shown(host, LARGE if rounds == 1 else "small")
+        epoch = host.room.runtime.epoch
+        # It is forgotten in steps: a new epoch, the store folds, the generation before goes.
+        while host.room.runtime.epoch == epoch:
+            await show(ana, "small " * 1000)
+        await show(ana, LARGE + "that is shown now")
+        ana.leave()
+        removed = await registry.sweeper.sweep()
+        await registry.close_all()
+        long_ago(place)
+    assert removed == 1
+    assert rounds > 1
+    (left,) = blob_files(place)
+    assert left.read_text().startswith(LARGE)
+
+
+async def test_nothing_is_removed_while_a_stored_document_cannot_be_read(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    place.put("a.ipynb", notebook("x"))
+    first = place.server()
+    await shown(await first.open("a.ipynb"), LARGE)
+    sha256 = await orphan(first)
+    await first.close_all()
+    for path in (place.data / "rooms").glob("*/*.log"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        path.write_bytes(data)
+    second = place.server()
+    second._made()
+    for _ in range(3):
+        assert await second.sweeper.sweep() == 0
+        long_ago(place)
+    assert "cannot be read" in caplog.text
+    assert await second.blob(sha256)
