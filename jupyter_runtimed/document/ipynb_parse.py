@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from dataclasses import dataclass
 
 from ..errors import NotebookError
@@ -14,6 +15,7 @@ from . import jsontext
 from .jsontext import Place
 
 _BOM = "\ufeff"
+_BLANK = re.compile("[\ufeff \t\r\n]*")
 _CELLS = frozenset({"cells"})
 
 
@@ -52,6 +54,11 @@ def text_of(data: bytes) -> str:
             f"the file is not UTF-8 text{hint}: byte {error.start} cannot be read; "
             "save it as UTF-8, or restore it from a checkpoint"
         ) from None
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing but white space."""
+    return _BLANK.fullmatch(text) is not None
 
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

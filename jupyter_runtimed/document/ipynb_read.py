@@ -50,7 +50,7 @@ def read(
 ) -> FileContent:
     """The content of a notebook file of any nbformat. Raises NotebookError, and nothing else."""
     text = ipynb_parse.text_of(data)
-    if not text.strip("\ufeff \t\r\n"):
+    if ipynb_parse.is_blank(text):
         empty = Content(nbformat_minor=IDS_FROM_MINOR, metadata={}, extra={}, cells=())
         return FileContent(
             empty, ("the file was empty; it is opened as a new notebook",), blank=True

@@ -90,7 +90,7 @@ class _Writer:
         self.like = like
         text = ipynb_parse.text_of(like)
         self.parsed: Parsed | None = None
-        if not text.strip("\ufeff \t\r\n"):
+        if ipynb_parse.is_blank(text):
             self.old = FileContent(Content(IDS_FROM_MINOR, {}, {}, ()), blank=True)
             return
         numbers = count()
@@ -166,7 +166,7 @@ class _Writer:
         pieces = jsonstyle.object_pieces(parsed.members, new, body, style, 0)
         frame = Frame(text, parsed.open, parsed.close, parsed.members)
         whole = frame.around(pieces, style, 0)
-        return _encoded(text[: parsed.open] + whole + text[parsed.close + 1 :])
+        return _encoded("".join((text[: parsed.open], whole, text[parsed.close + 1 :])))
 
     def _cells(
         self, parsed: Parsed, place: Place, pairs: Sequence[int | None], shape: Shape, style: Style

@@ -18,6 +18,7 @@ from .jsontext import Number, Place, same
 _UNICODE = json.JSONEncoder(ensure_ascii=False)
 _ASCII = json.JSONEncoder(ensure_ascii=True)
 _LAST_ASCII = 0x7F
+_STRIDE = 1 << 20
 _PLAIN_NUMBERS = frozenset({int, float})
 
 Piece: TypeAlias = tuple[int | None, str]
@@ -71,14 +72,16 @@ def _escapes(text: str) -> bool:
     """Whether the text writes characters beyond ASCII as escapes."""
     if not text.isascii():
         return False
-    at = text.find("\\u")
-    while at >= 0:
-        first = at
-        while text[first - 1] == "\\":
-            first -= 1
-        if (at - first) % 2 == 0 and int(text[at + 2 : at + 6], 16) > _LAST_ASCII:
-            return True
-        at = text.find("\\u", at + 2)
+    for start in range(0, len(text), _STRIDE):
+        # Stride by stride: a search through all of it would hold up every other thread.
+        at = text.find("\\u", start, start + _STRIDE + 1)
+        while at >= 0:
+            first = at
+            while text[first - 1] == "\\":
+                first -= 1
+            if (at - first) % 2 == 0 and int(text[at + 2 : at + 6], 16) > _LAST_ASCII:
+                return True
+            at = text.find("\\u", at + 2, start + _STRIDE + 1)
     return False
 
 
