@@ -19,6 +19,7 @@ from traitlets import HasTraits, TraitType
 from traitlets.config import Configurable
 
 from jupyter_runtimed import errors, server
+from jupyter_runtimed.cli import app as cli
 from jupyter_runtimed.document import authority
 from jupyter_runtimed.protocol import frames
 
@@ -30,6 +31,7 @@ def pages() -> dict[str, str]:
     """File name in ``docs/reference/`` to its text."""
     return {
         "authority.md": authority_page(),
+        "commands.md": commands_page(),
         "errors.md": errors_page(),
         "frames.md": frames_page(),
         "settings.md": settings_page(),
@@ -47,6 +49,21 @@ def authority_page() -> str:
     columns = list(next(iter(authority.ROLES.values())))
     rows = [[what, *(who[c] for c in columns)] for what, who in authority.ROLES.items()]
     return f"# Who may write what\n\n{PRINTED}\n{table(['', *columns], rows)}"
+
+
+def commands_page() -> str:
+    """The commands of ``jupyter runtimed``, with their arguments and exit codes."""
+    parts = [f"# Commands\n\n{PRINTED}", f"{cli.ABOUT}\n"]
+    for command in cli.COMMANDS:
+        rows = [[f"`{it.shown}`", it.help] for it in command.arguments]
+        parts.append(f"## jupyter runtimed {command.name}\n\n{command.about}\n")
+        if rows:
+            parts.append(table(["argument", "meaning"], rows))
+    common = [[f"`{it.shown}`", it.help] for it in cli.COMMON]
+    parts.append(f"## Arguments of every command\n\n{table(['argument', 'meaning'], common)}")
+    codes = [[f"`{code}`", meaning] for code, meaning in cli.CODES.items()]
+    parts.append(f"## Exit codes\n\n{table(['code', 'meaning'], codes)}")
+    return "\n".join(parts)
 
 
 def frames_page() -> str:

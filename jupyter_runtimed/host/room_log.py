@@ -34,6 +34,7 @@ KEPT_BYTES: Final = 32 << 20
 """More than this, and twice the room, is not kept for it."""
 SUFFIX: Final = ".log"
 ASIDE: Final = ".tmp"
+DAMAGED: Final = ".damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,10 @@ class RoomLog:
         self._encoder = encoder
         self._end += len(data)
 
+    def mend(self) -> None:
+        """Set aside what is damaged, and go on with what could be read."""
+        self._opened()
+
     def renew(self, renewal: Renewal) -> bool:
         """Put a generation in place that was made from this one, with what came since."""
         try:
@@ -195,7 +200,7 @@ class RoomLog:
         """Go on with what could be read; the damaged file stays beside it, as it was found."""
         self._begin(reading.state.records())
         damaged = self._path(reading.number)
-        damaged.replace(damaged.with_suffix(".damaged"))
+        damaged.replace(damaged.with_suffix(DAMAGED))
         return self._file
 
     def _moved_on(self, file: FileIO) -> FileIO:

@@ -12,8 +12,10 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 import reference  # noqa: E402 - scripts are no package
 
+NAMES = ["authority.md", "commands.md", "errors.md", "frames.md", "settings.md"]
 
-@pytest.mark.parametrize("name", ["authority.md", "errors.md", "frames.md", "settings.md"])
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_reference_page_is_printed_from_the_code(name: str) -> None:
     assert (reference.FOLDER / name).read_text() == reference.pages()[name], "run `make docs`"
 
