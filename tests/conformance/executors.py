@@ -1,0 +1,130 @@
+"""Four ways to run the same notebook; each returns what its file holds in the end."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from playwright.async_api import Browser, Page
+
+import jupyter_runtimed
+
+from ..e2e.lab import TOKEN, Lab
+from ..e2e.pair import Pair
+from .every_message import AFTER, ANSWERS, CELLS, NEVER, STOP, write
+
+FILE = "every_message.ipynb"
+NOBODY = "nobody_looks.ipynb"
+PATIENCE_SECONDS = 60
+# JupyterLab's word for a comm that nobody here listens to; one cell opens such a comm.
+NO_LISTENER = "Exception opening new comm"
+
+# The command's promise ends with the first exception, be it wanted or not.
+_RUN_ALL = "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
+_OVER = """index => {
+  const cells = window.jupyterapp.shell.currentWidget.content.widgets;
+  return cells[index].model.outputs.length > 0 &&
+    cells.every(cell => !cell.node.querySelector('.jp-InputPrompt').textContent.includes('*'));
+}"""
+_AFTER_A_RESTART = """async index => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  await panel.sessionContext.session.kernel.restart();
+  panel.content.deselectAll();
+  panel.content.activeCellIndex = index;
+  await window.jupyterapp.commands.execute('notebook:run-cell');
+  await window.jupyterapp.commands.execute('docmanager:save');
+}"""
+
+
+def lab_in(folder: Path, *options: str) -> Lab:
+    folder.mkdir()
+    lab = Lab(folder, *options)
+    # Every cell is on the page, also the one that asks.
+    lab.set("@jupyterlab/notebook-extension:tracker", windowingMode="none")
+    write(lab.root / FILE)
+    write(lab.root / NOBODY)
+    return lab
+
+
+async def by_jupyterlab(browser: Browser, lab: Lab) -> Any:
+    """JupyterLab's own executor; the extension is off on both sides."""
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(f"{lab.url}/lab/tree/{FILE}?reset&token={TOKEN}")
+    await page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=PATIENCE_SECONDS * 1000)
+    assert await page.locator(".jp-RuntimedStatus").count() == 0, "the extension is on"
+    await _run_in(page)
+    await context.close()
+    return nbformat.read(lab.root / FILE, 4)
+
+
+async def by_us_with_two_browsers(browser: Browser, lab: Lab, shots: Path) -> Any:
+    pair = await Pair.arrive(browser, lab, FILE, shots)
+    await _run_in(pair.ana.page)
+    await pair.agree()
+    for person in pair.people:
+        assert [said for said in person.complaints if NO_LISTENER not in said] == []
+    await pair.leave()
+    return nbformat.read(lab.root / FILE, 4)
+
+
+async def _run_in(page: Page) -> None:
+    await page.wait_for_function(
+        "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+        " === 'idle'",
+        timeout=PATIENCE_SECONDS * 1000,
+    )
+    await page.evaluate(_RUN_ALL)
+    # JupyterLab leaves an answered field standing for a moment, so each is known by its kind.
+    for kind, answer in zip((":not([type=password])", "[type=password]"), ANSWERS, strict=True):
+        field = page.locator(f".jp-Stdin-input{kind}")
+        await field.wait_for(timeout=PATIENCE_SECONDS * 1000)
+        await field.fill(answer)
+        await field.press("Enter")
+    await page.wait_for_function(
+        _OVER, arg=list(CELLS).index(STOP), timeout=PATIENCE_SECONDS * 1000
+    )
+    await page.evaluate(_AFTER_A_RESTART, list(CELLS).index(AFTER))
+
+
+async def by_us_with_no_browser(lab: Lab) -> Any:
+    """Asked for by a script that leaves, answered by another, and seen by nobody in between."""
+    async with await jupyter_runtimed.open(lab.url, NOBODY, TOKEN) as nb:
+        asked = asyncio.create_task(nb.run_all())
+        await nb.until(lambda: nb.last_run(NEVER) is not None, PATIENCE_SECONDS)
+        asked.cancel()
+    async with await jupyter_runtimed.open(lab.url, NOBODY, TOKEN) as nb:
+        for cell, answer in zip(("input", "password"), ANSWERS, strict=True):
+            await nb.until(lambda cell=cell: cell in nb.prompts(), PATIENCE_SECONDS)
+            await nb.answer(cell, answer)
+        await nb.until(lambda: _state(nb, NEVER) == "cancelled", PATIENCE_SECONDS)
+        await nb.restart()
+        await nb.run(AFTER, PATIENCE_SECONDS)
+        await nb.save()
+    return nbformat.read(lab.root / NOBODY, 4)
+
+
+def _state(nb: jupyter_runtimed.LiveNotebook, cell: str) -> str:
+    run = nb.last_run(cell)
+    return "" if run is None else run.state
+
+
+async def by_nbclient(folder: Path) -> Any:
+    write(folder / FILE)
+    notebook = nbformat.read(folder / FILE, 4)
+    client = NotebookClient(notebook, resources={"metadata": {"path": str(folder)}})
+    last = list(CELLS).index(AFTER)
+    async with client.async_setup_kernel():
+        with suppress(CellExecutionError):
+            for index, cell in enumerate(notebook.cells[:last]):
+                await client.async_execute_cell(cell, index)
+        await client.km.restart_kernel(now=True)
+        await client.kc.wait_for_ready(timeout=PATIENCE_SECONDS)
+        await client.async_execute_cell(notebook.cells[last], last)
+    nbformat.write(notebook, folder / FILE)
+    return nbformat.read(folder / FILE, 4)

@@ -1,0 +1,81 @@
+"""One notebook, four executors: what their files hold, output by output."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..e2e.conftest import chromium_started
+from ..e2e.lab import NO_SERVER_PART
+from . import executors
+from .differences import JUPYTERLAB, MEANT, NBCLIENT, table
+from .every_message import AFTER, CELLS, NEVER, STOP
+
+PAGE = Path(__file__).parents[2] / "docs" / "design" / "conformance.md"
+
+
+def seen(notebook: Any) -> dict[str, str]:
+    """Each cell as a reader has it: adjacent text of one stream is one, lists of lines are text.
+
+    When a cell ran is left out: nbclient always writes it, JupyterLab when it is told to.
+    """
+    return {cell.id: _cell(cell) for cell in notebook.cells}
+
+
+def _cell(cell: Any) -> str:
+    outputs: list[dict[str, Any]] = []
+    for output in cell.outputs:
+        shown = dict(output)
+        if shown["output_type"] == "stream":
+            shown["text"] = "".join(shown["text"])
+            last = outputs[-1] if outputs else {}
+            if last.get("output_type") == "stream" and last["name"] == shown["name"]:
+                last["text"] += shown["text"]
+                continue
+        outputs.append(shown)
+    metadata = {key: value for key, value in cell.metadata.items() if key != "execution"}
+    whole = {"source": cell.source, "count": cell.execution_count, "metadata": metadata}
+    return json.dumps({**whole, "outputs": outputs}, indent=1, ensure_ascii=False, sort_keys=True)
+
+
+def assert_same(ours: dict[str, str], theirs: dict[str, str], who: str) -> None:
+    """Alike but for what is meant; what is meant and does not happen is told, too."""
+    meant = {cell for cell, other in MEANT if other == who}
+    assert list(theirs) == list(ours)
+    for cell, shown in ours.items():
+        if cell not in meant:
+            assert theirs[cell] == shown, f"{cell} is otherwise in {who}"
+    assert [cell for cell in meant if theirs[cell] == ours[cell]] == [], f"no difference to {who}"
+
+
+@pytest.mark.browser
+@pytest.mark.kernel
+@pytest.mark.timeout(300)
+async def test_one_notebook_by_four_executors(tmp_path: Path) -> None:
+    plain = executors.lab_in(tmp_path / "plain", NO_SERVER_PART)
+    plain.without_browser_part("jupyter-runtimed")
+    rooms = executors.lab_in(tmp_path / "rooms")
+    by_nbclient = seen(await executors.by_nbclient(tmp_path / "nbclient"))
+    try:
+        await asyncio.gather(asyncio.to_thread(plain.start), asyncio.to_thread(rooms.start))
+        without = seen(await executors.by_us_with_no_browser(rooms))
+        async with chromium_started() as browser:
+            by_lab = seen(await executors.by_jupyterlab(browser, plain))
+            ours = seen(await executors.by_us_with_two_browsers(browser, rooms, tmp_path))
+    finally:
+        await asyncio.gather(asyncio.to_thread(plain.stop), asyncio.to_thread(rooms.stop))
+    assert_same(ours, without, "a room that nobody looks at")
+    assert_same(ours, by_lab, JUPYTERLAB)
+    assert_same(ours, by_nbclient, NBCLIENT)
+    assert json.loads(ours[STOP])["outputs"][0]["ename"] == "RuntimeError"
+    assert json.loads(ours[NEVER])["count"] is None
+    assert json.loads(ours[AFTER])["count"] == 1
+
+
+def test_the_page_has_the_table_of_what_is_meant() -> None:
+    assert table() in PAGE.read_text()
+    assert {cell for cell, _ in MEANT} <= set(CELLS)
