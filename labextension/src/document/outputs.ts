@@ -2,6 +2,7 @@
  * Outputs of the runtime document as nbformat outputs, and how one list became another.
  *
  * An output that did not change is the same object on every reading, so a batch costs what is new.
+ * Of what is very large only the end is shown, or nothing, until somebody asks for more.
  */
 import type { Delta } from '@jupyter/ydoc';
 import type * as nbformat from '@jupyterlab/nbformat';
@@ -13,14 +14,40 @@ import { encodingOf } from './blobs';
 import type { BlobNode, DataNode, OutputNode } from './schema';
 import { readJsonMap } from './schema';
 
-/** The words for a blob that is not here: shown in place of the output. */
-export type Placeholder = (mime: string, bytes: number, failed: boolean) => string;
+/** The words for a blob that is not here: shown in place of the output. `held`: nobody asked for it. */
+export type Placeholder = (mime: string, bytes: number, failed: boolean, held: boolean) => string;
+
+/** Of a stream with more than this in blobs, only what is not in blobs is shown. */
+export const STREAM_BYTES = 256 * 1024;
+/** Other values are held back from this size on. */
+export const VALUE_BYTES = 16 * 1024 * 1024;
+/** So much more is shown each time that somebody asks. */
+export const STEP_BYTES = 2 * 1024 * 1024;
 
 export class OutputReader {
   constructor(
     private readonly _blobs: BlobShelf,
     private readonly _placeholder: Placeholder
   ) {}
+
+  /** How many bytes of these outputs are held back until somebody asks. */
+  held(nodes: readonly OutputNode[]): number {
+    let bytes = 0;
+    for (const node of nodes) {
+      bytes += this._cut(node).held;
+    }
+    return bytes;
+  }
+
+  /** Shows more of what is held back. */
+  more(nodes: readonly OutputNode[]): void {
+    for (const node of nodes.filter(each => this._cut(each).held > 0)) {
+      const id = read(node.id);
+      const step = node.chunks === undefined ? Infinity : STEP_BYTES;
+      this._asked.set(id, (this._asked.get(id) ?? 0) + step);
+      this._read.delete(node);
+    }
+  }
 
   /** What a cell shows: adjacent streams of one name are one. `waits` names blobs that are missing. */
   show(nodes: readonly OutputNode[], waits: Set<string>): nbformat.IOutput[] {
@@ -52,15 +79,20 @@ export class OutputReader {
       return known;
     }
     const missing = new Set<string>();
-    const look = (blob: BlobNode): string | { failed: boolean } => {
+    const { from, most } = this._cut(node);
+    const look: Look = blob => {
+      if (blob.size > most) {
+        return { failed: false, held: true };
+      }
       const found = this._blobs.look(blob);
       if (found.state === 'here') {
         return found.text;
       }
       missing.add(read(blob.blob));
-      return { failed: found.state === 'failed' };
+      return { failed: found.state === 'failed', held: false };
     };
-    const output = readOutput(node, look, this._placeholder);
+    const shown = from > 0 ? { ...node, chunks: (node.chunks ?? []).slice(from) } : node;
+    const output = readOutput(shown, look, this._placeholder);
     if (missing.size === 0) {
       this._read.set(node, output);
     }
@@ -68,10 +100,37 @@ export class OutputReader {
     return output;
   }
 
+  /**
+   * The chunk from which on a stream is shown, how large a value of another output may be to be
+   * shown, and how many bytes are left out so.
+   */
+  private _cut(node: OutputNode): { from: number; most: number; held: number } {
+    const asked = this._asked.get(read(node.id)) ?? 0;
+    if (node.chunks === undefined) {
+      const most = VALUE_BYTES + asked;
+      const large = Object.values(node.data ?? {}).filter(isBlob);
+      const held = large.filter(({ size }) => size > most).reduce((sum, { size }) => sum + size, 0);
+      return { from: 0, most, held };
+    }
+    const sizes = node.chunks.map(chunk => (isBlob(chunk) ? chunk.size : 0));
+    const all = sizes.reduce((sum, size) => sum + size, 0);
+    if (all <= STREAM_BYTES) {
+      return { from: 0, most: Infinity, held: 0 };
+    }
+    let from = sizes.length;
+    let shown = 0;
+    while (from > 0 && (sizes[from - 1] === 0 || shown < asked)) {
+      from--;
+      shown += sizes[from] ?? 0;
+    }
+    return { from, most: Infinity, held: all - shown };
+  }
+
+  private readonly _asked = new Map<string, number>();
   private readonly _read = new WeakMap<OutputNode, nbformat.IOutput>();
 }
 
-type Look = (blob: BlobNode) => string | { failed: boolean };
+type Look = (blob: BlobNode) => string | { failed: boolean; held: boolean };
 
 function readOutput(node: OutputNode, look: Look, placeholder: Placeholder): nbformat.IOutput {
   const extra = readJsonMap(node.extra) as Record<string, PartialJSONValue>;
@@ -108,7 +167,7 @@ function chunkText(chunk: DataNode, look: Look, placeholder: Placeholder): strin
   const found = look(chunk);
   return typeof found === 'string'
     ? found
-    : `${placeholder('text/plain', chunk.size, found.failed)}\n`;
+    : `${placeholder('text/plain', chunk.size, found.failed, found.held)}\n`;
 }
 
 function readData(
@@ -126,7 +185,7 @@ function readData(
     }
     const found = look(value);
     if (typeof found !== 'string') {
-      instead ??= placeholder(mime, value.size, found.failed);
+      instead ??= placeholder(mime, value.size, found.failed, found.held);
     } else {
       bundle[mime] = encodingOf(value) === 'json' ? (JSON.parse(found) as PartialJSONValue) : found;
     }

@@ -96,7 +96,8 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
     return {
       ...super.toJSON(),
       cell_type: this.cell_type,
-      outputs: this.getOutputs(),
+      // A part of an output must not pass for the whole where it is pasted.
+      outputs: this.notebook.core.runs.held(this._id) > 0 ? [] : this.getOutputs(),
       execution_count: this.execution_count
     };
   }
@@ -183,8 +184,11 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
       this._correct();
     } else if (wanted.length === 0) {
       this.notebook.core.runs.outbox.clear(this._id);
-    } else if (this.notebook.core.runs.isWaiting(this._id)) {
-      // The text in place of a missing part must not become an output.
+    } else if (
+      this.notebook.core.runs.isWaiting(this._id) ||
+      this.notebook.core.runs.held(this._id) > 0
+    ) {
+      // What stands for a missing part must not become an output.
       this._correct();
     } else {
       const executionCount = truth.count;

@@ -4,6 +4,7 @@
  * Nothing here writes that document. What JupyterLab wants of it is asked of the server, and views
  * are brought back to what the server says.
  */
+import { Signal } from '@lumino/signaling';
 import type { BlobReader } from '../document/blobs';
 import { BlobShelf } from '../document/blobs';
 import type { RoomDocuments } from '../document/documents';
@@ -45,6 +46,8 @@ export class RunViews {
   }
 
   readonly outbox: Outbox;
+  /** The id of a cell whose views were brought to what the runtime document says. */
+  readonly told = new Signal<this, string>(this);
 
   run(cellId: string): RunNode | undefined {
     return runOf(this._documents.runtime, cellId);
@@ -74,6 +77,17 @@ export class RunViews {
     return [...this._waiting.values()].some(ids => ids.has(cellId));
   }
 
+  /** How many bytes of what this cell shows are held back until somebody asks. */
+  held(cellId: string): number {
+    return this._reader.held(this.run(cellId)?.outputs ?? []);
+  }
+
+  /** Shows more of what is held back in a cell. */
+  showMore(cellId: string): void {
+    this._reader.more(this.run(cellId)?.outputs ?? []);
+    this.tell([cellId]);
+  }
+
   retryBlobs(): void {
     this._blobs.retry();
   }
@@ -84,6 +98,7 @@ export class RunViews {
       this._matchTrust(this._code(ids));
       for (const cell of this._code(ids)) {
         cell.tellRun();
+        this.told.emit(cell.id);
       }
     });
   }
@@ -124,6 +139,7 @@ export class RunViews {
   }
 
   dispose(): void {
+    Signal.clearData(this);
     this._blobs.dispose();
     this._waiting.clear();
   }
@@ -166,7 +182,10 @@ export class RunViews {
   private readonly _waiting = new Map<string, Set<string>>();
 }
 
-function plainPlaceholder(mime: string, bytes: number, failed: boolean): string {
+function plainPlaceholder(mime: string, bytes: number, failed: boolean, held: boolean): string {
   const what = `${mime}, ${bytes} bytes`;
+  if (held) {
+    return what;
+  }
   return failed ? `${what}: could not be loaded` : `${what}: loading`;
 }

@@ -1,0 +1,137 @@
+import { describe, expect, it } from 'vitest';
+import { str } from '../../src/document/automerge';
+import { STEP_BYTES, STREAM_BYTES, VALUE_BYTES } from '../../src/document/outputs';
+import type { BlobNode, OutputNode, RuntimeNode } from '../../src/document/schema';
+import type { RuntimeRequests } from '../../src/model/requests';
+import { display, putRun, stream } from '../document/agent';
+import { nextCommand, room } from './room';
+
+const MIB = 1024 * 1024;
+
+/** Blobs whose text is their name, and which of them were fetched. */
+class Shelf {
+  readonly fetched: string[] = [];
+
+  get(sha256: string): Promise<string> {
+    this.fetched.push(sha256);
+    return Promise.resolve(`<${sha256}>`);
+  }
+}
+
+class Imports implements RuntimeRequests {
+  readonly asked: unknown[] = [];
+  clear = (): Promise<void> => Promise.resolve();
+  trust = (): Promise<void> => Promise.resolve();
+  importOutputs = (...args: unknown[]): Promise<void> => {
+    this.asked.push(args);
+    return Promise.resolve();
+  };
+}
+
+function part(name: string, size: number, encoding = 'utf-8'): BlobNode {
+  return { blob: str(name), size, encoding: str(encoding) };
+}
+
+function printed(tail: string, ...blobs: BlobNode[]): OutputNode {
+  return { ...stream(tail), chunks: [...blobs, str(tail)] };
+}
+
+function chunksOf(draft: RuntimeNode): NonNullable<OutputNode['chunks']> {
+  return draft.runs['r1']?.outputs[0]?.chunks ?? [];
+}
+
+describe('a very long stream', () => {
+  it('shows its end, fetches nothing, and says how much more there is', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [printed('the end\n', part('1', 60 * MIB))]);
+    });
+    const shelf = new Shelf();
+    const ana = r.open({ blobs: shelf });
+    expect(ana.code('a').outputs).toMatchObject([{ text: 'the end\n' }]);
+    expect(ana.notebook.core.runs.held('a')).toBe(60 * MIB);
+    await nextCommand();
+    expect(shelf.fetched).toEqual([]);
+  });
+
+  it('shows more each time that somebody asks', async () => {
+    const blobs = ['1', '2', '3', '4', '5'].map(name => part(name, MIB));
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [printed('the end\n', ...blobs)]);
+    });
+    const shelf = new Shelf();
+    const ana = r.open({ blobs: shelf });
+    const { runs } = ana.notebook.core;
+    const asked = async (): Promise<unknown> => {
+      runs.showMore('a');
+      await nextCommand();
+      return ana.code('a').outputs[0]?.['text'];
+    };
+    expect(STEP_BYTES).toBe(2 * MIB);
+    expect(await asked()).toBe('<4><5>the end\n');
+    expect(runs.held('a')).toBe(3 * MIB);
+    expect(await asked()).toBe('<2><3><4><5>the end\n');
+    expect(await asked()).toBe('<1><2><3><4><5>the end\n');
+    expect(runs.held('a')).toBe(0);
+    expect(shelf.fetched.length).toBe(5);
+  });
+
+  it('grows at its end while it is held back', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'running', [printed('tick\n', part('1', MIB))]);
+    });
+    const shelf = new Shelf();
+    const ana = r.open({ blobs: shelf });
+    const told: string[] = [];
+    ana.notebook.core.runs.told.connect((_, cell) => told.push(cell));
+    r.serverWrites(draft => {
+      chunksOf(draft).push(str('tock\n'));
+    });
+    expect(ana.code('a').outputs).toMatchObject([{ text: 'tick\ntock\n' }]);
+    expect(told).toEqual(['a']);
+    expect(shelf.fetched).toEqual([]);
+  });
+
+  it('is whole while it is not very long', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [printed('the end\n', part('1', STREAM_BYTES))]);
+    });
+    const ana = r.open({ blobs: new Shelf() });
+    expect(ana.notebook.core.runs.held('a')).toBe(0);
+    await nextCommand();
+    expect(ana.code('a').outputs).toMatchObject([{ text: '<1>the end\n' }]);
+  });
+
+  it('does not pass for the whole where its cell is pasted or its outputs are edited', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [printed('the end\n', part('1', MIB))]);
+    });
+    const requests = new Imports();
+    const ana = r.open({ blobs: new Shelf(), requests });
+    const cell = ana.code('a');
+    expect(cell.toJSON().outputs).toEqual([]);
+    cell.updateOutputs(1, 1, [{ output_type: 'stream', name: 'stdout', text: 'more' }]);
+    await nextCommand();
+    expect(requests.asked).toEqual([]);
+  });
+});
+
+describe('a very large value', () => {
+  it('is named until somebody asks for it', async () => {
+    const r = await room(['a'], draft => {
+      const image = display({ 'image/png': part('image', VALUE_BYTES + 1, 'base64') });
+      putRun(draft, 'r1', 'a', 'ok', [image]);
+    });
+    const shelf = new Shelf();
+    const placeholder = (mime: string, _: number, __: boolean, held: boolean): string =>
+      `${mime} ${held ? 'held' : 'on its way'}`;
+    const ana = r.open({ blobs: shelf, placeholder });
+    const data = (): unknown => ana.code('a').outputs[0]?.['data'];
+    expect(data()).toEqual({ 'text/plain': 'image/png held' });
+    expect(shelf.fetched).toEqual([]);
+    ana.notebook.core.runs.showMore('a');
+    expect(data()).toEqual({ 'text/plain': 'image/png on its way' });
+    await nextCommand();
+    expect(data()).toEqual({ 'image/png': '<image>' });
+    expect(ana.notebook.core.runs.held('a')).toBe(0);
+  });
+});
