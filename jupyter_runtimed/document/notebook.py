@@ -193,13 +193,13 @@ class Notebook:
         order = [other for other in self.order if other != cell_id]
         index = 0 if after is None else order.index(after) + 1
         (position,) = self._places(order, index, 1)
-        self.document.put(cell_object, "position", position)
+        self._set_fact(cell_object, "position", position)
         order.insert(index, cell_id)
         self._order = tuple(order)
         self._whole = None
 
     def set_cell_type(self, cell_id: CellId, cell_type: str) -> None:
-        self.document.put(self._object(cell_id), "cell_type", cell_type)
+        self._set_fact(self._object(cell_id), "cell_type", cell_type)
         self._forget(cell_id, objects=False)
 
     def splice(self, cell_id: CellId, position: int, delete: int, text: str = "") -> None:
@@ -238,6 +238,11 @@ class Notebook:
         self.add_cells(content.cells, index=0)
 
     # ------------------------------------------------------------ inside
+
+    def _set_fact(self, cell: ObjId, key: str, value: str) -> None:
+        """Writing what is shown already would remove what others set at the same time."""
+        if self.document.get(cell, key) != value:
+            self.document.put(cell, key, value)
 
     def _root(self, key: str) -> ObjId:
         try:
@@ -364,5 +369,5 @@ class Notebook:
             reach *= 4
         cut = index - first
         for cell_id, place in zip(around, places[:cut] + places[cut + count :], strict=True):
-            self.document.put(self._object(cell_id), "position", place)
+            self._set_fact(self._object(cell_id), "position", place)
         return places[cut : cut + count]

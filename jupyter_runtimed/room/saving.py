@@ -91,8 +91,11 @@ class Saving:
         if attempt != self.attempt or self.phase is not SavePhase.WRITING:
             return
         self.phase = SavePhase.DIRTY if self._again else SavePhase.CLEAN
-        if self._again and self._due_at is None:
-            self._due_at = self._latest_at = now_ms
+        if self._again:
+            # The clock may have been set back since the edit.
+            latest = now_ms if self._due_at is None else now_ms + self.longest_ms * OUTPUT_FACTOR
+            self._due_at = min(self._due_at or latest, latest)
+            self._latest_at = min(self._latest_at or latest, latest)
 
     def failed(self, attempt: int, now_ms: int) -> None:
         if attempt != self.attempt or self.phase is not SavePhase.WRITING:

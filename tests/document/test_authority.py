@@ -243,6 +243,15 @@ def test_a_large_paste_is_judged_by_one_operation() -> None:
     assert verdict(paste) == "ok"
 
 
+def test_setting_what_is_shown_of_two_values_changes_nothing() -> None:
+    _, client, shown = both_retyped()
+    client.set_cell_type(C0, shown)
+    client.move_cell(CellId("c1"), after=C0)
+    assert client.commit(now_ms=0) is not None
+    cell = obj(client.document, "cells", "c0")
+    assert len(client.document.get_all(cell, "cell_type")) == 2
+
+
 def both_retyped() -> tuple[Notebook, Notebook, str]:
     """A server and a client on which two people retyped a cell at once; what is shown."""
     server = room()
@@ -268,7 +277,7 @@ def judged(server: Notebook, data: bytes | None) -> None:
 
 def test_choosing_what_is_shown_of_two_values_is_allowed_and_settles_it() -> None:
     server, client, shown = both_retyped()
-    client.set_cell_type(C0, shown)  # type: ignore[arg-type]
+    client.document.put(obj(client.document, "cells", "c0"), "cell_type", shown)
     data = client.commit(now_ms=0)
     judged(server, data)
     server.document.apply_changes(Change.decode_all(data or b""))
@@ -280,7 +289,7 @@ def test_choosing_what_is_shown_of_two_values_is_allowed_and_settles_it() -> Non
 def test_no_way_round_leaves_a_cell_without_a_type(first: str | None) -> None:
     server, client, _ = both_retyped()
     if first is not None:
-        client.set_cell_type(C0, first)  # type: ignore[arg-type]
+        client.set_cell_type(C0, first)
     client.document.delete(obj(client.document, "cells", "c0"), "cell_type")
     with pytest.raises(Refused, match="delete of 'cell_type'"):
         judged(server, client.commit(now_ms=0))

@@ -88,6 +88,7 @@ def story(seed: int, steps: Sequence[int]) -> str:
 class Breaking(World):
     def __init__(self, seed: int) -> None:
         self.seed = seed
+        self.lied = False
         super().__init__(seed, server=FaultySimServer)
 
     def at(self, step: int) -> str:
@@ -134,8 +135,12 @@ class Breaking(World):
             self.faulty.dies_in = self.random.randint(0, 40)
 
     def power(self) -> None:
-        """Power is lost, and the disk had not written what it said it had."""
+        """Power is lost, and the disk had not written what it said it had.
+
+        Who is still here has their words yet; of who has left nobody can have them.
+        """
         self.faulty.crash(lost_fsync=True)
+        self.lied = True
 
     def clock(self) -> None:
         self.faulty.skew_ms = self.random.choice([0, -HOUR_MS, HOUR_MS, 24 * HOUR_MS])
@@ -181,6 +186,8 @@ class Breaking(World):
             super().check_once()
 
     def check(self) -> None:
+        if self.lied:
+            self.net.gone.clear()
         super().check()
         room = self.net.server.open_room()
         here = next(iter(self.net.peers.values()))

@@ -129,6 +129,9 @@ class SimPeer:
             lambda data: self._travel("down", line, lambda: self._arrive(data)),
             lambda: self._hung_up(line),
         )
+        if self._session not in self._net.server.outlets:
+            self._hung_up(line)  # the server died at it
+            return
         for data in self.peer.connected():
             self._send(data)
 

@@ -63,7 +63,8 @@ export function setEntry(draft: NotebookNode, path: EntryPath, text: string | nu
   }
   if (path.length === 4) {
     put(cell[path[2]], path[3], text);
-  } else if (text !== null) {
+  } else if (text !== null && am.read(cell[path[2]]) !== text) {
+    // Writing what is shown already would remove what others set at the same time.
     cell[path[2]] = am.str(text);
   }
 }
