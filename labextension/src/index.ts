@@ -13,6 +13,7 @@ import { guard } from './plugins/guard';
 import { notices } from './plugins/notices';
 import { presence } from './plugins/presence';
 import { prompts } from './plugins/prompts';
+import { rest } from './plugins/rest';
 import { status } from './plugins/status';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -23,7 +24,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   status,
   notices,
   presence,
-  prompts
+  prompts,
+  rest
 ];
 
 export default plugins;

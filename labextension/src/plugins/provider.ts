@@ -90,7 +90,7 @@ export class RoomContentProvider implements IContentProvider, IRooms {
       disableDocumentWideUndoRedo: true,
       blobs: new ServerBlobs(api),
       requests: requests(() => connection),
-      placeholder: (mime, bytes, failed) => placeholder(trans, mime, bytes, failed)
+      placeholder: (...what) => placeholder(trans, ...what)
     });
     const replica = model.documents;
     const connection: RoomConnection = new RoomConnection({
@@ -246,9 +246,13 @@ function placeholder(
   trans: TranslationBundle,
   mime: string,
   bytes: number,
-  failed: boolean
+  failed: boolean,
+  held: boolean
 ): string {
   const size = `${(bytes / 1024).toFixed(0)} KiB`;
+  if (held) {
+    return trans.__('A large output (%1, %2)', mime, size);
+  }
   return failed
     ? trans.__('An output (%1, %2) could not be fetched', mime, size)
     : trans.__('Fetching an output (%1, %2)…', mime, size);
