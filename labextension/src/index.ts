@@ -15,6 +15,7 @@ import { presence } from './plugins/presence';
 import { prompts } from './plugins/prompts';
 import { rest } from './plugins/rest';
 import { status } from './plugins/status';
+import { widgets } from './plugins/widgets';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
   binding,
@@ -25,7 +26,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   notices,
   presence,
   prompts,
-  rest
+  rest,
+  widgets
 ];
 
 export default plugins;

@@ -1,0 +1,70 @@
+/**
+ * Widgets in the outputs of a room, shown when the kernel's own socket has brought what they are.
+ *
+ * An output comes with the runtime document, its widget's model over the kernel's socket, and either
+ * may be first. In plain JupyterLab both come one way, so a widget without a model is an error there.
+ */
+import type { Kernel, KernelMessage } from '@jupyterlab/services';
+import type { ISignal } from '@lumino/signaling';
+
+export const VIEW = 'application/vnd.jupyter.widget-view+json';
+
+/** Whether something may be on its way, and when that changes; see `Lag`. */
+export interface Busy {
+  now(): boolean;
+  readonly changed: ISignal<unknown, unknown>;
+}
+
+/** Whether a model is there (`came`), or nothing is on its way that could bring it. */
+export type Arrival = 'came' | 'settled';
+
+/** Waits for the model of a widget. Resolves at once when it is there or nothing is under way. */
+export async function arrival(
+  kernel: Kernel.IKernelConnection,
+  id: string,
+  busy: Busy
+): Promise<Arrival> {
+  if (kernel.hasComm(id)) {
+    // Its model is made in the turn that follows.
+    await new Promise(resolve => setTimeout(resolve));
+    return 'came';
+  }
+  if (!busy.now()) {
+    return 'settled';
+  }
+  return await new Promise(resolve => {
+    const end = (how: Arrival): void => {
+      stop();
+      busy.changed.disconnect(look);
+      resolve(how);
+    };
+    const look = (): void => {
+      if (kernel.isDisposed || !busy.now()) {
+        end('settled');
+      }
+    };
+    const stop = whenOpened(kernel, id, () => {
+      end('came');
+    });
+    busy.changed.connect(look);
+  });
+}
+
+/** Calls when the kernel's socket has brought this comm; returns how to stop listening. */
+export function whenOpened(
+  kernel: Kernel.IKernelConnection,
+  id: string,
+  call: () => void
+): () => void {
+  const hear = (_: unknown, message: KernelMessage.IIOPubMessage): void => {
+    const { header, content } = message;
+    if (header.msg_type === 'comm_open' && 'comm_id' in content && content.comm_id === id) {
+      kernel.iopubMessage.disconnect(hear);
+      call();
+    }
+  };
+  kernel.iopubMessage.connect(hear);
+  return () => {
+    kernel.iopubMessage.disconnect(hear);
+  };
+}
