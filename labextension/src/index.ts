@@ -14,6 +14,7 @@ import { notices } from './plugins/notices';
 import { presence } from './plugins/presence';
 import { prompts } from './plugins/prompts';
 import { rest } from './plugins/rest';
+import { readers } from './plugins/readers';
 import { status } from './plugins/status';
 import { widgets } from './plugins/widgets';
 
@@ -25,6 +26,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   status,
   notices,
   presence,
+  readers,
   prompts,
   rest,
   widgets

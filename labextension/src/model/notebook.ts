@@ -83,6 +83,7 @@ export class RoomNotebook implements ISharedNotebook {
   set readOnly(value: boolean) {
     if (value !== this._readOnly) {
       this._readOnly = value;
+      this.dirty &&= !value;
       this.readOnlyChanged.emit(value);
     }
   }
@@ -117,8 +118,9 @@ export class RoomNotebook implements ISharedNotebook {
   get dirty(): boolean {
     return this._state['dirty'] === true;
   }
+  /** What others do is not a viewer's to save. */
   set dirty(value: boolean) {
-    this.setState('dirty', value);
+    this.setState('dirty', value && !this._readOnly);
   }
 
   // ------------------------------------------------------------ undo

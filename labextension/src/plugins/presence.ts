@@ -5,10 +5,13 @@ import { EditorExtensionRegistry, IEditorExtensionRegistry } from '@jupyterlab/c
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
 import { isRoomCell } from '../editor/source';
 import type { RoomCell } from '../model/cell';
+import type { People } from '../presence/people';
 import type { PresenceState } from '../protocol/frames';
-import { IRooms } from './tokens';
+import { DOMAIN, IRooms } from './tokens';
 import type { OpenRoom } from './tokens';
 
 interface Places {
@@ -52,6 +55,27 @@ function follow(panel: NotebookPanel, room: OpenRoom, places: Places): void {
   tell();
 }
 
+/** Initials of who else is here, at the end of the toolbar. */
+function welcome(panel: NotebookPanel, room: OpenRoom, people: People): void {
+  const refresh = (): void => {
+    people.update();
+  };
+  room.connection.presenceChanged.connect(refresh);
+  people.disposed.connect(() => {
+    room.connection.presenceChanged.disconnect(refresh);
+  });
+  panel.toolbar.addItem('runtimed-people', people);
+  refresh();
+}
+
+function goTo({ content }: NotebookPanel, cell: string): void {
+  const index = content.widgets.findIndex(({ model }) => model.id === cell);
+  if (index >= 0) {
+    content.activeCellIndex = index;
+    void content.scrollToItem(index, 'smart');
+  }
+}
+
 /** The server trusts a cell's outputs from now on: views show them so. */
 function trust(panel: NotebookPanel, room: OpenRoom): void {
   room.model.trustGained.connect((_, id) => {
@@ -68,15 +92,19 @@ export const presence: JupyterFrontEndPlugin<void> = {
   description: 'Shows who else is in a notebook, and where.',
   autoStart: true,
   requires: [IRooms, INotebookTracker, IEditorExtensionRegistry],
+  optional: [ITranslator],
   activate: async (
     _,
     rooms: IRooms,
     tracker: INotebookTracker,
-    extensions: IEditorExtensionRegistry
+    extensions: IEditorExtensionRegistry,
+    translator: ITranslator | null
   ) => {
-    const [{ editorPresence }, places] = await Promise.all([
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const [{ editorPresence }, places, { People }] = await Promise.all([
       import('../presence/editor'),
-      import('../presence/places')
+      import('../presence/places'),
+      import('../presence/people')
     ]);
     extensions.addExtension({
       name: 'runtimed-presence',
@@ -95,6 +123,9 @@ export const presence: JupyterFrontEndPlugin<void> = {
       if (room !== null) {
         follow(panel, room, places);
         trust(panel, room);
+        const peers = (): Iterable<PresenceState> => room.connection.peers.values();
+        const go = goTo.bind(null, panel);
+        welcome(panel, room, new People(peers, go, trans));
       }
     };
     tracker.forEach(take);

@@ -279,6 +279,19 @@ describe('a notebook as a whole', () => {
     expect(ana.sources).toEqual(['z']);
   });
 
+  it('has nothing for a viewer to save, whatever others do', async () => {
+    const r = await room([{ id: 'a', source: 'x' }]);
+    const [ana, bo] = [r.open(), r.open()];
+    bo.cell('a').setSource('y');
+    r.sync();
+    expect(ana.notebook.dirty).toBe(true);
+    ana.notebook.readOnly = true;
+    expect(ana.notebook.dirty).toBe(false);
+    bo.cell('a').setSource('z');
+    r.sync();
+    expect([ana.sources, ana.notebook.dirty]).toEqual([['z'], false]);
+  });
+
   it('set from JSON keeps the cells that it names, and their typing', async () => {
     const r = await room([
       { id: 'a', source: 'one' },
