@@ -101,10 +101,14 @@ def judge(
     notebook: Document,
     rights: Rights,
     prefixes: Collection[bytes],
+    known: dict[ObjId, Place] | None = None,
 ) -> None:
-    """Raise `Refused` unless these changes, in this order, may be applied as they are."""
+    """Raise `Refused` unless these changes, in this order, may be applied as they are.
+
+    `known` is kept by the caller, for one document: an object never moves.
+    """
     admit(doc, rights)
-    judge = _Judge(notebook)
+    judge = _Judge(notebook, {} if known is None else known)
     for change in changes:
         if change.actor[:16] not in prefixes or not 16 <= len(change.actor) <= 20:
             raise Refused("foreign-actor", "this change carries an author id of another connection")
@@ -114,8 +118,9 @@ def judge(
 class _Judge:
     """Judges the changes of one frame; remembers what they have made so far."""
 
-    def __init__(self, notebook: Document) -> None:
+    def __init__(self, notebook: Document, known: dict[ObjId, Place]) -> None:
         self._notebook = notebook
+        self._known = known
         self._places: dict[ObjId, Place] = {ROOT: Place.ROOT}
         self._made: dict[ObjId, set[str]] = {}
         self._set: set[tuple[ObjId, str]] = set()
@@ -136,9 +141,9 @@ class _Judge:
             raise Refused("not-allowed", "a new cell must come whole, with all of its parts")
 
     def _operation(self, op: Op) -> None:
-        place = self._places.get(op.obj)
+        place = self._places.get(op.obj) or self._known.get(op.obj)
         if place is None:
-            place = self._places[op.obj] = locate(self._notebook, op.obj)
+            place = self._known[op.obj] = locate(self._notebook, op.obj)
         match place:
             case Place.CELLS:
                 self._in_cells(op)
@@ -177,8 +182,8 @@ class _Judge:
         """
         if op.action != "delete" or not op.is_map_key or (op.obj, op.key) in self._set:
             return False
-        *lost, shown = [id_ for _, id_ in self._notebook.get_all(op.obj, op.key)] or [None]
-        return shown is not None and bool(op.pred) and set(op.pred) <= set(lost)
+        lost = [id_ for _, id_ in self._notebook.get_all(op.obj, op.key)][:-1]
+        return bool(op.pred) and set(op.pred) <= set(lost)
 
     def _in_new_cell(self, op: Op) -> None:
         if op.action == "make" and op.key in _CHILDREN and op.key not in self._made[op.obj]:

@@ -156,6 +156,8 @@ class SimServer:
                 now_ms=now,
             )
             self._carry_out(effects)
+            if self.kernel is None:
+                self._post_later(1, lambda: ev.KernelIs("none"))
         else:
             assert found is not None
             self.room, effects = opening.create(
@@ -232,7 +234,7 @@ class SimServer:
                 room = self.room
                 self._wish_ms = effect.at_ms
                 delay = effect.at_ms - self._now()
-                self._post_later(delay, lambda: ev.Tick() if self.room is room else None)
+                self._post_later(delay, lambda: self._woken(room, effect.at_ms))
             case ev.CloseRoom():
                 self.room = None
             case ev.Disconnect():
@@ -244,6 +246,10 @@ class SimServer:
                 self.answers[effect.ticket] = effect
             case _:
                 self._kernel_do(effect)
+
+    def _woken(self, room: Room | None, at_ms: int) -> ev.Tick | None:
+        """As the host: of several wishes only the newest counts."""
+        return ev.Tick() if self.room is room and self._wish_ms == at_ms else None
 
     def _file_do(self, effect: ev.SaveFile | ev.MergeFile) -> None:
         if isinstance(effect, ev.SaveFile):
