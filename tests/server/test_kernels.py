@@ -157,13 +157,13 @@ class Browser:
         ours = [m for m in self.messages if m["parent_header"].get("msg_id") == parent]
         return [message["header"]["msg_type"] for message in ours]
 
-    async def execute(self, code: str) -> str:
+    async def execute(self, code: str, metadata: dict[str, Any] | None = None, **more: Any) -> str:
         header = {
             "msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "",
             "session": "browser", "version": "5.3", "date": "2026-01-01T00:00:00Z",
         }  # fmt: skip
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-        whole = [header, {}, {}, content]
+        whole = [header, {}, metadata or {}, content | more]
         if self.socket.subprotocol == V1:
             await self.socket.send(_v1("shell", whole))
         else:
