@@ -46,6 +46,7 @@ export class OutputReader {
       const step = node.chunks === undefined ? Infinity : STEP_BYTES;
       this._asked.set(id, (this._asked.get(id) ?? 0) + step);
       this._read.delete(node);
+      this._cuts.delete(node);
     }
   }
 
@@ -100,34 +101,50 @@ export class OutputReader {
     return output;
   }
 
-  /**
-   * The chunk from which on a stream is shown, how large a value of another output may be to be
-   * shown, and how many bytes are left out so.
-   */
-  private _cut(node: OutputNode): { from: number; most: number; held: number } {
-    const asked = this._asked.get(read(node.id)) ?? 0;
-    if (node.chunks === undefined) {
-      const most = VALUE_BYTES + asked;
-      const large = Object.values(node.data ?? {}).filter(isBlob);
-      const held = large.filter(({ size }) => size > most).reduce((sum, { size }) => sum + size, 0);
-      return { from: 0, most, held };
+  private _cut(node: OutputNode): Cut {
+    let cut = this._cuts.get(node);
+    if (cut === undefined) {
+      cut = cutOf(node, this._asked.get(read(node.id)) ?? 0);
+      this._cuts.set(node, cut);
     }
-    const sizes = node.chunks.map(chunk => (isBlob(chunk) ? chunk.size : 0));
-    const all = sizes.reduce((sum, size) => sum + size, 0);
-    if (all <= STREAM_BYTES) {
-      return { from: 0, most: Infinity, held: 0 };
-    }
-    let from = sizes.length;
-    let shown = 0;
-    while (from > 0 && (sizes[from - 1] === 0 || shown < asked)) {
-      from--;
-      shown += sizes[from] ?? 0;
-    }
-    return { from, most: Infinity, held: all - shown };
+    return cut;
   }
 
+  private readonly _cuts = new WeakMap<OutputNode, Cut>();
   private readonly _asked = new Map<string, number>();
   private readonly _read = new WeakMap<OutputNode, nbformat.IOutput>();
+}
+
+/**
+ * The chunk from which on a stream is shown, how large a value of another output may be to be shown,
+ * and how many bytes are left out so.
+ */
+interface Cut {
+  from: number;
+  most: number;
+  held: number;
+}
+
+/** `asked`: how many bytes more than by itself are to be shown. */
+function cutOf(node: OutputNode, asked: number): Cut {
+  if (node.chunks === undefined) {
+    const most = VALUE_BYTES + asked;
+    const large = Object.values(node.data ?? {}).filter(isBlob);
+    const held = large.filter(({ size }) => size > most).reduce((sum, { size }) => sum + size, 0);
+    return { from: 0, most, held };
+  }
+  const sizes = node.chunks.map(chunk => (isBlob(chunk) ? chunk.size : 0));
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  if (all <= STREAM_BYTES) {
+    return { from: 0, most: Infinity, held: 0 };
+  }
+  let from = sizes.length;
+  let shown = 0;
+  while (from > 0 && (sizes[from - 1] === 0 || shown < asked)) {
+    from--;
+    shown += sizes[from] ?? 0;
+  }
+  return { from, most: Infinity, held: all - shown };
 }
 
 type Look = (blob: BlobNode) => string | { failed: boolean; held: boolean };

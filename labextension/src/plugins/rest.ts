@@ -110,7 +110,6 @@ export const rest: JupyterFrontEndPlugin<void> = {
       const lookAtAll = (): void => {
         rests.lookAtAll();
       };
-      panel.content.modelContentChanged.connect(lookAtAll);
       panel.content.cellInViewportChanged.connect(lookAtAll);
       void panel.revealed.then(lookAtAll);
       panel.disposed.connect(() => {
