@@ -263,6 +263,9 @@ class Host:
         if self._ended:
             outlet.disconnect(NO_SUCH_ROOM, "the room was closed; open the notebook again")
             return session
+        if self._last_save is not None:
+            outlet.disconnect(CLOSING, "the server is stopping; try again when it is back")
+            return session
         self._outlets[session] = outlet
         self.post(ev.Joined(session, user, rights))
         return session
@@ -400,15 +403,19 @@ class Host:
             self._closed(self)
 
     async def closing(self, message: str) -> None:
-        """The server stops: save what can be saved, and say goodbye."""
+        """The server stops: say goodbye, and save what can be saved.
+
+        Who goes on typing is let go first: what is acknowledged after the last save is not in the
+        file, and as long as edits come there is no last one.
+        """
         self._last_save = asyncio.Event()
         self.post(ev.Closing(message))
+        for session in list(self._outlets):
+            self._disconnect(session, CLOSING, message)
         try:
             await asyncio.wait_for(self._last_save.wait(), LAST_SAVE_SECONDS)
         except asyncio.TimeoutError:
             log.warning("%s was not saved at the end; the store has every edit", self.path)
-        for session in list(self._outlets):
-            self._disconnect(session, CLOSING, message)
         self._end()
 
     async def stop(self) -> None:

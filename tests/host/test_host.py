@@ -11,6 +11,8 @@ from typing import get_args
 import pytest
 
 import jupyter_runtimed
+from jupyter_runtimed import crdt
+from jupyter_runtimed.document.notebook import Notebook
 from jupyter_runtimed.errors import (
     Closing,
     DocumentError,
@@ -22,10 +24,14 @@ from jupyter_runtimed.errors import (
     RoomElsewhere,
     RuntimedError,
 )
-from jupyter_runtimed.host.host import Host
+from jupyter_runtimed.host.datadir import DataDir
+from jupyter_runtimed.host.host import NO_SUCH_ROOM, Host
+from jupyter_runtimed.host.log_store import LogStore
 from jupyter_runtimed.host.records import Kind
+from jupyter_runtimed.ids import RoomId
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.room import CLOSING
 
 from .conftest import notebook
 from .damage import CHANGES, spoil
@@ -320,6 +326,25 @@ async def test_a_store_that_fails_is_said_and_heals(place):
     await ana.until_told("storage", 2)
     await ana.durable()
     assert ana.told("storage")[-1]["ok"] is True
+
+
+async def test_who_goes_on_typing_does_not_keep_the_last_save_from_holding_everything(place):
+    place.put("a.ipynb", notebook("one"))
+    server = place.server(Settings(quiet_ms=0, longest_ms=0))
+    ana = Person(await server.open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    ana.type("c0", "!")
+    closing = asyncio.create_task(server.close_all())
+    while not closing.done():
+        if ana.closed is None:
+            ana.type("c0", "x")
+        else:
+            ana = Person(ana.host, "ana")
+        await asyncio.sleep(0)
+    stored = await LogStore(DataDir(place.data), server="after").load(RoomId("a-ipynb"))
+    kept = Notebook(crdt.load(stored.documents["notebook"].data, actor=b"after"))
+    assert place.sources() == [kept.source("c0")]
+    assert ana.closed[0] in (CLOSING, NO_SUCH_ROOM)
 
 
 async def test_a_frame_that_breaks_the_room_costs_its_sender_the_connection(place, monkeypatch):

@@ -1,0 +1,68 @@
+"""Who types all the while, and knows what the server has acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import jupyter_runtimed
+from jupyter_runtimed.client import LiveNotebook
+
+from .server import TOKEN, Server
+
+PATIENCE_SECONDS = 60
+
+
+class Typist:
+    """Appends numbered words to one cell, as fast as `pause_seconds` allows, until told to stop."""
+
+    def __init__(self, nb: LiveNotebook, cell: str, *, pause_seconds: float = 0.04) -> None:
+        self.nb = nb
+        self.cell = cell
+        self.words: list[str] = []
+        self._pause_seconds = pause_seconds
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def sit_down(cls, server: Server, path: str, cell: str) -> Typist:
+        return cls(await jupyter_runtimed.open(server.url, path, TOKEN), cell)
+
+    @property
+    def acknowledged(self) -> list[str]:
+        """Edits are acknowledged in the order in which they were made."""
+        return self.words[: len(self.words) - self.nb.unacked]
+
+    def begin(self) -> None:
+        self._task = asyncio.create_task(self._type())
+
+    async def _type(self) -> None:
+        while True:
+            word = f"{self.cell}{len(self.words)} "
+            self.words.append(word)
+            self.nb.insert_now(self.cell, len(self.nb.source(self.cell)), word)
+            await asyncio.sleep(self._pause_seconds * random.uniform(0.5, 1.5))
+
+    async def more(self, count: int = 20) -> None:
+        """Wait until this many more words were acknowledged."""
+        goal = len(self.acknowledged) + count
+        await self.nb.until(lambda: len(self.acknowledged) >= goal, PATIENCE_SECONDS)
+
+    async def typed(self, count: int) -> None:
+        """Wait until this many more words were typed, acknowledged or not."""
+        goal = len(self.words) + count
+        while len(self.words) < goal:  # noqa: ASYNC110 -- it types in its own time
+            await asyncio.sleep(self._pause_seconds)
+
+    async def pause(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def finish(self) -> None:
+        """Stop typing, and wait until everything is acknowledged."""
+        await self.pause()
+        await self.nb.acked(PATIENCE_SECONDS)
+
+    async def leave(self) -> None:
+        await self.pause()
+        await self.nb.close()

@@ -1,0 +1,122 @@
+"""A real Jupyter server in a process of its own, to be killed, stopped, frozen and starved."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+TOKEN = "a-token-for-tests"
+GOODBYE_SECONDS = 30
+START = """
+import faulthandler, signal, sys
+faulthandler.register(signal.SIGUSR1, all_threads=True)
+from jupyter_server.serverapp import main
+main(sys.argv[1:])
+"""
+
+
+class Server:
+    """One notebook folder, one data folder and one port, through any number of processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.root = folder / "notebooks"
+        self.data = folder / "store"
+        self.log = folder / "server.log"
+        self.process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self.root.mkdir(exist_ok=True)
+        config = folder / "config" / "jupyter_server_config.d"
+        config.mkdir(parents=True)
+        shutil.copy(REPOSITORY / "jupyter-config/server/jupyter_runtimed.json", config)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Returns when the server answers."""
+        env = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER_")}
+        env["PYTHONPATH"] = str(REPOSITORY)
+        for kind in ("config", "data", "runtime"):
+            env[f"JUPYTER_{kind.upper()}_DIR"] = str(self.folder / kind)
+        argv = [
+            "--no-browser", "--allow-root", f"--port={self.port}", "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={self.root}",
+            "--ip=127.0.0.1", f"--RuntimedExtension.data_dir={self.data}",
+        ]  # fmt: skip
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START, *argv],
+            env=env,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+        )
+        running = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(self.process, running))
+        self._reader.start()
+        running.wait()
+        while not self._answers():
+            assert self.process.poll() is None, "no server: " + self.log.read_text()
+
+    def _answers(self) -> bool:
+        """It says that it runs before it listens."""
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _read(self, process: subprocess.Popen[str], running: threading.Event) -> None:
+        assert process.stderr is not None
+        with self.log.open("a") as log, process.stderr:
+            for line in process.stderr:
+                log.write(line)
+                log.flush()
+                if "is running at" in line:
+                    running.set()
+        running.set()
+
+    # ------------------------------------------------------------ what happens to servers
+
+    def kill(self) -> None:
+        """As a power cut would."""
+        self._send(signal.SIGKILL)
+        self._gone()
+
+    def stop(self) -> None:
+        """As an administrator would. A server that does not go says where each thread is."""
+        self._send(signal.SIGTERM)
+        try:
+            self._gone()
+        except subprocess.TimeoutExpired:
+            self._send(signal.SIGUSR1)
+            self._send(signal.SIGKILL)
+            self._gone()
+            said = self.log.read_text()[-20_000:]
+            raise AssertionError(f"no end after SIGTERM:\n{said}") from None
+
+    def freeze(self) -> None:
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def _send(self, what: signal.Signals) -> None:
+        if self.process is not None:
+            self.process.send_signal(what)
+
+    def _gone(self) -> None:
+        if self.process is not None:
+            self.process.wait(GOODBYE_SECONDS)
+            assert self._reader is not None
+            self._reader.join(GOODBYE_SECONDS)
+            self.process = None

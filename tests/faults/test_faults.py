@@ -1,0 +1,304 @@
+"""A real server, real sockets and a real kernel under what happens to servers.
+
+What was acknowledged is there, every time: in the store while no server runs, and again when one
+does. `test_the_long_run` does all of it a hundred times, in any order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import jupyter_runtimed
+from jupyter_runtimed.cli import kept
+from jupyter_runtimed.client import LiveNotebook
+from jupyter_runtimed.document.schema import NOTEBOOK
+from jupyter_runtimed.host.datadir import DataDir
+from jupyter_runtimed.protocol.happened import Told
+
+from .people import PATIENCE_SECONDS, Typist
+from .server import Server
+
+pytestmark = pytest.mark.kernel
+PATH = "a.ipynb"
+LINES = 300
+PRINTER = f"import time\nfor i in range({LINES}):\n    print(i, flush=True)\n    time.sleep(0.005)"
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A disk of this size, mounted here; skips where that is not allowed."""
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if sys.platform != "linux" or shutil.which("mount") is None:
+        pytest.skip("needs Linux to mount a small disk")
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here: not root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no room on this disk; the file that takes it."""
+    filler = folder / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    with contextlib.suppress(OSError), filler.open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(1))
+    return filler
+
+
+def put_notebook(server: Server) -> None:
+    cells = [nbformat.v4.new_code_cell("", id=cell) for cell in ("ana", "bob")]
+    cells.append(nbformat.v4.new_code_cell(PRINTER, id="printer"))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), server.root / PATH)
+
+
+def stored(server: Server) -> dict[str, str]:
+    """The sources as the store has them now, read without a server."""
+    room = kept.find(DataDir(server.data), PATH)
+    assert room.reading.damage == ()
+    assert NOTEBOOK in room.reading.state.documents
+    return {cell.id: cell.source for cell in room.notebook().content().cells}
+
+
+def on_disk(server: Server) -> dict[str, str]:
+    notebook = nbformat.read(server.root / PATH, 4)
+    return {cell.id: cell.source for cell in notebook.cells}
+
+
+def assert_acknowledged_is_stored(server: Server, *typists: Typist) -> None:
+    sources = stored(server)
+    for typist in typists:
+        assert sources[typist.cell].startswith("".join(typist.acknowledged))
+
+
+def told(nb: LiveNotebook, name: str) -> list[dict[str, object]]:
+    """What the server tells of this from now on; grows."""
+    found: list[dict[str, object]] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, Told) and event.name == name:
+            found.append(dict(event.body))
+
+    nb.on_change(listen)
+    return found
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    server = Server(tmp_path)
+    put_notebook(server)
+    yield server
+    if server.process is not None:
+        server.kill()
+
+
+async def sit_down(server: Server) -> tuple[Typist, Typist]:
+    ana = await Typist.sit_down(server, PATH, "ana")
+    bob = await Typist.sit_down(server, PATH, "bob")
+    ana.begin()
+    bob.begin()
+    return ana, bob
+
+
+async def all_is_well(server: Server, *typists: Typist) -> None:
+    """Everything that was ever typed is there once, with everyone, in the store and in the file."""
+    for typist in typists:
+        await typist.finish()
+    for typist in typists:
+        text = "".join(typist.words)
+        for other in typists:
+            await other.nb.until(
+                lambda other=other, cell=typist.cell, text=text: other.nb.source(cell) == text,
+                PATIENCE_SECONDS,
+            )
+        assert stored(server)[typist.cell] == text
+    await typists[0].nb.save()
+    assert {t.cell: on_disk(server)[t.cell] for t in typists} == {
+        t.cell: "".join(t.words) for t in typists
+    }
+
+
+async def test_kill_9_and_sigterm_lose_nothing_that_was_acknowledged(server: Server) -> None:
+    server.start()
+    ana, bob = await sit_down(server)
+    await asyncio.gather(ana.more(), bob.more())
+    running = asyncio.create_task(ana.nb.run("printer"))
+    await ana.nb.until(lambda: bool(ana.nb.outputs("printer")), PATIENCE_SECONDS)
+    server.kill()
+    assert_acknowledged_is_stored(server, ana, bob)
+    await asyncio.to_thread(server.start)
+    assert (await running).state == "lost"
+    await asyncio.gather(ana.more(), bob.more())
+    await asyncio.to_thread(server.stop)
+    assert_acknowledged_is_stored(server, ana, bob)
+    sources = on_disk(server)
+    for typist in (ana, bob):
+        assert sources[typist.cell].startswith("".join(typist.acknowledged))
+    await asyncio.to_thread(server.start)
+    await all_is_well(server, ana, bob)
+    await ana.leave()
+    await bob.leave()
+
+
+async def frozen(server: Server, ana: Typist, seconds: float) -> None:
+    """The server stands still for a while; nothing is lost of what is typed and printed."""
+    running = asyncio.create_task(ana.nb.run("printer"))
+    await ana.nb.until(lambda: bool(ana.nb.outputs("printer")), PATIENCE_SECONDS)
+    server.freeze()
+    await asyncio.sleep(seconds)
+    server.thaw()
+    result = await asyncio.wait_for(running, PATIENCE_SECONDS)
+    assert result.state == "ok"
+    assert result.text == "".join(f"{i}\n" for i in range(LINES))
+
+
+async def test_a_server_that_stood_still_goes_on(server: Server) -> None:
+    server.start()
+    ana, bob = await sit_down(server)
+    await ana.more()
+    await frozen(server, ana, 2)
+    await ana.more()
+    await all_is_well(server, ana, bob)
+    await ana.nb.shutdown()
+    await ana.leave()
+    await bob.leave()
+
+
+async def test_a_full_disk_under_the_store_is_told_and_nothing_is_acknowledged(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "store", "1m"):
+        server = Server(tmp_path)
+        put_notebook(server)
+        server.start()
+        try:
+            ana, bob = await sit_down(server)
+            news = told(ana.nb, "storage")
+            await ana.more()
+            filler = fill(server.data)
+            await ana.nb.until(lambda: bool(news), PATIENCE_SECONDS)
+            assert news[0]["ok"] is False
+            await ana.typed(20)
+            assert ana.nb.unacked
+            filler.unlink()
+            await ana.nb.until(lambda: news[-1]["ok"] is True, PATIENCE_SECONDS)
+            await ana.more()
+            filler = fill(server.data)
+            await ana.typed(50)
+            server.kill()
+            assert_acknowledged_is_stored(server, ana, bob)
+            filler.unlink()
+            await asyncio.to_thread(server.start)
+            await all_is_well(server, ana, bob)
+            await ana.leave()
+            await bob.leave()
+        finally:
+            server.kill()
+
+
+async def test_a_full_disk_under_the_notebooks_leaves_the_file_whole(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "notebooks", "64k"):
+        server = Server(tmp_path)
+        put_notebook(server)
+        server.start()
+        try:
+            ana, bob = await sit_down(server)
+            await ana.more()
+            filler = fill(server.root)
+            await asyncio.gather(ana.more(50), bob.more(50))
+            with pytest.raises(jupyter_runtimed.errors.RuntimedError, match="disk is full"):
+                await ana.nb.save()
+            assert set(on_disk(server)) == {"ana", "bob", "printer"}
+            filler.unlink()
+            await all_is_well(server, ana, bob)
+            await ana.leave()
+            await bob.leave()
+        finally:
+            server.kill()
+
+
+async def test_a_data_folder_that_is_removed_is_there_again_with_everything(
+    server: Server,
+) -> None:
+    server.start()
+    ana, bob = await sit_down(server)
+    await asyncio.gather(ana.more(), bob.more())
+    shutil.rmtree(server.data)
+    await asyncio.gather(ana.more(), bob.more())
+    server.kill()
+    assert_acknowledged_is_stored(server, ana, bob)
+    await asyncio.to_thread(server.start)
+    await all_is_well(server, ana, bob)
+    await ana.leave()
+    await bob.leave()
+
+
+async def test_a_notebook_folder_that_is_removed_costs_no_edit(server: Server) -> None:
+    server.start()
+    ana, bob = await sit_down(server)
+    await ana.more()
+    shutil.rmtree(server.root)
+    await asyncio.gather(ana.more(50), bob.more(50))
+    server.root.mkdir()
+    await all_is_well(server, ana, bob)
+    await ana.leave()
+    await bob.leave()
+
+
+@pytest.mark.long
+async def test_the_long_run(server: Server) -> None:
+    """A hundred times something happens, mostly the worst."""
+    cycles = int(os.environ.get("FAULT_CYCLES", "100"))
+    seed = int(os.environ.get("FAULT_SEED", "0"))
+    dice = random.Random(seed)
+    server.start()
+    ana, bob = await sit_down(server)
+    for cycle in range(cycles):
+        await asyncio.gather(ana.more(5), bob.more(5))
+        what = dice.choices(
+            ["kill", "stop", "kill early", "freeze", "remove data", "remove notebooks"],
+            [6, 6, 3, 1, 2, 1],
+        )[0]
+        print(f"cycle {cycle} of seed {seed}: {what}", flush=True)
+        match what:
+            case "kill" | "kill early":
+                server.kill()
+            case "stop":
+                await asyncio.to_thread(server.stop)
+            case "freeze":
+                await frozen(server, ana, 60 if cycle == cycles // 2 else 1)
+            case "remove data":
+                shutil.rmtree(server.data)
+            case "remove notebooks":
+                shutil.rmtree(server.root)
+                await asyncio.gather(ana.more(5), bob.more(5))
+                server.root.mkdir()
+                await ana.nb.save()
+        if server.process is None:
+            assert_acknowledged_is_stored(server, ana, bob)
+            await asyncio.to_thread(server.start)
+            if what == "kill early":
+                await asyncio.sleep(dice.random() * 2)
+                server.kill()
+                assert_acknowledged_is_stored(server, ana, bob)
+                await asyncio.to_thread(server.start)
+        if dice.random() < 0.2:
+            asyncio.ensure_future(ana.nb.run("printer")).add_done_callback(lambda t: t.exception())
+    await all_is_well(server, ana, bob)
+    await asyncio.to_thread(server.stop)
