@@ -24,6 +24,13 @@ from .saving import Saving
 READERS = 4
 """How many of the states that clients of the contents API have are remembered."""
 NO_FILE = ev.Stamp("", "")
+PAST_MS = 600_000
+"""How long a state of the file that was saved over may still be what somebody had read.
+
+A program that works on a file for a while writes what it made of an older state. What was typed
+since would count as deleted by it, if that were compared with the state last saved.
+"""
+MOST_PAST = 200
 
 
 class Filing:
@@ -41,8 +48,9 @@ class Filing:
         self._running = running
         self._out = out
         if saved is not None and set(saved.heads) == set(notebook.heads):
-            saved = replace(saved, notebook=notebook.fork())
+            saved = replace(saved, content=self.content(), notebook=notebook.fork())
         self._saved = saved
+        self._past: deque[tuple[int, ev.SavedState]] = deque(maxlen=MOST_PAST)
         self._lost: ev.SavedState | None = None
         self._handed: deque[ev.SavedState] = deque(maxlen=READERS)
         self._writing: tuple[int, Notebook, Content] | None = None
@@ -132,7 +140,7 @@ class Filing:
             return None
         _, copy, content = self._writing
         self._writing = None
-        self._saved, self._lost = ev.SavedState(copy.heads, event.stamp, content, copy), None
+        self._holds(ev.SavedState(copy.heads, event.stamp, content, copy), now)
         self.saving.saved(event.attempt, now)
         return copy.heads
 
@@ -199,7 +207,7 @@ class Filing:
         if self._gone:
             self._lost = state
         else:
-            self._saved, self._lost = state, None
+            self._holds(state, now)
         if set(self._notebook.heads) != set(state.heads):
             self.saving.edited(now)
         self._take_next(now)
@@ -220,7 +228,24 @@ class Filing:
         """One state of the file after another: each is the base of what comes after it."""
         if self._taking is None and self._next is not None:
             self._taking, self._next = self._next, None
-            self._merge([self._base()], self._taking.content, self._taking.stamp, now)
+            stamp = self._taking.stamp
+            self._merge(self._bases(stamp, now), self._taking.content, stamp, now)
+
+    def _holds(self, state: ev.SavedState, now: int) -> None:
+        """The file holds this now."""
+        if (before := self._saved) is not None and before.content is not None:
+            self._past.append((now, replace(before, notebook=None)))
+        self._saved, self._lost = state, None
+
+    def _bases(self, stamp: ev.Stamp, now: int) -> list[ev.SavedState | None]:
+        """What the file may have been made from, newest first."""
+        while self._past and self._past[0][0] < now - PAST_MS:
+            self._past.popleft()
+        past = [state for _, state in reversed(self._past)]
+        if any(state.stamp.hash == stamp.hash for state in past):
+            # Nobody's work on an older state, but that state itself: somebody goes back to it.
+            past = []
+        return [self._base(), *past]
 
     def _base(self) -> ev.SavedState | None:
         """The state last saved. That of a file that was gone counts too: it may come back."""

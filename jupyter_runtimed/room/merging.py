@@ -14,19 +14,22 @@ from ..document.content import Content
 from ..document.notebook import Notebook
 from . import events as ev
 
+COMPARED = 8
+"""How many of the bases are compared in full, beside the newest."""
+
 
 def merge(task: ev.MergeFile) -> ev.Merged:
     """Make of one of the bases what `theirs` is, and merge that. Raises DocumentError, NotFound."""
     since = task.live.heads
-    base, was, edits = min(
-        (_compared(base, task, since) for base in task.bases), key=lambda found: _work(found[2])
-    )
+    found = [_compared(base, task, since) for base in _likely(task)]
+    base, was, edits = min(found, key=lambda one: _work(one[2]))
     with own_errors("the file's changes cannot be merged"):
-        edited = base.fork(actor=task.actor)
+        document = _document_of(base, task.live, since)
+        edited = document.fork(actor=task.actor)
         outcomes = edits_of.apply(edited, edits)
         edited.commit(now_ms=task.now_ms)
     state = ev.SavedState(edited.heads, task.stamp, edits_of.applied(was, edits), edited)
-    if edited.heads == base.heads:
+    if edited.heads == document.heads:
         return ev.Merged(task.number, since, state, outcomes)
     touched = task.live.merge(edited.document)
     task.live.content()  # read here, so that nobody has to on the loop
@@ -34,15 +37,28 @@ def merge(task: ev.MergeFile) -> ev.Merged:
     return ev.Merged(task.number, since, state, outcomes, task.live, touched, changes)
 
 
+def _likely(task: ev.MergeFile) -> list[ev.SavedState | None]:
+    """The newest base, and of the others those whose cells are most like the new ones."""
+    newest, *others = task.bases
+    now = {cell.source for cell in task.theirs.cells}
+
+    def unlike(base: ev.SavedState | None) -> int:
+        if base is None or base.content is None:
+            return 0
+        was = {cell.source for cell in base.content.cells}
+        return sum(map(len, was ^ now))
+
+    return [newest, *sorted(others, key=unlike)[:COMPARED]]
+
+
 def _compared(
     base: ev.SavedState | None, task: ev.MergeFile, since: Heads
-) -> tuple[Notebook, Content, tuple[edits_of.Edit, ...]]:
-    """The document as it was, what it said, and what was done to that."""
-    notebook = _document_of(base, task.live, since)
+) -> tuple[ev.SavedState | None, Content, tuple[edits_of.Edit, ...]]:
+    """A base, what it said, and what was done to that."""
     was = None if base is None else base.content
     if was is None:
-        was = replace(notebook.content(), outcomes=task.outcomes)
-    return notebook, was, edits_of.edits(was, task.theirs)
+        was = replace(_document_of(base, task.live, since).content(), outcomes=task.outcomes)
+    return base, was, edits_of.edits(was, task.theirs)
 
 
 def _document_of(base: ev.SavedState | None, live: Notebook, since: Heads) -> Notebook:

@@ -1,0 +1,35 @@
+"""A real server, and a folder with notebooks that other programs change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from tests.client.live_server import LiveServer
+
+from .desk import Desk
+
+
+@pytest.fixture(scope="session")
+def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    folder = tmp_path_factory.mktemp("files")
+    server = LiveServer(folder)
+    settings = {"autosave_quiet_seconds": 0.3, "autosave_longest_seconds": 1.0}
+    config = folder / "config" / "jupyter_server_config.json"
+    config.write_text(json.dumps({"RuntimedExtension": settings}))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest_asyncio.fixture
+async def desk(running_server: LiveServer, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+    """A folder of its own with one notebook, open at a client."""
+    folder = running_server.root / request.node.name
+    folder.mkdir()
+    desk = await Desk.lay(running_server, folder)
+    yield desk
+    await desk.leave()

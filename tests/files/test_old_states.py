@@ -1,0 +1,140 @@
+"""A program reads the file, works for a while, and writes what it made of a state now old."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from jupyter_runtimed.room.events import Settings
+from tests.support.network import Network
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def opened(*sources: str) -> tuple[Network, Any]:
+    net = Network(*sources, settings=Settings(quiet_ms=500, longest_ms=1000))
+    ana = net.join("ana")
+    net.run_until_quiet()
+    return net, ana
+
+
+def type_and_save(net: Network, ana: Any, text: str) -> None:
+    ana.type("c0", text)
+    net.run_until_quiet()
+    assert text in sources(net)[0]
+
+
+def sources(net: Network) -> list[str]:
+    return ["".join(cell["source"]) for cell in json.loads(net.disk.file)["cells"]]
+
+
+def write(net: Network, old: bytes, change: Change) -> None:
+    whole = json.loads(old)
+    change(whole)
+    write_all(net, json.dumps(whole, indent=1).encode() + b"\n")
+
+
+def write_all(net: Network, data: bytes) -> None:
+    net.server.write_outside(data)
+    net.run_for(2_000)
+    net.run_until_quiet()
+
+
+def edit_second(whole: dict[str, Any]) -> None:
+    whole["cells"][1]["source"] = ["two = 'from outside'"]
+
+
+def run_all(whole: dict[str, Any]) -> None:
+    for number, cell in enumerate(whole["cells"], 1):
+        output = {"output_type": "stream", "name": "stdout", "text": [f"{number}\n"]}
+        cell.update(execution_count=number, outputs=[output])
+
+
+def test_what_was_typed_since_it_read_the_file_stays() -> None:
+    net, ana = opened("one", "two = 2")
+    type_and_save(net, ana, " first")
+    old = net.disk.file
+    type_and_save(net, ana, " second")
+    type_and_save(net, ana, " third")
+    write(net, old, edit_second)
+    assert sources(net) == ["one first second third", "two = 'from outside'"]
+    assert ana.source("c0") == "one first second third"
+    assert ana.source("c1") == "two = 'from outside'"
+
+
+def test_it_may_have_read_the_file_before_the_room_first_wrote_it() -> None:
+    net, ana = opened("one", "two = 2")
+    old = net.disk.file
+    type_and_save(net, ana, " typed")
+    write(net, old, edit_second)
+    assert sources(net) == ["one typed", "two = 'from outside'"]
+
+
+def test_a_program_that_ran_everything() -> None:
+    net, ana = opened("one", "two = 2")
+    old = net.disk.file
+    type_and_save(net, ana, " typed")
+    write(net, old, run_all)
+    assert sources(net) == ["one typed", "two = 2"]
+    outputs = [cell["outputs"][0]["text"] for cell in json.loads(net.disk.file)["cells"]]
+    assert outputs == [["1\n"], ["2\n"]]
+
+
+def test_what_it_wrote_is_the_base_of_what_it_writes_next() -> None:
+    net, ana = opened("one", "two = 2")
+    old = net.disk.file
+    type_and_save(net, ana, " typed")
+    write(net, old, edit_second)
+    write(net, net.disk.file, lambda whole: whole["cells"].pop(1))
+    assert sources(net) == ["one typed"]
+
+
+def test_deleting_what_was_saved_last_is_deleting_it() -> None:
+    net, ana = opened("one", "two = 2")
+    type_and_save(net, ana, " typed")
+    write(net, net.disk.file, lambda whole: whole["cells"].pop(1))
+    assert sources(net) == ["one typed"]
+
+
+def test_an_older_file_itself_is_somebody_going_back_to_it() -> None:
+    net, ana = opened("one", "two = 2")
+    old = net.disk.file
+    type_and_save(net, ana, " typed")
+    write_all(net, old)
+    assert (ana.source("c0"), net.disk.file) == ("one", old)
+
+
+def test_what_is_not_saved_yet_when_somebody_goes_back_stays() -> None:
+    net, ana = opened("one", "two = 2")
+    old = net.disk.file
+    type_and_save(net, ana, " saved")
+    ana.type("c0", " unsaved")
+    write_all(net, old)
+    assert ana.source("c0") == "one unsaved"
+    assert sources(net) == ["one unsaved", "two = 2"]
+
+
+def test_a_state_from_long_ago_is_nobodys_to_write_back() -> None:
+    """Another branch's version, say: what was saved since is not carried over into it."""
+    net, ana = opened("one", "two = 2")
+    old = net.disk.file
+    type_and_save(net, ana, " typed")
+    net.run_for(20 * 60_000)
+    write(net, old, edit_second)
+    assert sources(net) == ["one", "two = 'from outside'"]
+
+
+def test_a_notebook_without_cell_ids() -> None:
+    net, ana = opened("one", "two = 2")
+    old = net.disk.file
+    type_and_save(net, ana, " typed")
+
+    def without_ids(whole: dict[str, Any]) -> None:
+        edit_second(whole)
+        whole["nbformat_minor"] = 4
+        for cell in whole["cells"]:
+            del cell["id"]
+
+    write(net, old, without_ids)
+    assert sources(net) == ["one typed", "two = 'from outside'"]
