@@ -439,7 +439,11 @@ class Room:
             stamp = {"hash": state.stamp.hash, "last_modified": state.stamp.last_modified}
             cells = sorted({*event.touched.cells, *event.outcomes})
             span = {"before": list(before), "after": list(self.notebook.heads)}
+            # The change first, so that what is said of it can be understood.
+            self._publish(now)
             self._tell("merged", {**stamp, "cells": cells, **span})
+            if not self.filing.unsaved:
+                self._tell("saved", {**stamp, "heads": list(self.notebook.heads)})
 
     # ------------------------------------------------------------ life
 

@@ -210,6 +210,8 @@ async def test_what_came_in_by_the_file_is_told_with_its_cells_and_versions(plac
     assert told["cells"] == ["c1"]
     assert told["before"] == before
     assert told["after"] == list(ana.peer.notebook.heads) != before
+    assert (await ana.until_told("saved", 2))["heads"] == told["after"]
+    assert place.sources() == ["a = 1 # typed", "b = 22", "c = 3"]
 
 
 async def test_nobody_looks_while_a_second_save_follows_the_first(place):
