@@ -110,7 +110,7 @@ bench: setup  ## what the spine costs, beside a bare relay and plain JupyterLab
 bench-kernel: setup  ## what running cells costs, beside a bare kernel and plain JupyterLab
 	$(BIN)/python bench/kernel.py $(ARGS)
 
-simulate: setup  ## the simulated network: SEEDS=400 histories from FIRST_SEED=0
+simulate: setup  ## the simulated network: SEEDS=400 stories of each kind from FIRST_SEED=0 (long: 10000)
 	$(BIN)/python -m pytest tests/room --timeout=0 \
 	  --seeds=$(or $(SEEDS),400) --first-seed=$(or $(FIRST_SEED),0) $(ARGS)
 

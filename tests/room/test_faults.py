@@ -22,10 +22,14 @@ from .test_simulation import STEPS, World
 HOUR_MS = 3_600_000
 
 
+USUALLY = 200
+"""How many stories, unless told."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         first = metafunc.config.getoption("--first-seed")
-        count = metafunc.config.getoption("--seeds")
+        count = metafunc.config.getoption("--seeds") or USUALLY
         metafunc.parametrize("seed", range(first, first + count))
 
 

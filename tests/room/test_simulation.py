@@ -22,10 +22,14 @@ NAMES = ("ana", "ben", "cyd", "bot")
 STEPS = 120
 
 
+USUALLY = 40
+"""How many stories, unless told."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         first = metafunc.config.getoption("--first-seed")
-        count = metafunc.config.getoption("--seeds")
+        count = metafunc.config.getoption("--seeds") or USUALLY
         metafunc.parametrize("seed", range(first, first + count))
 
 
