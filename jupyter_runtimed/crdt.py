@@ -7,8 +7,7 @@ one name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import TypeAlias
 
 from pyautomerge import (
@@ -49,13 +48,20 @@ __all__ = [
 ]
 
 
-@contextmanager
-def own_errors(what: str) -> Iterator[None]:
+class own_errors:  # noqa: N801 -- reads as what it does
     """Raise the engine's errors as `DocumentError`, saying what was being done."""
-    try:
-        yield
-    except AutomergeError as error:
-        raise DocumentError(f"{what}: {error}") from error
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, AutomergeError):
+            raise DocumentError(f"{self._what}: {error}") from error
 
 
 def load(data: bytes, *, actor: bytes) -> Document:

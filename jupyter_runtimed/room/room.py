@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 from typing_extensions import assert_never
 
-from ..crdt import Change, own_errors
+from ..crdt import Change, ObjId, own_errors
 from ..document import authority
 from ..document.content import Cell, Content
 from ..document.notebook import Notebook, Touched
@@ -72,6 +72,7 @@ class Room:
         self._unacked: deque[tuple[int, SessionId, frames.Heads]] = deque()
         self._idle_since: int | None = None
         self._said_unsaved = False
+        self._places: dict[ObjId, authority.Place] = {}
         self._outcomes = runtime.outcomes()
         self.running = Running(
             runtime, self._out, settings=settings, new_id=new_id, kernel_name=self._kernel_name
@@ -289,6 +290,7 @@ class Room:
                 notebook=document,
                 rights=session.rights,
                 prefixes=session.prefixes,
+                known=self._places,
             )
             if fresh:
                 touched = self.notebook.apply(fresh)

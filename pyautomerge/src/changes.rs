@@ -10,6 +10,7 @@ use pyo3::types::PyBytes;
 
 use crate::budget::Budget;
 use crate::chunks::{self, Kind};
+use crate::document::off_the_lock;
 use crate::errors::{undecodable, DecodeError};
 use crate::guard::guard;
 use crate::ids::{show_heads, show_kind};
@@ -66,7 +67,7 @@ impl Change {
     #[staticmethod]
     #[pyo3(signature = (data, /))]
     fn decode(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        py.detach(|| {
+        off_the_lock(py, data.len(), || {
             let chunks = chunks::split(data, &mut Budget::for_strangers(data.len()))?;
             let [chunk] = chunks.as_slice() else {
                 return Err(DecodeError::new_err(format!(
@@ -90,7 +91,8 @@ impl Change {
     #[pyo3(signature = (data, /, *, max_ops = 2_000_000))]
     fn decode_all(py: Python<'_>, data: &[u8], max_ops: u64) -> PyResult<Vec<Self>> {
         let mut budget = Budget::for_ops(max_ops, data.len());
-        let changes = py.detach(|| chunks::decode(&chunks::split(data, &mut budget)?))?;
+        let decode = || chunks::decode(&chunks::split(data, &mut budget)?);
+        let changes = off_the_lock(py, data.len(), decode)?;
         Ok(changes.into_iter().map(Self::from).collect())
     }
 
@@ -136,12 +138,14 @@ impl Change {
 
     #[getter]
     fn ops(&self, py: Python<'_>) -> PyResult<Vec<Op>> {
-        py.detach(|| Ok(self.expanded()?.collect()))
+        off_the_lock(py, self.core.raw_bytes().len(), || {
+            Ok(self.expanded()?.collect())
+        })
     }
 
     #[getter]
     fn distinct_ops(&self, py: Python<'_>) -> PyResult<Vec<Op>> {
-        py.detach(|| {
+        off_the_lock(py, self.core.raw_bytes().len(), || {
             let mut kept: Vec<Op> = Vec::new();
             for op in self.expanded()? {
                 if !kept.last().is_some_and(|last| alike(&last.op, &op.op)) {

@@ -23,6 +23,15 @@ use crate::state::State;
 /// a thread may wait 5 ms when others are busy.
 const SMALL_BYTES: usize = 4096;
 
+/// Work on so many bytes, without Python's lock if it is worth that.
+pub fn off_the_lock<R: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> R + Send) -> R {
+    if bytes <= SMALL_BYTES {
+        work()
+    } else {
+        py.detach(work)
+    }
+}
+
 #[pyclass(frozen, module = "pyautomerge")]
 pub struct Document {
     state: Mutex<State>,

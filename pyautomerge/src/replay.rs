@@ -8,6 +8,8 @@
 //! that does not grow with the document, and the hash proves that it is the same change. If it
 //! is not, the caller restores the document and takes the core's way from then on.
 
+use std::collections::HashSet;
+
 use automerge::legacy::{ElementId, Key, ObjectId, Op, OpId, OpType};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{
@@ -44,11 +46,9 @@ pub fn replay(doc: &mut Automerge, change: &Change) -> Outcome {
         return Outcome::NotSuitable;
     };
     doc.set_actor(change.actor_id().clone());
-    if !continues_its_author(doc, change) {
-        return Outcome::NotSuitable;
-    }
     let mut tx = doc.transaction();
-    let Some(patches) = perform(&mut tx, &plan) else {
+    let patches = builds_upon(&tx, change).then(|| perform(&mut tx, &plan));
+    let Some(patches) = patches.flatten() else {
         tx.rollback();
         return Outcome::NotSuitable;
     };
@@ -121,32 +121,31 @@ fn is_text(doc: &Automerge, plan: &Plan) -> bool {
         .is_ok_and(|kind| kind == ObjType::Text)
 }
 
-/// Its author saw all that is here, and nothing else; only its own last change may be named too.
+/// Its author saw all that is here and nothing else, and it is the author's next. To ask for the
+/// author's last change would have the core write it anew; it is among those built upon.
 fn is_next(doc: &Automerge, change: &Change) -> bool {
     let heads = doc.get_heads();
-    let of_author = |hash| {
-        doc.get_change_meta_by_hash(hash)
-            .is_some_and(|dep| *dep.actor == *change.actor_id())
-    };
     let newest = heads
         .iter()
         .filter_map(|hash| doc.get_change_meta_by_hash(hash));
     let max_op = newest.map(|head| head.max_op).max().unwrap_or_default();
-    heads.iter().all(|head| change.deps().contains(head))
-        && change
-            .deps()
-            .iter()
-            .all(|dep| heads.contains(dep) || of_author(dep))
-        && change.start_op().get() == max_op + 1
+    let own: Vec<_> = change
+        .deps()
+        .iter()
+        .filter_map(|hash| doc.get_change_meta_by_hash(hash))
+        .filter(|dep| *dep.actor == *change.actor_id())
+        .map(|dep| dep.seq)
+        .collect();
+    change.start_op().get() == max_op + 1
+        && (change.seq() == 1 || !own.is_empty())
+        && own.iter().all(|seq| seq + 1 == change.seq())
         && doc.get_change_meta_by_hash(&change.hash()).is_none()
 }
 
-/// With its actor set: the author's last change here is the one before, and is depended upon.
-fn continues_its_author(doc: &Automerge, change: &Change) -> bool {
-    match doc.get_last_local_change() {
-        None => change.seq() == 1,
-        Some(last) => last.seq() + 1 == change.seq() && change.deps().contains(&last.hash()),
-    }
+/// What its author builds upon here: all heads, and its own last change.
+fn builds_upon(tx: &impl Transactable, change: &Change) -> bool {
+    let here: HashSet<_> = tx.base_heads().into_iter().collect();
+    change.deps().len() == here.len() && change.deps().iter().all(|dep| here.contains(dep))
 }
 
 fn perform(tx: &mut impl Transactable, Plan { obj, steps }: &Plan) -> Option<Vec<Patch>> {
@@ -216,9 +215,9 @@ fn visible(
         let name = format!("{counter}@{actor}");
         let cursor = Cursor::try_from(name.as_str()).ok()?;
         let index = tx.get_cursor_position(obj, &cursor, None).ok()?;
-        let shown = index < tx.length(obj) && tx.get_cursor(obj, index, None).ok()? == cursor;
-        let (value, _) = tx.get(obj, index).ok()?.filter(|_| shown)?;
-        Some((index, width(value.as_str()?, tx.text_encoding())))
+        let (value, id) = tx.get(obj, index).ok()??;
+        let shown = id == ObjId::Id(*counter, actor.clone(), 0);
+        shown.then_some((index, width(value.as_str()?, tx.text_encoding())))
     })
     .ok()?
 }

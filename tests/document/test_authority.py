@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_runtimed.crdt import ROOT, Change, Document, Obj, ObjId, Text
 from jupyter_runtimed.document import seeds
-from jupyter_runtimed.document.authority import Rights, judge
+from jupyter_runtimed.document.authority import Place, Rights, judge
 from jupyter_runtimed.document.content import Cell, JsonText
 from jupyter_runtimed.document.notebook import Notebook
 from jupyter_runtimed.errors import Refused
@@ -293,3 +293,32 @@ def test_no_way_round_leaves_a_cell_without_a_type(first: str | None) -> None:
     client.document.delete(obj(client.document, "cells", "c0"), "cell_type")
     with pytest.raises(Refused, match="delete of 'cell_type'"):
         judged(server, client.commit(now_ms=0))
+
+
+def test_what_a_change_makes_is_judged_as_the_documents_own_from_then_on() -> None:
+    server = room()
+    known: dict[ObjId, Place] = {}
+    client = Notebook(server.document.fork(actor=CLIENT))
+
+    def send() -> None:
+        data = client.commit(now_ms=0)
+        assert data is not None
+        judge(
+            changes := Change.decode_all(data),
+            doc="notebook",
+            notebook=server.document,
+            rights=MAY_ALL,
+            prefixes={CLIENT},
+            known=known,
+        )
+        server.apply(changes)
+
+    client.add_cell(Cell(CellId("c2"), "code", "y"), after=C0)
+    client.set_extra(CellId("c2"), "unknown", JsonText("1"))
+    send()
+    for _ in range(2):
+        client.splice(CellId("c2"), 0, 0, "z")
+        send()
+    client.set_extra(CellId("c2"), "unknown", JsonText("2"))
+    with pytest.raises(Refused):
+        send()
