@@ -54,7 +54,7 @@ class Execution:
         self._busy_with = ""
         self.writer = OutputWriter(runtime, put_blob=put_blob, new_id=new_id, limit=limit)
         self.captures = Captures(new_id)
-        self.others = OtherRuns(runtime)
+        self.others = OtherRuns(runtime, grace_ms=grace_ms)
 
     def use(self, runtime: Runtime) -> None:
         """Go on with a rotated document."""
@@ -84,6 +84,7 @@ class Execution:
     def lost(self, reason: str, *, now_ms: int) -> list[Step]:
         """The kernel is gone, or becomes a new process, which knows no display of the former."""
         self.runtime.forget_display_ids()
+        self.others.forget()
         return self.queue.lost(reason, now_ms=now_ms)
 
     def wake(self, *, now_ms: int) -> list[Step]:
@@ -94,7 +95,7 @@ class Execution:
         over = current is not None and current != self.queue.current
         if over and kernel.state == "busy" and self._busy_with == current:
             self.runtime.set_kernel(replace(kernel, state="idle"))
-        return steps
+        return steps + self.others.wake(now_ms=now_ms)
 
     def _is_run(self, message_id: str) -> bool:
         run_id = RunId(message_id)

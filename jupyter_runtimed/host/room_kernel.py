@@ -182,6 +182,8 @@ class RoomKernel:
     async def _find(self) -> None:
         if (found := await self._kernels.find(self._path())) is not None:
             await self.attach(*found)
+        elif self._link is None:
+            self._post(ev.KernelIs("none"))
 
     async def _start(self, name: str) -> None:
         await self.attach(*await self._kernels.ensure(self._path(), name))

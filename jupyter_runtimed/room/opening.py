@@ -16,12 +16,11 @@ from ..document.content import FINISHED, Content, RunState
 from ..document.notebook import Notebook
 from ..document.runtime import KernelStatus, Runtime
 from ..errors import DocumentError
+from ..execution.others import UNHEARD
 from ..ids import CellId, Epoch, NewId, RoomId, RunId
 from ..protocol.tickets import prefix_of
 from . import events as ev
 from .room import Room
-
-RESTARTED = "the server was restarted while this ran"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +145,23 @@ def _runtime_of(
 
 
 def _reopened_runtime(making: Making, kept: Kept, now_ms: int) -> Runtime | None:
-    """The kept runtime document; what was running when the server went is lost, and says so."""
+    """The kept runtime document; what waited when the server went is cancelled, and says so.
+
+    What ran goes on if its kernel does, which is known when that was looked for.
+    """
     try:
         document: Document = load(kept.data, actor=making.actor())
         runtime = Runtime(document)
     except DocumentError:
         return None
     runtime.count_history(len(kept.data))
+    kernel = runtime.kernel
     for run in runtime.runs():
-        if run.state in FINISHED:
+        if run.state in FINISHED or (run.state == "running" and kernel.id):
             continue
         runtime.dequeue(run.id)
         state: RunState = "cancelled" if run.state == "queued" else "lost"
-        runtime.set_run(run.id, state=state, reason=RESTARTED, finished_at=now_ms, prompt=None)
-    runtime.set_kernel(KernelStatus())
+        runtime.set_run(run.id, state=state, reason=UNHEARD, finished_at=now_ms, prompt=None)
+    goes_on = any(run.state == "running" for run in runtime.runs())
+    runtime.set_kernel(KernelStatus(kernel.id, state="starting" if goes_on else "none"))
     return runtime

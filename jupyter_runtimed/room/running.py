@@ -64,6 +64,8 @@ class Running:
             new_id=new_id,
             limit=Limits(inline_chars=settings.inline_chars),
         )
+        self._looking = self._execution.others.left
+        """Is the kernel that a former server left with a run still to be found?"""
 
     @property
     def runtime(self) -> Runtime:
@@ -96,11 +98,8 @@ class Running:
             steps += self._execution.queue.request(
                 [want], by=by, stop_on_error=cell.stop_on_error, now_ms=now
             )
-        if (
-            self.runtime.queue
-            and self.runtime.kernel.state in ABSENT
-            and not self._asked_for_kernel
-        ):
+        no_kernel = self.runtime.kernel.state in ABSENT or self._looking
+        if self.runtime.queue and no_kernel and not self._asked_for_kernel:
             self._asked_for_kernel = True
             self._out.append(ev.StartKernel(self._kernel_name()))
         self._do(steps)
@@ -170,6 +169,7 @@ class Running:
         self._execution.others.begin(event.run, event.cell, event.code, by=event.by, now_ms=now)
 
     def kernel_is(self, event: ev.KernelIs, now: int) -> None:
+        self._looking = False
         before = self.runtime.kernel
         state = cast(KernelState, event.state)
         status = KernelStatus(
@@ -179,11 +179,15 @@ class Running:
             state=state,
             reason=event.reason,
         )
+        if self._execution.others.left and state in (*ABSENT, "idle"):
+            self._do(self._what_was_left(state, now))
         if state in LOST or _another(before, event):
             reason = event.reason or LOST.get(state, "another kernel was chosen")
             # Only who asked for a kernel that is yet to come still waits for it.
             if not (self._asked_for_kernel and state in ABSENT):
                 self._do(self._execution.lost(reason, now_ms=now))
+        elif before.id and status.id != before.id:
+            self.runtime.forget_display_ids()
         if state != "none":
             self._asked_for_kernel = False
         if state in LOST or status.id != before.id:
@@ -191,6 +195,11 @@ class Running:
         self.runtime.set_kernel(status)
         if state in ("idle", "busy"):
             self._do(self._execution.queue.ready())
+
+    def _what_was_left(self, state: str, now: int) -> list[Step]:
+        """A former server's runs: over without a kernel, and in doubt when theirs does nothing."""
+        others = self._execution.others
+        return others.doubt(now_ms=now) if state == "idle" else others.gone(now_ms=now)
 
     def kernel_failed(self, message: str, now: int) -> None:
         self._asked_for_kernel = False
@@ -234,7 +243,8 @@ class Running:
                 case Interrupt():
                     self._out.append(ev.Interrupt(NOBODY))
                 case _:
-                    self._wake_at = step.at_ms
+                    # Woken too early, it is only asked for again.
+                    self._wake_at = min(step.at_ms, self._wake_at or step.at_ms)
 
 
 def _another(before: KernelStatus, event: ev.KernelIs) -> bool:

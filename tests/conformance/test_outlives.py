@@ -1,0 +1,137 @@
+"""A kernel that outlives its server: what it runs goes on; what ended unheard is lost.
+
+As behind a gateway: the first server goes, the next one finds the kernel of the notebook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from jupyter_runtimed.execution.others import UNHEARD
+
+from ..host.conftest import Place
+from ..host.people import Person
+from .conftest import Table, seat
+
+pytestmark = pytest.mark.kernel
+
+SHOW = "from IPython.display import display, update_display\n"
+
+
+def until(file: Path) -> str:
+    return (
+        "import pathlib, time\nprint('so far', flush=True)\n"
+        f"while not pathlib.Path({str(file)!r}).exists(): time.sleep(0.02)\n"
+    )
+
+
+async def begun(place: Place, *sources: str) -> Table:
+    """All cells are asked for, and the first has printed."""
+    table = await seat(place, *sources)
+    await table.person.call("run_all")
+    await table.person.until(lambda: table.shown("c0") == "so far\n")
+    return table
+
+
+async def next_server(place: Place) -> Table:
+    registry, _ = place._servers[-1]
+    await registry.close_all()
+    person = Person(await place.server().open("a.ipynb"))
+    await person.until(lambda: person.peer.live)
+    return Table(place, person)
+
+
+async def test_a_run_goes_on_to_its_end(place: Place, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    await begun(place, until(go) + "print('after')", "'never'", "6 * 7")
+    table = await next_server(place)
+    await table.person.until(lambda: table.runtime.kernel.state == "busy")
+    assert [table.state(cell) for cell in ("c0", "c1", "c2")] == ["running"] + ["cancelled"] * 2
+    asked = asyncio.create_task(table.run("c2"))
+    go.touch()
+    run = await table.person.finished("c0")
+    assert (run.state, run.by) == ("ok", "ana")
+    assert table.shown("c0") == "so far\nafter\n"
+    assert await asked == ["ok"]
+
+
+async def test_a_question_can_still_be_answered(place: Place) -> None:
+    table = await seat(place, "print('hello', input('who? '))")
+    await table.person.call("run", cells=["c0"])
+    await table.person.until(lambda: table.person.run_of("c0").prompt is not None)
+    table = await next_server(place)
+    await table.person.until(lambda: table.runtime.kernel.state == "busy")
+    await table.person.call("answer", prompt=table.person.run_of("c0").prompt.id, text="ana")
+    assert (await table.person.finished("c0")).state == "ok"
+    assert table.shown("c0").endswith("hello ana\n")
+
+
+async def test_a_run_whose_end_nobody_heard_is_lost(place: Place, tmp_path: Path) -> None:
+    go, over = tmp_path / "go", tmp_path / "over"
+    await begun(place, until(go) + f"pathlib.Path({str(over)!r}).touch()", "6 * 7")
+    registry, _ = place._servers[-1]
+    await registry.close_all()
+    go.touch()
+    manager = next(iter(place.kernels.managers.values()))
+    client = manager.client()
+    client.start_channels()
+    client.execute("1")
+    await client.get_shell_msg(timeout=60)
+    client.stop_channels()
+    assert over.exists()
+    table = await next_server(place)
+    run = await table.person.finished("c0")
+    assert (run.state, run.reason) == ("lost", UNHEARD)
+    assert await table.run("c1") == ["ok"]
+
+
+async def test_a_run_whose_kernel_is_gone_is_lost(place: Place, tmp_path: Path) -> None:
+    await begun(place, until(tmp_path / "go"), "6 * 7")
+    registry, _ = place._servers[-1]
+    await registry.close_all()
+    await place.kernels.close()
+    table = await next_server(place)
+    run = await table.person.finished("c0")
+    assert (run.state, run.reason) == ("lost", UNHEARD)
+    assert table.runtime.kernel.state == "none"
+    assert await table.run("c1") == ["ok"]
+
+
+async def test_a_display_is_still_updated_when_its_room_was_closed_in_between(place: Place) -> None:
+    table = await seat(
+        place, SHOW + "display(1, display_id='d');", "update_display(2, display_id='d')"
+    )
+    assert await table.run("c0") == ["ok"]
+    table = await next_server(place)
+    await table.person.until(lambda: table.runtime.kernel.state == "idle")
+    assert await table.run("c1") == ["ok"]
+    assert table.shown("c0") == "2"
+
+
+async def test_but_not_by_another_kernel(place: Place) -> None:
+    table = await seat(
+        place, SHOW + "display(1, display_id='d');", SHOW + "update_display(2, display_id='d')"
+    )
+    assert await table.run("c0") == ["ok"]
+    await place.kernels.close()
+    place.kernels._id = lambda path: f"another kernel of {path}"
+    table = await next_server(place)
+    assert await table.run("c1") == ["ok"]
+    assert table.shown("c0") == "1"
+
+
+async def test_a_kernel_that_dies_after_it_was_found_again_hangs_nothing(
+    place: Place, tmp_path: Path
+) -> None:
+    await begun(place, until(tmp_path / "go"), "6 * 7")
+    table = await next_server(place)
+    asked = asyncio.create_task(table.run("c1"))
+    await table.person.until(lambda: table.runtime.kernel.state == "busy")
+    await table.person.until(lambda: table.state("c1") == "running")
+    await table.person.call("shutdown")
+    assert await asked == ["lost"]
+    assert table.state("c0") == "lost"
+    assert await table.run("c1") == ["ok"]
