@@ -179,7 +179,10 @@ class Terminal:
             case "G":
                 self._column = by - 1
             case "H" | "f":
-                self._row, self._column = min(len(self._lines), by) - 1, 0
+                self._go_to(by)
+                self._column = min(_number(args.partition(";")[2]) or 1, _WIDEST) - 1
+            case "d":
+                self._go_to(by)
             case "K":
                 self._lines[self._row].erase(count, self._column)
             case "J":
@@ -188,6 +191,13 @@ class Terminal:
                 pass  # nothing that is shown
         if final in "EF":
             self._column = 0
+
+    def _go_to(self, row: int) -> None:
+        """To a row of the screen, from 1 on; far beyond it is its last line."""
+        if row <= self._height:
+            while len(self._lines) < row:
+                self._lines.append(Line(self._style))
+        self._row = min(len(self._lines), row) - 1
 
     def _colour(self, args: str, raw: str) -> None:
         if not COLOUR.fullmatch(raw):

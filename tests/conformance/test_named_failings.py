@@ -71,6 +71,27 @@ class TestWithARealKernel:
             assert [(await ana.finished(cell)).state for cell in ("c0", "c1")] == ends.split()
             assert await table.run("c2") == ["ok"]
 
+    @pytest.mark.parametrize("how", ["run again", "deleted"])
+    async def test_a_question_that_went_with_its_cell_holds_everything_up(
+        self, place: Place, how: str
+    ) -> None:
+        table = await seat(place, "input('first? ')", "print('behind')")
+        ana = table.person
+        await ana.call("run", cells=["c0", "c1"])
+        await ana.until(lambda: ana.run_of("c0").prompt is not None)
+        if how == "deleted":
+            ana.peer.notebook.delete_cell("c0")
+            ana.edited()
+        else:
+            ana.type("c0", "; print('second')")
+            await ana.call("run", cells=["c0"])
+        assert (await ana.finished("c1")).state == "ok"
+        if how == "run again":
+            await ana.until(lambda: ana.run_of("c0").prompt is not None)
+            await ana.call("answer", prompt=ana.run_of("c0").prompt.id, text="yes")
+            assert (await ana.finished("c0")).state == "ok"
+            assert table.shown("c0") == "first?  yes\nsecond\n"
+
     async def test_a_quarter_of_ten_thousand_flushed_prints_is_dropped(self, place: Place) -> None:
         table = await seat(place, "for n in range(10_000): print(n, flush=True)")
         assert await table.run("c0") == ["ok"]

@@ -43,6 +43,10 @@ def shown(*pieces: str, lines: int = 64) -> str:
         ("\x1b]0;a title\x07text", "text"),
         ("\x1b(Btext", "text"),
         ("screen\nfull\x1b[2J\x1b[Hnew", "new"),
+        ("one\ntwo\nthree\x1b[2;2HWO\x1b[1;1HO\x1b[;3HE\x1b[3fT", "OnE\ntWO\nThree"),
+        ("one\n\x1b[3;3Hx", "one\n\n  x"),
+        ("one\x1b[2Gw\x1b[2dx", "owe\n  x"),
+        ("one\ntwo\x1b[999;1Hx", "one\nxwo"),
     ],
 )
 def test_controls(printed: str, expected: str) -> None:
@@ -111,7 +115,8 @@ PIECES = st.sampled_from(
     [
         "a", "bc", "é", "😀", "\n", "\r", "\r\n", "\b", "\t", "\x1b", "[", "m", "3", ";",
         RED, GREEN, RESET, "\x1b[m", "\x1b[1;34m", UP, "\x1b[2A", "\x1b[B", "\x1b[2C", "\x1b[D",
-        "\x1b[G", "\x1b[H", "\x1b[J", "\x1b[1J", "\x1b[2J", ERASE_END, "\x1b[1K", ERASE_LINE,
+        "\x1b[G", "\x1b[H", "\x1b[3;2H", "\x1b[2d", "\x1b[J", "\x1b[1J", "\x1b[2J",
+        ERASE_END, "\x1b[1K", ERASE_LINE,
         "\x1b[?25l", "\x1b]0;t\x07", "\x1b]8;;u\x1b\\", "\x1b(B", "\x1b[>4;2m",
     ]
 )  # fmt: skip
