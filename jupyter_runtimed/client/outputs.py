@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final, TypeAlias, cast
 
 from ..document import jsontext
-from ..document.content import Blob, Display, MimeValue, Output, Stream
+from ..document.content import Blob, Display, ErrorOutput, MimeValue, Output, Stream
 from ..document.ipynb_shape import Shape
 from ..errors import StorageError
 from ..ids import Sha256
@@ -59,6 +59,9 @@ def blobs_of(outputs: Iterable[Output]) -> Iterator[Blob]:
             yield from (chunk for chunk in output.chunks if isinstance(chunk, Blob))
         elif isinstance(output, Display):
             yield from (value for value in output.data.values() if isinstance(value, Blob))
+        elif isinstance(output, ErrorOutput):
+            parts = (output.evalue, *output.traceback)
+            yield from (part for part in parts if isinstance(part, Blob))
 
 
 def inline(outputs: Iterable[Output], known: Callable[[Sha256], bytes | None]) -> list[NbOutput]:
@@ -80,6 +83,10 @@ def _without_missing(output: Output, here: Mapping[Sha256, bytes]) -> Output:
         return replace(output, chunks=chunks)
     if isinstance(output, Display):
         return replace(output, data={mime: shown(value) for mime, value in output.data.items()})
+    if isinstance(output, ErrorOutput):
+        evalue = cast("str | Blob", shown(output.evalue))
+        lines = tuple(cast("str | Blob", shown(part)) for part in output.traceback)
+        return replace(output, evalue=evalue, traceback=lines)
     return output
 
 

@@ -77,10 +77,12 @@ class Display:
 
 @dataclass(frozen=True, slots=True)
 class ErrorOutput:
+    """A blob in `traceback` is a JSON list, and stands for the lines in it."""
+
     id: str
     ename: str
-    evalue: str
-    traceback: tuple[str, ...]
+    evalue: str | Blob
+    traceback: tuple[str | Blob, ...]
     extra: JsonMap = field(default_factory=dict)
 
 

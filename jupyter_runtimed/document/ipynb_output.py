@@ -12,6 +12,7 @@ from ..errors import NotebookError
 from ..ids import NewId, Sha256
 from . import jsontext, mime
 from .content import (
+    Blob,
     Display,
     ErrorOutput,
     Json,
@@ -84,12 +85,13 @@ class ValueReader:
 
     def _error(self, rest: dict[str, object]) -> ErrorOutput:
         traceback = rest.get("traceback", [])
-        lines: tuple[str, ...] = ()
+        lines: tuple[str | Blob, ...] = ()
         if isinstance(traceback, list) and all(isinstance(line, str) for line in traceback):
             rest.pop("traceback", None)
-            lines = tuple([clean(line) for line in traceback])
+            lines = mime.traceback_of(traceback, put_blob=self._put, limit=self.limits)
         ename, evalue = _text(rest, "ename"), _text(rest, "evalue")
-        return ErrorOutput(self.new_id(), ename, evalue, lines, self.map(rest))
+        value = mime.text_value(evalue, put_blob=self._put, limit=self.limits)
+        return ErrorOutput(self.new_id(), ename, value, lines, self.map(rest))
 
     def value(self, key: str, raw: object) -> MimeValue:
         value = mime.value_of(key, raw, put_blob=self._put, limit=self.limits)

@@ -243,8 +243,8 @@ class Shape:
             case ErrorOutput():
                 known |= {
                     "ename": output.ename,
-                    "evalue": output.evalue,
-                    "traceback": list(output.traceback),
+                    "evalue": mime.shown(output.evalue, get_blob=self.get_blob)[0],
+                    "traceback": mime.lines_of(output.traceback, get_blob=self.get_blob),
                 }
             case UnknownOutput():
                 pass

@@ -7,9 +7,9 @@ through a callback; what is stored where is not known here.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from ..ids import Sha256
 from . import jsontext
@@ -93,6 +93,34 @@ def json_value(text: JsonText, *, put_blob: PutBlob, limit: Limits = DEFAULT_LIM
         return Json(text)
     data = text.encode()
     return Blob(put_blob(data), len(data), "json")
+
+
+def traceback_of(
+    lines: Sequence[str], *, put_blob: PutBlob, limit: Limits = DEFAULT_LIMITS
+) -> tuple[str | Blob, ...]:
+    """The lines of a traceback; of one that is too long only the last stay, as half the limit."""
+    clean = [jsontext.clean(line) for line in lines]
+    # A line costs something, however short it is.
+    sizes = [8 + len(line) for line in clean]
+    if sum(sizes) < limit.inline_chars:
+        return tuple(clean)
+    room, at = limit.inline_chars // 2, len(clean)
+    while at and sizes[at - 1] <= room:
+        at -= 1
+        room -= sizes[at]
+    data = jsontext.compact(clean[:at]).encode()
+    return (Blob(put_blob(data), len(data), "json"), *clean[at:])
+
+
+def lines_of(traceback: Iterable[str | Blob], *, get_blob: GetBlob) -> list[str]:
+    """The lines again. Errors: those of `get_blob`."""
+    lines: list[str] = []
+    for part in traceback:
+        if isinstance(part, Blob):
+            lines += cast("list[str]", jsontext.plain(shown(part, get_blob=get_blob)[0]))
+        else:
+            lines.append(part)
+    return lines
 
 
 def json_of(value: MimeValue, *, get_blob: GetBlob) -> object:

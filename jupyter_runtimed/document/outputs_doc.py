@@ -57,8 +57,9 @@ def output_to_doc(output: Output) -> Shape:
             shape["type"] = output.type
             shape |= display_to_doc(output)
         case ErrorOutput():
-            shape |= {"type": "error", "ename": output.ename, "evalue": output.evalue}
-            shape["traceback"] = list(output.traceback)
+            shape |= {"type": "error", "ename": output.ename}
+            shape["evalue"] = mime_to_doc(output.evalue)
+            shape["traceback"] = [mime_to_doc(part) for part in output.traceback]
         case UnknownOutput():
             shape["type"] = output.type
     if output.extra:
@@ -120,8 +121,9 @@ def output_from_doc(shape: Mapping[str, object]) -> Output:
             extra=extra,
         )
     if kind == "error":
-        traceback = tuple(str(line) for line in _list(shape, "traceback"))
-        return ErrorOutput(output_id, _str(shape, "ename"), _str(shape, "evalue"), traceback, extra)
+        traceback = tuple(_text_or_blob(part) for part in _list(shape, "traceback"))
+        evalue = _text_or_blob(shape.get("evalue", ""))
+        return ErrorOutput(output_id, _str(shape, "ename"), evalue, traceback, extra)
     return UnknownOutput(output_id, kind, extra)
 
 

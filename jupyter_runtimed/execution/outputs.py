@@ -14,7 +14,14 @@ from typing import Final, TypeAlias
 
 from ..document import jsontext
 from ..document.content import Display, ErrorOutput, MimeValue, Output, Prompt, Stream
-from ..document.mime import DEFAULT_LIMITS, Limits, PutBlob, value_of
+from ..document.mime import (
+    DEFAULT_LIMITS,
+    Limits,
+    PutBlob,
+    text_value,
+    traceback_of,
+    value_of,
+)
 from ..document.runtime import Runtime
 from ..ids import CellId, NewId, RunId
 from .fields import Problem
@@ -179,8 +186,7 @@ class OutputWriter:
         self._flush(run_id, live)
         self._clear_if_due(run_id, live)
         if isinstance(said, Failed):
-            error = ErrorOutput(self._new_id(), said.ename, said.evalue, said.traceback)
-            self._runtime.append_output(run_id, error)
+            self._runtime.append_output(run_id, self._error(said))
             return
         display = self._display(said)
         if display.display_id is not None:
@@ -259,6 +265,11 @@ class OutputWriter:
     def _last(self, run_id: RunId) -> Output | None:
         outputs = self._runtime.outputs(run_id)
         return outputs[-1] if outputs else None
+
+    def _error(self, said: Failed) -> ErrorOutput:
+        evalue = text_value(said.evalue, put_blob=self._put_blob, limit=self._limit)
+        lines = traceback_of(said.traceback, put_blob=self._put_blob, limit=self._limit)
+        return ErrorOutput(self._new_id(), said.ename, evalue, lines)
 
     def _display(self, said: Shown) -> Display:
         return Display(

@@ -21,7 +21,7 @@ from contextlib import suppress
 from typing import Final
 
 from ..crdt import Change, own_errors
-from ..document.content import Blob, Content, Display, Output, Stream
+from ..document.content import Blob, Content, Display, ErrorOutput, Output, Stream
 from ..errors import DocumentError, StorageError
 from ..ids import Sha256
 from .blobs import Blobs
@@ -127,6 +127,8 @@ def of_outputs(outputs: Iterable[Output]) -> Iterator[Sha256]:
                 parts: Iterable[object] = output.chunks
             case Display():
                 parts = output.data.values()
+            case ErrorOutput():
+                parts = (output.evalue, *output.traceback)
             case _:
                 continue
         yield from (part.sha256 for part in parts if isinstance(part, Blob))

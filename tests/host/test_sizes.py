@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 import pytest
 
-from jupyter_runtimed.document.content import Blob, Run, Stream
+from jupyter_runtimed.crdt import load
+from jupyter_runtimed.document import ipynb
+from jupyter_runtimed.document.content import Blob, Cell, Content, Run, Stream
 from jupyter_runtimed.document.rotation import HISTORY_FLOOR_BYTES
 from jupyter_runtimed.document.runtime import Runtime
 from jupyter_runtimed.execution.messages import KernelMessage
+from jupyter_runtimed.execution.outputs import OutputWriter
 from jupyter_runtimed.execution.streams import LARGEST_JOINED_BYTES, StreamTail
 from jupyter_runtimed.host.kernel_batch import REPLY_SECONDS, Batch
 from jupyter_runtimed.ids import CellId, Epoch, RunId, Sha256
@@ -94,6 +100,48 @@ def test_a_very_large_piece_is_kept_in_many_small_ones(line: str) -> None:
     assert len(runtime.document.save()) < 10_000
 
 
+# ---------------------------------------------------------------- a very long error
+
+
+@pytest.mark.parametrize(
+    ("evalue", "lines"),
+    [
+        ("short", [f"frame {i}" + "-" * 60 for i in range(30_000)]),
+        ("v" * 3_000_000, ["one line " * 300_000]),
+        ("v" * 9000, []),
+        ("short", ["a line", "another"]),
+    ],
+)
+def test_a_very_long_error_is_whole_in_the_file_and_small_in_the_document(
+    evalue: str, lines: list[str]
+) -> None:
+    kept: dict[str, bytes] = {}
+
+    def put(data: bytes) -> Sha256:
+        kept[hashlib.sha256(data).hexdigest()] = data
+        return Sha256(hashlib.sha256(data).hexdigest())
+
+    runtime = Runtime.create(Epoch("e"), bytes(16 * [1]))
+    runtime.add_run(Run(RunId("r"), CellId("c"), "running", "ana", 0))
+    writer = OutputWriter(runtime, put_blob=put, new_id=lambda: "o")
+    writer.write([said("error", ename="Long", evalue=evalue, traceback=lines)])
+    runtime.commit(now_ms=0)
+    assert len(runtime.document.save()) < 20_000
+    stored = Runtime(load(runtime.document.save(), actor=bytes(16 * [2])))
+    assert stored.outputs(RunId("r")) == runtime.outputs(RunId("r"))
+
+    content = Content(5, {}, {}, (Cell(CellId("c"), "code", ""),), stored.outcomes())
+    data = ipynb.write(content, get_blob=kept.__getitem__, like=None)
+    (output,) = json.loads(data)["cells"][0]["outputs"]
+    assert output == {
+        "output_type": "error", "ename": "Long", "evalue": evalue, "traceback": lines
+    }  # fmt: skip
+    found = ipynb.read(data, new_id=lambda: "o", put_blob=put)
+    assert found.content.outcomes == content.outcomes
+    # What is in the file already is left as it stands.
+    assert ipynb.write(content, get_blob=kept.__getitem__, like=data) == data
+
+
 # ---------------------------------------------------------------- ten thousand runs
 
 
@@ -102,7 +150,7 @@ def stored_bytes(net: Network) -> int:
 
 
 def run_again_and_again(times: int) -> None:
-    net = Network("print one\nresult 2", "# nothing", seed=3)
+    net = Network("print one\nwait 5\nresult 2", "# nothing", seed=3)
     ana = net.join("ana")
     epochs = set()
     for _ in range(times):

@@ -17,7 +17,7 @@ import { readJsonMap } from './schema';
 /** The words for a blob that is not here: shown in place of the output. `held`: nobody asked for it. */
 export type Placeholder = (mime: string, bytes: number, failed: boolean, held: boolean) => string;
 
-/** Of a stream with more than this in blobs, only what is not in blobs is shown. */
+/** Of a stream or an error with more than this in blobs, only what is not in blobs is shown. */
 export const STREAM_BYTES = 256 * 1024;
 /** Other values are held back from this size on. */
 export const VALUE_BYTES = 16 * 1024 * 1024;
@@ -128,9 +128,10 @@ interface Cut {
 /** `asked`: how many bytes more than by itself are to be shown. */
 function cutOf(node: OutputNode, asked: number): Cut {
   if (node.chunks === undefined) {
-    const most = VALUE_BYTES + asked;
-    const large = Object.values(node.data ?? {}).filter(isBlob);
-    const held = large.filter(({ size }) => size > most).reduce((sum, { size }) => sum + size, 0);
+    const most = (node.traceback === undefined ? VALUE_BYTES : STREAM_BYTES) + asked;
+    const held = blobsOf(node)
+      .filter(({ size }) => size > most)
+      .reduce((sum, { size }) => sum + size, 0);
     return { from: 0, most, held };
   }
   const sizes = node.chunks.map(chunk => (isBlob(chunk) ? chunk.size : 0));
@@ -158,14 +159,9 @@ function readOutput(node: OutputNode, look: Look, placeholder: Placeholder): nbf
       return { ...extra, output_type: type, name: read(node.name), text };
     }
     case 'error': {
-      const traceback = (node.traceback ?? []).map(read);
-      return {
-        ...extra,
-        output_type: type,
-        ename: read(node.ename),
-        evalue: read(node.evalue),
-        traceback
-      };
+      const traceback = (node.traceback ?? []).flatMap(part => lines(part, look, placeholder));
+      const evalue = node.evalue === undefined ? '' : chunkText(node.evalue, look, placeholder);
+      return { ...extra, output_type: type, ename: read(node.ename), evalue, traceback };
     }
     default: {
       const data = readData(node.data ?? {}, look, placeholder);
@@ -178,13 +174,29 @@ function readOutput(node: OutputNode, look: Look, placeholder: Placeholder): nbf
 }
 
 function chunkText(chunk: DataNode, look: Look, placeholder: Placeholder): string {
-  if (!isBlob(chunk)) {
-    return read(chunk);
-  }
-  const found = look(chunk);
+  const found = isBlob(chunk) ? textIn(chunk, look, placeholder) : read(chunk);
+  return typeof found === 'string' ? found : `${found.missing}\n`;
+}
+
+/** Text, or what is said instead of it. */
+function textIn(
+  blob: BlobNode,
+  look: Look,
+  placeholder: Placeholder
+): string | { missing: string } {
+  const found = look(blob);
+  const mime = encodingOf(blob) === 'json' ? 'application/json' : 'text/plain';
   return typeof found === 'string'
     ? found
-    : `${placeholder('text/plain', chunk.size, found.failed, found.held)}\n`;
+    : { missing: placeholder(mime, blob.size, found.failed, found.held) };
+}
+
+function lines(part: DataNode, look: Look, placeholder: Placeholder): string[] {
+  if (!isBlob(part)) {
+    return [read(part)];
+  }
+  const found = textIn(part, look, placeholder);
+  return typeof found === 'string' ? (JSON.parse(found) as string[]) : [found.missing];
 }
 
 function readData(
@@ -215,7 +227,8 @@ function readData(
 }
 
 function blobsOf(node: OutputNode): BlobNode[] {
-  return [...(node.chunks ?? []), ...Object.values(node.data ?? {})].filter(isBlob);
+  const error = [...(node.evalue === undefined ? [] : [node.evalue]), ...(node.traceback ?? [])];
+  return [...(node.chunks ?? []), ...Object.values(node.data ?? {}), ...error].filter(isBlob);
 }
 
 function isBlob(value: DataNode): value is BlobNode {

@@ -45,8 +45,9 @@ export interface OutputNode {
   metadata?: Str;
   execution_count?: number | null;
   ename?: Str;
-  evalue?: Str;
-  traceback?: Str[];
+  evalue?: Str | BlobNode;
+  /** A blob is a JSON list of lines. */
+  traceback?: (Str | BlobNode)[];
 }
 
 export interface RunNode {

@@ -7,7 +7,7 @@
 import { PromiseDelegate } from '@lumino/coreutils';
 
 import { read } from '../document/automerge';
-import type { RunNode } from '../document/schema';
+import type { BlobNode, RunNode, Str } from '../document/schema';
 import { own } from '../document/schema';
 import type { OpenRoom } from './tokens';
 
@@ -112,12 +112,17 @@ export function outcomeOf(run: RunNode): Outcome | null {
   }
 }
 
+/** A part that is kept elsewhere is left out: the whole is shown by the cell. */
+function textOf(part: Str | BlobNode | undefined): string {
+  return part === undefined || 'blob' in part ? '…' : read(part);
+}
+
 function errorOf(run: RunNode): Outcome {
   const output = run.outputs.findLast(each => read(each.type) === 'error');
   return {
     state: 'error',
     ename: read(output?.ename),
-    evalue: read(output?.evalue),
-    traceback: (output?.traceback ?? []).map(read)
+    evalue: textOf(output?.evalue),
+    traceback: (output?.traceback ?? []).map(textOf)
   };
 }

@@ -135,3 +135,38 @@ describe('a very large value', () => {
     expect(ana.notebook.core.runs.held('a')).toBe(0);
   });
 });
+
+describe('a very long error', () => {
+  const error = (size: number): OutputNode => ({
+    id: str('e1'),
+    type: str('error'),
+    ename: str('Long'),
+    evalue: str('short'),
+    traceback: [part('lines', size, 'json'), str('the last line')]
+  });
+
+  it('shows its lines when they are here', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'error', [error(9000)]);
+    });
+    const ana = r.open({ blobs: { get: () => Promise.resolve('["first","second"]') } });
+    const shown = (): unknown => ana.code('a').outputs[0]?.['traceback'];
+    expect(shown()).toEqual(['application/json, 9000 bytes: loading', 'the last line']);
+    await nextCommand();
+    expect(shown()).toEqual(['first', 'second', 'the last line']);
+  });
+
+  it('shows its last lines when it is very long', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'error', [error(5 * MIB)]);
+    });
+    const ana = r.open({ blobs: { get: () => Promise.resolve('["first"]') } });
+    const shown = (): unknown => ana.code('a').outputs[0]?.['traceback'];
+    expect(ana.notebook.core.runs.held('a')).toBe(5 * MIB);
+    expect(shown()).toEqual([`application/json, ${5 * MIB} bytes`, 'the last line']);
+    ana.notebook.core.runs.showMore('a');
+    expect(shown()).toEqual([`application/json, ${5 * MIB} bytes: loading`, 'the last line']);
+    await nextCommand();
+    expect(shown()).toEqual(['first', 'the last line']);
+  });
+});
