@@ -8,7 +8,7 @@ Writes are pending until `commit`. This class knows the schema; it does not know
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..crdt import ROOT, Change, Document, Heads, Obj, ObjId, Patch, Text, heads_of, own_errors
 from ..errors import DocumentError, NotFound
@@ -165,10 +165,11 @@ class Notebook:
 
     def add_cells(self, cells: Sequence[Cell], *, index: int) -> None:
         """Insert cells so that the first of them stands at `index`."""
-        for cell in cells:
-            if self._find(cell.id) is not None:
-                raise DocumentError(f"there is a cell {cell.id!r} already; choose another id")
         order = list(self.order)
+        taken = set(order)
+        for cell in cells:
+            if cell.id in taken:
+                raise DocumentError(f"there is a cell {cell.id!r} already; choose another id")
         places = self._places(order, index, len(cells))
         for cell, position in zip(cells, places, strict=True):
             self._put_cell(cell, position)
@@ -328,19 +329,30 @@ class Notebook:
             self.document.delete(obj, key)
 
     def _put_cell(self, cell: Cell, position: str) -> None:
-        self.document.put(
+        metadata = {key: value for key, value in cell.metadata.items() if key != TRUSTED}
+        written = replace(
+            cell,
+            metadata=_as_read(metadata),
+            attachments=_as_read(cell.attachments),
+            extra=_as_read(cell.extra),
+        )
+        made = self.document.put(
             self._cells,
             cell.id,
             {
-                "cell_type": cell.cell_type,
+                "cell_type": written.cell_type,
                 "position": position,
-                "source": Text(cell.source),
-                "metadata": {k: v for k, v in cell.metadata.items() if k != TRUSTED},
-                "attachments": dict(cell.attachments),
-                "extra": dict(cell.extra),
+                "source": Text(written.source),
+                "metadata": dict(written.metadata),
+                "attachments": dict(written.attachments),
+                "extra": dict(written.extra),
             },
         )
         self._forget(cell.id, objects=True)
+        # Nobody needs to read what was just written.
+        self._known[cell.id] = written
+        if made is not None:
+            self._objects[cell.id] = made
 
     def _places(self, order: list[CellId], index: int, count: int) -> list[str]:
         """Positions for `count` cells at `index`; spreads the neighbourhood when they grow long."""
@@ -371,3 +383,8 @@ class Notebook:
         for cell_id, place in zip(around, places[:cut] + places[cut + count :], strict=True):
             self._set_fact(self._object(cell_id), "position", place)
         return places[cut : cut + count]
+
+
+def _as_read(entries: JsonMap) -> dict[str, JsonText]:
+    """In the order in which a document gives the keys of a map."""
+    return dict(sorted(entries.items()))

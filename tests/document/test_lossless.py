@@ -51,6 +51,7 @@ def through_documents(content: Content) -> Content:
     notebook, runtime = filled(content)
     again = Notebook(load(notebook.document.save(), actor=b"m" * 16))
     shown = Runtime(load(runtime.document.save(), actor=b"s" * 16))
+    assert repr(notebook.content()) == repr(again.content()), "the order of keys counts too"
     return replace(again.content(), outcomes=shown.outcomes())
 
 
