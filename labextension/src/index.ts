@@ -6,15 +6,17 @@
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
+import { aside } from './plugins/aside';
 import { binding } from './plugins/binding';
 import { content } from './plugins/content';
 import { executor } from './plugins/executor';
 import { guard } from './plugins/guard';
 import { notices } from './plugins/notices';
+import { outside } from './plugins/outside';
 import { presence } from './plugins/presence';
 import { prompts } from './plugins/prompts';
-import { rest } from './plugins/rest';
 import { readers } from './plugins/readers';
+import { rest } from './plugins/rest';
 import { status } from './plugins/status';
 import { widgets } from './plugins/widgets';
 
@@ -26,6 +28,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   status,
   notices,
   presence,
+  outside,
+  aside,
   readers,
   prompts,
   rest,

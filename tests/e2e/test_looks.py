@@ -118,6 +118,7 @@ async def wears(person: Person, theme: str) -> None:
     await person.command("apputils:change-theme", {"theme": THEMES[theme]})
     is_light = "true" if theme == "light" else "false"
     await expect(person.page.locator(f"body[data-jp-theme-light='{is_light}']")).to_have_count(1)
+    await expect(person.page.locator("#jupyterlab-splash")).to_have_count(0)
 
 
 @pytest.mark.parametrize("name", ["empty", "tour", "large"])

@@ -15,6 +15,7 @@ const CLIENT = 'jupyter-runtimed-lab 0.1.0';
 /** There are no rooms: the server part cannot be used. */
 class NoRooms implements IRooms {
   readonly opened: Signal<IRooms, never> = new Signal<IRooms, never>(this);
+  readonly store = Promise.resolve(null);
 
   of(): null {
     return null;

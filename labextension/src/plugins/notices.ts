@@ -8,13 +8,13 @@ import type { RoomConflict, RoomNotice } from '../connection/room';
 import { DOMAIN, IRooms } from './tokens';
 import type { OpenRoom } from './tokens';
 
+const SHOWN_MS = 10_000;
+
 /** What is said of local work that met something else; null if nothing needs saying. */
 export function conflictText(conflict: RoomConflict, trans: TranslationBundle): string | null {
   if (conflict.kind === 'set-aside') {
-    return trans.__(
-      'The server refused your last edits (%1). They are no longer in the notebook; this browser keeps a copy.',
-      conflict.reason
-    );
+    // That has a notice of its own, with what can be done about it.
+    return null;
   }
   const { dropped, revived } = conflict.rebased;
   if (dropped.length > 0) {
@@ -53,13 +53,14 @@ function watch(room: OpenRoom, trans: TranslationBundle): void {
   connection.conflicted.connect((_, conflict) => {
     const text = conflictText(conflict, trans);
     if (text !== null) {
-      Notification.warning(text, { autoClose: false });
+      const lost = conflict.kind === 'rebased' && conflict.rebased.dropped.length > 0;
+      Notification.warning(text, { autoClose: lost ? false : SHOWN_MS });
     }
   });
   connection.noticed.connect((_, notice) => {
     const text = noticeText(notice, connection.path, trans);
     if (text !== null) {
-      Notification.warning(text, { autoClose: 10_000 });
+      Notification.warning(text, { autoClose: SHOWN_MS });
     }
   });
   model.cellLost.connect(() => {
@@ -67,7 +68,7 @@ function watch(room: OpenRoom, trans: TranslationBundle): void {
       trans.__(
         'A cell in which you were typing was deleted by somebody else. Undo brings it back.'
       ),
-      { autoClose: 10_000 }
+      { autoClose: SHOWN_MS }
     );
   });
 }

@@ -49,6 +49,10 @@ export class RoomContentProvider implements IContentProvider, IRooms {
     return this.opened_;
   }
 
+  get store(): Promise<RoomStore | null> {
+    return this.options.store;
+  }
+
   of(sharedModel: unknown): OpenRoom | null {
     return [...this.rooms].find(room => room.model === sharedModel) ?? null;
   }

@@ -4,6 +4,7 @@ import type { ISignal } from '@lumino/signaling';
 
 import type { Api } from '../connection/api';
 import type { RoomConnection } from '../connection/room';
+import type { RoomStore } from '../connection/store';
 import type { RoomNotebook } from '../model/notebook';
 
 /** The domain of the translations. */
@@ -19,6 +20,8 @@ export interface IRooms {
   /** The room behind a shared model; null for any other notebook. */
   of(sharedModel: unknown): OpenRoom | null;
   readonly opened: ISignal<IRooms, OpenRoom>;
+  /** What this browser keeps; null where it keeps nothing. */
+  readonly store: Promise<RoomStore | null>;
 }
 
 export const IRooms = new Token<IRooms>(

@@ -1,5 +1,5 @@
 /** Other people's carets and selections in an editor. It shows places; it knows no wire. */
-import type { Extension, Range } from '@codemirror/state';
+import type { Extension, Range, Text } from '@codemirror/state';
 import { StateEffect, StateField } from '@codemirror/state';
 import type { DecorationSet } from '@codemirror/view';
 import { Decoration, EditorView, WidgetType } from '@codemirror/view';
@@ -11,18 +11,22 @@ export const setPlaces = StateEffect.define<readonly Place[]>();
 class Caret extends WidgetType {
   constructor(
     private readonly name: string,
-    private readonly color: string
+    private readonly color: string,
+    /** Whether there is no line above, over which the name could stand. */
+    private readonly isFirst: boolean
   ) {
     super();
   }
 
   override eq(other: Caret): boolean {
-    return other.name === this.name && other.color === this.color;
+    const { name, color, isFirst } = this;
+    return other.name === name && other.color === color && other.isFirst === isFirst;
   }
 
   toDOM(): HTMLElement {
     const caret = document.createElement('span');
     caret.className = 'jp-RuntimedCaret';
+    caret.classList.toggle('jp-mod-first', this.isFirst);
     caret.style.setProperty('--jp-runtimed-color', this.color);
     caret.setAttribute('aria-hidden', 'true');
     const label = document.createElement('span');
@@ -37,7 +41,8 @@ class Caret extends WidgetType {
   }
 }
 
-function decorations(places: readonly Place[], length: number): DecorationSet {
+function decorations(places: readonly Place[], text: Text): DecorationSet {
+  const { length } = text;
   const ranges: Range<Decoration>[] = [];
   for (const place of places) {
     const [anchor, head] = [Math.min(place.anchor, length), Math.min(place.head, length)];
@@ -46,7 +51,7 @@ function decorations(places: readonly Place[], length: number): DecorationSet {
       const mark = Decoration.mark({ class: 'jp-RuntimedSelection', attributes });
       ranges.push(mark.range(Math.min(anchor, head), Math.max(anchor, head)));
     }
-    const widget = new Caret(place.name, place.color);
+    const widget = new Caret(place.name, place.color, text.lineAt(head).number === 1);
     ranges.push(Decoration.widget({ widget, side: 1 }).range(head));
   }
   return Decoration.set(ranges, true);
@@ -59,7 +64,7 @@ const shown = StateField.define<DecorationSet>({
     let after = before.map(tr.changes);
     for (const effect of tr.effects) {
       if (effect.is(setPlaces)) {
-        after = decorations(effect.value, tr.newDoc.length);
+        after = decorations(effect.value, tr.newDoc);
       }
     }
     return after;
