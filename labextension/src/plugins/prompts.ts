@@ -11,21 +11,21 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { Widget } from '@lumino/widgets';
 
 import type { Question } from './questions';
 import { DOMAIN, IRooms } from './tokens';
 import type { OpenRoom } from './tokens';
 
-class Prompt extends Widget {
+/** Not a widget: cells come and go with what is scrolled to, and a widget must go before its place. */
+class Prompt {
+  readonly node = document.createElement('div');
+
   constructor(
     readonly question: Question,
     answer: (text: string) => void,
     trans: TranslationBundle
   ) {
-    super();
-    this.addClass('jp-Stdin');
-    this.addClass('jp-RuntimedPrompt');
+    this.node.className = 'jp-Stdin jp-RuntimedPrompt';
     const text = document.createElement('pre');
     text.className = 'jp-Stdin-prompt';
     text.textContent = question.text;
@@ -50,14 +50,41 @@ class Prompt extends Widget {
     this.input.disabled = false;
   }
 
+  dispose(): void {
+    this.node.remove();
+  }
+
   focus(): void {
     this.input.focus();
+  }
+
+  get draft(): string {
+    return this.input.value;
+  }
+  set draft(text: string) {
+    this.input.value = text;
+  }
+
+  get hasFocus(): boolean {
+    return this.input === document.activeElement;
+  }
+
+  /** Whether this person may answer. */
+  set open(open: boolean) {
+    this.input.disabled = !open;
   }
 
   private readonly input: HTMLInputElement;
 }
 
+/** Below what the cell has printed. */
+function placeIn(host: Cell | undefined): HTMLElement | null {
+  const outputs = host instanceof CodeCell ? host.outputArea.node.parentElement : null;
+  return outputs?.parentElement ?? host?.node ?? null;
+}
+
 class Prompts {
+  private readonly asked = new Map<string, Question>();
   private readonly shown = new Map<string, Prompt>();
 
   constructor(
@@ -66,16 +93,49 @@ class Prompts {
     private readonly trans: TranslationBundle
   ) {}
 
-  show(cell: string, question: Question | null): void {
+  tell(cell: string, question: Question | null): void {
+    if (question === null) {
+      this.asked.delete(cell);
+    } else {
+      this.asked.set(cell, question);
+    }
+    this.show(cell, question);
+  }
+
+  private show(cell: string, question: Question | null): void {
     const before = this.shown.get(cell);
-    if (before?.question.id === question?.id && before?.isAttached === true) {
+    const host = this.panel.content.widgets.find(widget => widget.model.id === cell);
+    if (before?.question.id === question?.id && before?.node.parentElement === placeIn(host)) {
       return;
     }
+    if (question !== null && host === undefined) {
+      return;
+    }
+    const [draft, focused] = [before?.draft ?? '', before?.hasFocus === true];
     before?.dispose();
     this.shown.delete(cell);
-    const host = this.panel.content.widgets.find(widget => widget.model.id === cell);
     if (question !== null && host !== undefined) {
-      this.ask(host, question);
+      const prompt = this.ask(host, question);
+      if (before?.question.id === question.id) {
+        prompt.draft = draft;
+        if (focused) {
+          prompt.focus();
+        }
+      }
+    }
+  }
+
+  /** Cells came, were moved or made anew: what they ask is shown where they are now. */
+  follow(): void {
+    for (const [cell, question] of this.asked) {
+      this.show(cell, question);
+    }
+  }
+
+  /** What this person may do has changed. */
+  admit(): void {
+    for (const prompt of this.shown.values()) {
+      prompt.open = this.mayAnswer;
     }
   }
 
@@ -86,8 +146,11 @@ class Prompts {
     this.shown.clear();
   }
 
-  private ask(host: Cell, question: Question): void {
-    const place = host instanceof CodeCell ? host.outputArea.node.parentElement : null;
+  private get mayAnswer(): boolean {
+    return this.room.connection.status.role === 'runner';
+  }
+
+  private ask(host: Cell, question: Question): Prompt {
     const prompt = new Prompt(
       question,
       text => {
@@ -95,16 +158,15 @@ class Prompts {
       },
       this.trans
     );
-    Widget.attach(prompt, place?.parentElement ?? host.node);
+    placeIn(host)?.append(prompt.node);
     this.shown.set(host.model.id, prompt);
+    prompt.open = this.mayAnswer;
     // Somebody else's question must not take the keys from who is typing.
     const { activeCell, mode } = this.panel.content;
     if (activeCell === host && mode === 'command' && this.panel.isVisible) {
       prompt.focus();
     }
-    host.disposed.connect(() => {
-      prompt.dispose();
-    });
+    return prompt;
   }
 
   private answer(prompt: Prompt, text: string): void {
@@ -133,10 +195,19 @@ export const prompts: JupyterFrontEndPlugin<void> = {
       }
       const shown = new Prompts(panel, room, trans);
       const stop = followQuestions(room.model.documents, (cell, question) => {
-        shown.show(cell, question);
+        shown.tell(cell, question);
       });
+      const follow = (): void => {
+        shown.follow();
+      };
+      const admit = (): void => {
+        shown.admit();
+      };
+      panel.content.model?.cells.changed.connect(follow);
+      room.connection.statusChanged.connect(admit);
       panel.disposed.connect(() => {
         stop();
+        room.connection.statusChanged.disconnect(admit);
         shown.dispose();
       });
     };

@@ -1,0 +1,114 @@
+"""`input()` and `getpass()`: asked of everybody, for as long as nobody has answered."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import Browser, Locator, expect
+
+import jupyter_runtimed
+
+from .browser import Person
+from .lab import TOKEN, Lab, write_notebook
+from .pair import Pair
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.kernel,
+    pytest.mark.asyncio(loop_scope="session"),
+]
+
+ASK = "name = input('Who? ')\nprint('hello', name)"
+
+
+async def asked(both: Pair, *cells: str) -> None:
+    """Lay these cells, run the first, and wait until everybody is asked."""
+    await both.ana.kernel_ready()
+    await both.lay(*cells)
+    await both.ana.run(0)
+    for person in both.people:
+        await expect(question(person)).to_have_count(1)
+
+
+def question(person: Person) -> Locator:
+    return person.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Stdin-input")
+
+
+async def answer(person: Person, text: str) -> None:
+    await question(person).fill(text)
+    await question(person).press("Enter")
+
+
+async def nobody_is_asked(both: Pair) -> None:
+    for person in both.people:
+        await expect(question(person)).to_have_count(0)
+
+
+async def test_a_reload_keeps_it_open(both: Pair) -> None:
+    await asked(both, ASK)
+    await both.ben.open("shared.ipynb")
+    await expect(both.ben.page.locator(".jp-Stdin-prompt")).to_have_text("Who? ")
+    await both.ben.shot("input-open")
+    await answer(both.ben, "Ben")
+    await both.ana.sees_output(0, "hello Ben")
+    await nobody_is_asked(both)
+
+
+async def test_an_interrupt_closes_it(both: Pair) -> None:
+    await asked(both, ASK, "print('goes on')")
+    await both.ben.command("notebook:interrupt-kernel")
+    await both.ana.sees_output(0, "KeyboardInterrupt")
+    await nobody_is_asked(both)
+    await both.ana.run(1)
+    await both.ben.sees_output(1, "goes on")
+
+
+async def test_of_two_at_once_one_answers(both: Pair) -> None:
+    await asked(both, ASK)
+    for person in both.people:
+        await question(person).fill("me")
+    await asyncio.gather(*(question(person).press("Enter") for person in both.people))
+    await both.ana.sees_output(0, "hello me")
+    await nobody_is_asked(both)
+    text = "".join(output["text"] for output in (await both.agree())[0]["outputs"])
+    assert text == "Who?  me\nhello me\n"
+
+
+async def test_it_moves_with_its_cell_and_keeps_what_was_typed(both: Pair) -> None:
+    await asked(both, ASK, "print('another')")
+    await question(both.ben).fill("half an ans")
+    await both.ana.select(0)
+    await both.ana.command("notebook:move-cell-down")
+    await both.ben.source_is(1, ASK)
+    for person in both.people:
+        await expect(person.cell(1).locator(".jp-Stdin-input")).to_have_count(1)
+    await expect(question(both.ben)).to_have_value("half an ans")
+    await answer(both.ben, "Ben")
+    await both.ana.sees_output(1, "hello Ben")
+
+
+async def test_a_password_is_not_shown(both: Pair) -> None:
+    await asked(both, "import getpass; print(len(getpass.getpass('Key: ')))")
+    await expect(question(both.ben)).to_have_attribute("type", "password")
+    await both.ben.shot("input-password")
+    await answer(both.ben, "open sesame")
+    await both.ana.sees_output(0, "11")
+    cells = await both.agree()
+    assert "sesame" not in str(cells) and "········" in str(cells)
+
+
+async def test_it_waits_until_somebody_comes(
+    one_browser: Browser, one_lab: Lab, shots: object
+) -> None:
+    write_notebook(one_lab, "asks.ipynb", ASK)
+    agent = await jupyter_runtimed.open(one_lab.url, "asks.ipynb", TOKEN, name="agent")
+    (cell,) = agent.cells
+    running = asyncio.create_task(agent.run(cell, 120))
+    await agent.until(lambda: cell.id in agent.prompts(), 60)
+    running.cancel()
+    await agent.close()  # nobody is there
+    ana = await Person.arrive(one_browser, one_lab, "asks.ipynb", shots)  # type: ignore[arg-type]
+    await answer(ana, "Ana")
+    await ana.sees_output(0, "hello Ana")
+    await ana.leave()
