@@ -118,7 +118,11 @@ def edits(base: Content, theirs: Content, *, get_blob: GetBlob | None = None) ->
     The result of a merge in terms of `base`'s ids is `applied(base, edits(base, theirs))`: that,
     not `theirs`, is the next base. Errors: those of `get_blob`.
     """
-    by_place = theirs.nbformat_minor < IDS_FROM_MINOR
+    known = {cell.id for cell in base.cells}
+    # Ids of which none is known say nothing: whoever wrote this makes new ones each time.
+    by_place = theirs.nbformat_minor < IDS_FROM_MINOR or known.isdisjoint(
+        cell.id for cell in theirs.cells
+    )
     pairs = match(base.cells, theirs.cells, by_place=by_place)
     found: list[Edit] = []
     if theirs.nbformat_minor != base.nbformat_minor:

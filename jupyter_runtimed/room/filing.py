@@ -80,6 +80,11 @@ class Filing:
         return self.saving.unsaved and not self._gone
 
     @property
+    def missing(self) -> bool:
+        """The file is not there."""
+        return self._gone
+
+    @property
     def merging(self) -> bool:
         """Somebody's work is being merged, and is not in the notebook yet."""
         return self._taking is not None or bool(self._puts)

@@ -49,12 +49,13 @@ class RuntimedExtension(Settable, ExtensionApp):
         shared = server.web_app.settings
         self.config_frozen = config = self.frozen()
         kernels = SessionKernels(server.session_manager, server.kernel_manager, log=self.log)
+        file_ids = FileIds(shared, server.contents_manager, server.root_dir)
         self.rooms = Registry(
             config.data_dir,
             settings=config.room,
             files=notebook_files(server.contents_manager),
             kernels=kernels,
-            room_id=FileIds(shared, server.contents_manager, server.root_dir).room_id,
+            room_id=file_ids.room_id,
             server=f"jupyter-runtimed {__version__}",
             holder=server.connection_url,
             trust=NotaryTrust(server.contents_manager),
@@ -69,7 +70,7 @@ class RuntimedExtension(Settable, ExtensionApp):
                 conflicts[0],
             )
             return
-        take_part(server.contents_manager, self.rooms)
+        take_part(server.contents_manager, self.rooms, file_ids)
         kernels.take_part(self.rooms)
         configured = shared.get("kernel_websocket_connection_class")
         self.settings["kernel_websocket_connection_class"] = socket_class(

@@ -6,8 +6,9 @@ What is not an open notebook passes through untouched, to the same method of the
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import nbformat
@@ -24,11 +25,16 @@ from .status import status_of
 if TYPE_CHECKING:
     from ..host.host import Host
     from ..host.registry import Registry
+    from .fileids import FileIds
 
 
 CONTENTS_API = User("contents", "Contents API")
 NOBODY_WAITS = 0
 """The ticket of a call whose answer is not asked for."""
+
+
+IS_STILL: ContextVar[bool] = ContextVar("IS_STILL", default=False)
+"""Whether this very request holds the files still already: a rename asks to rename the file."""
 
 
 def api_path(path: str) -> str:
@@ -39,11 +45,25 @@ class _Rooms:
     """What both kinds of manager need; set by `take_part`."""
 
     _rooms: Registry
+    _file_ids: FileIds
+
+    def _moved(self, old_path: str, new_path: str) -> None:
+        self._rooms.moved(api_path(old_path), api_path(new_path))
+        self._file_ids.moved(api_path(old_path), api_path(new_path))
+
+    def _deleted(self, path: str) -> None:
+        self._rooms.deleted(api_path(path))
+        self._file_ids.deleted(api_path(path))
 
     def _open_room(self, path: str, kind: str | None) -> Host | None:
         if kind not in (None, "notebook"):
             return None
         return self._rooms.by_path(api_path(path))
+
+    def _readable_room(self, path: str, kind: str | None) -> Host | None:
+        """The room of a notebook that is there."""
+        host = self._open_room(path, kind)
+        return None if host is None or host.room.filing.missing else host
 
     def _written(self, model: dict[str, Any], path: str) -> Host | None:
         if model.get("type") != "notebook" or model.get("content") is None:
@@ -78,6 +98,13 @@ def as_nbformat(model: dict[str, Any], trusted: list[bool]) -> Any:
     return notebook
 
 
+async def settled(result: Any) -> Any:
+    """What a manager answers in the end; one that hands on to another may answer a coroutine."""
+    while inspect.isawaitable(result):
+        result = await result
+    return result
+
+
 @contextmanager
 def as_http() -> Iterator[None]:
     """Say to clients of the contents API what went wrong, in the way of their API."""
@@ -98,10 +125,15 @@ class RoomContents(_Rooms):
         format: Any = None,  # noqa: A002
         **more: Any,
     ) -> Any:
-        host = self._open_room(path, type) if content else None
+        host = self._readable_room(path, type) if content else None
+        if content and type == "file":
+            await self._up_to_date(path)
         if host is None:
-            return await super().get(path, content, type, format, **more)  # type: ignore[misc]
-        model = await super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
+            found = super().get(path, content, type, format, **more)  # type: ignore[misc]
+            return await settled(found)
+        model = await settled(
+            super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
+        )
         trusted = trusted_cells(host)
         content = as_nbformat(await host.model(), trusted)
         return {**model, "content": content, "format": "json", "mimetype": None}
@@ -109,34 +141,67 @@ class RoomContents(_Rooms):
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
         host = self._written(model, path)
         if host is None:
-            return await super().save(model, path)  # type: ignore[misc]
+            return await settled(super().save(model, path))  # type: ignore[misc]
         with as_http():
             await host.put_model(model["content"])
-        return await super().get(path, False, "notebook")  # type: ignore[misc]
+        return await settled(super().get(path, False, "notebook"))  # type: ignore[misc]
 
     async def create_checkpoint(self, path: str) -> Any:
         host = self._open_room(path, None)
         if host is not None:
             with as_http():
                 await host.call("save", {}, (), CONTENTS_API, Rights(True, False))
-        return await super().create_checkpoint(path)  # type: ignore[misc]
+        return await settled(super().create_checkpoint(path))  # type: ignore[misc]
+
+    async def _up_to_date(self, path: str) -> None:
+        """The file itself is asked for (a download): what is to be saved anyway is saved first."""
+        host = self._open_room(path, None)
+        if host is not None and host.room.settings.autosave and host.room.filing.unsaved:
+            # What cannot be saved is said in the browsers; the file is what it is.
+            with suppress(RuntimedError):
+                await host.call("save", {}, (), CONTENTS_API, Rights(True, False))
 
     async def trust_notebook(self, path: str) -> Any:
         result = await super().trust_notebook(path)  # type: ignore[misc]
         self._trust(path)
         return result
 
+    async def rename(self, old_path: str, new_path: str) -> Any:
+        async with self._still(old_path):
+            result = await settled(super().rename(old_path, new_path))  # type: ignore[misc]
+            self._moved(old_path, new_path)
+        return result
+
     async def rename_file(self, old_path: str, new_path: str) -> Any:
-        async with self._rooms.still(api_path(old_path)):
+        async with self._still(old_path):
             result = await super().rename_file(old_path, new_path)  # type: ignore[misc]
             self._rooms.moved(api_path(old_path), api_path(new_path))
         return result
 
+    async def delete(self, path: str) -> Any:
+        async with self._still(path):
+            result = await settled(super().delete(path))  # type: ignore[misc]
+            self._deleted(path)
+        return result
+
     async def delete_file(self, path: str) -> Any:
-        async with self._rooms.still(api_path(path)):
+        async with self._still(path):
             result = await super().delete_file(path)  # type: ignore[misc]
             self._rooms.deleted(api_path(path))
         return result
+
+    @asynccontextmanager
+    async def _still(self, path: str) -> AsyncIterator[None]:
+        """Nothing at or below this path is written meanwhile."""
+        if IS_STILL.get():
+            yield
+            return
+        async with self._rooms.still(api_path(path)):
+            before = IS_STILL.set(True)
+            try:
+                yield
+            finally:
+                IS_STILL.reset(before)
 
 
 class SyncRoomContents(_Rooms):
@@ -150,7 +215,7 @@ class SyncRoomContents(_Rooms):
         format: Any = None,  # noqa: A002
         **more: Any,
     ) -> Any:
-        host = self._open_room(path, type) if content else None
+        host = self._readable_room(path, type) if content else None
         if host is None:
             return super().get(path, content, type, format, **more)  # type: ignore[misc]
         model = super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
@@ -170,6 +235,16 @@ class SyncRoomContents(_Rooms):
         self._trust(path)
         return result
 
+    def rename(self, old_path: str, new_path: str) -> Any:
+        result = super().rename(old_path, new_path)  # type: ignore[misc]
+        self._moved(old_path, new_path)
+        return result
+
+    def delete(self, path: str) -> Any:
+        result = super().delete(path)  # type: ignore[misc]
+        self._deleted(path)
+        return result
+
     def rename_file(self, old_path: str, new_path: str) -> Any:
         result = super().rename_file(old_path, new_path)  # type: ignore[misc]
         self._rooms.moved(api_path(old_path), api_path(new_path))
@@ -181,11 +256,12 @@ class SyncRoomContents(_Rooms):
         return result
 
 
-def take_part(manager: Any, rooms: Registry) -> None:
+def take_part(manager: Any, rooms: Registry, file_ids: FileIds) -> None:
     """Let the configured contents manager read and write open notebooks through their rooms."""
     kind = RoomContents if inspect.iscoroutinefunction(type(manager).get) else SyncRoomContents
     extend(manager, kind)
     manager._rooms = rooms  # noqa: SLF001 -- the mixin's own
+    manager._file_ids = file_ids  # noqa: SLF001
 
 
 class Plain:
@@ -200,6 +276,12 @@ class Plain:
     async def save(self, model: dict[str, Any], path: str) -> dict[str, Any]:
         return await self._call("save", model, path)
 
+    async def exists(self, path: str) -> bool:
+        try:
+            return bool(await settled(self._manager.file_exists(path)))
+        except HTTPError:
+            return True
+
     async def _call(self, name: str, *args: Any, **how: Any) -> dict[str, Any]:
         manager = self._manager
         mixin = RoomContents if isinstance(manager, RoomContents) else SyncRoomContents
@@ -208,6 +290,5 @@ class Plain:
             if isinstance(manager, mixin)
             else getattr(manager, name)
         )
-        result = own(*args, **how)
-        model: dict[str, Any] = await result if inspect.isawaitable(result) else result
+        model: dict[str, Any] = await settled(own(*args, **how))
         return model

@@ -34,6 +34,18 @@ class FileIds:
             raise NotFound(f"there is no notebook {path}; is it another folder, or another name?")
         return RoomId(str(found))
 
+    def moved(self, old_path: str, new_path: str) -> None:
+        """A file or folder was renamed. Managers that hand on to others say so to nobody else."""
+        manager = self._settings.get("file_id_manager")
+        if manager is not None and manager.get_id(new_path) is None and manager.get_id(old_path):
+            manager.move(old_path, new_path)
+
+    def deleted(self, path: str) -> None:
+        """Another file of this name is another notebook."""
+        manager = self._settings.get("file_id_manager")
+        if manager is not None and manager.get_id(path) is not None:
+            manager.delete(path)
+
 
 def _index(manager: Any, path: str) -> Any:
     """The id of a new file. Its folders get one too: only then are moves of them heard of."""

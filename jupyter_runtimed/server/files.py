@@ -86,17 +86,42 @@ class ContentsFiles:
 
     def __init__(self, manager: Any) -> None:
         self._plain = Plain(manager)
+        self._ids: dict[str, tuple[str, list[Any]]] = {}
+        """Of each watched path the hash of all but the cells' ids, and these ids."""
 
     async def read(self, path: str) -> tuple[bytes, Stamp]:
         try:
             model = await self._plain.get(path, content=True, type="notebook")
         except HTTPError as error:
-            if error.status_code == 404:
+            # Managers differ in what they answer when there is nothing.
+            if error.status_code == 404 or not await self._plain.exists(path):
                 raise NotFound(f"there is no file {path}") from error
             raise StorageError(f"{path} cannot be read: {_says(error)}") from error
         except Exception as error:
             raise StorageError(f"{path} cannot be read: {_named(error)}") from error
-        return _bytes_of(model)
+        return await asyncio.to_thread(self._bytes_of, path, model)
+
+    def _bytes_of(self, path: str, model: dict[str, Any]) -> tuple[bytes, Stamp]:
+        """The bytes as nbformat would write them, less what the manager added in reading."""
+        content = model["content"]
+        for cell in content.get("cells", []):
+            cell.get("metadata", {}).pop("trusted", None)
+        self._keep_ids(path, content)
+        data = _dumped(content) + b"\n"
+        return data, Stamp(hashlib.sha256(data).hexdigest(), str(model.get("last_modified", "")))
+
+    def _keep_ids(self, path: str, content: dict[str, Any]) -> None:
+        """Some formats have no place for ids: the manager makes new ones each time it reads."""
+        cells = content.get("cells", [])
+        ids = [cell.pop("id", None) for cell in cells]
+        bare = hashlib.sha256(_dumped(content)).hexdigest()
+        known, kept = self._ids.get(path, ("", []))
+        if known == bare:
+            ids = kept
+        self._ids[path] = (bare, ids)
+        for cell, cell_id in zip(cells, ids, strict=True):
+            if cell_id is not None:
+                cell["id"] = cell_id
 
     async def write(self, path: str, render: Render, expected: Stamp | None) -> Stamp | Conflict:
         try:
@@ -111,7 +136,7 @@ class ContentsFiles:
         data = await asyncio.to_thread(render, before)
         if data == before and stamp is not None:
             return stamp
-        model = {"type": "notebook", "format": "json", "content": json.loads(data)}
+        model = await asyncio.to_thread(self._model_of, path, data)
         try:
             await self._plain.save(model, path)
         except HTTPError as error:
@@ -120,7 +145,12 @@ class ContentsFiles:
             raise SaveFailed(f"{path} cannot be written: {_named(error)}") from error
         return (await self.read(path))[1]
 
-    def watch(self, path: str, changed: Callable[[], None]) -> Unwatch:  # noqa: ARG002
+    def _model_of(self, path: str, data: bytes) -> dict[str, Any]:
+        """The model to save; what is read next is compared with it."""
+        self._keep_ids(path, json.loads(data))
+        return {"type": "notebook", "format": "json", "content": json.loads(data)}
+
+    def watch(self, path: str, changed: Callable[[], None]) -> Unwatch:
         """Such a manager tells nothing by itself: look now and then while the room is open."""
         loop = asyncio.get_running_loop()
         handle: asyncio.TimerHandle
@@ -134,17 +164,13 @@ class ContentsFiles:
 
         def unwatch() -> None:
             handle.cancel()
+            self._ids.pop(path, None)
 
         return unwatch
 
 
-def _bytes_of(model: dict[str, Any]) -> tuple[bytes, Stamp]:
-    """The notebook's bytes as nbformat would write them, less what the manager added in reading."""
-    content = model["content"]
-    for cell in content.get("cells", []):
-        cell.get("metadata", {}).pop("trusted", None)
-    data = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
-    return data, Stamp(hashlib.sha256(data).hexdigest(), str(model.get("last_modified", "")))
+def _dumped(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True).encode()
 
 
 def _says(error: HTTPError) -> str:

@@ -78,6 +78,8 @@ class RoomsHandler(_Handler):
         path = self.body().get("path")
         if not isinstance(path, str) or not path.strip("/"):
             raise web.HTTPError(400, 'say which notebook: {"path": "folder/name.ipynb"}')
+        if any("\ud800" <= letter <= "\udfff" for letter in path):
+            raise web.HTTPError(400, "the path holds half of a character; no file has such a name")
         try:
             # The room that is open there, also when the file was given a new id meanwhile.
             place = inside(path)

@@ -62,4 +62,5 @@ def _read(data: bytes) -> Any:
     read: Any = nbformat.reads
     if top.get("nbformat") != 4:
         return read(data.decode(), as_version=4)
-    return nbformat.v4.to_notebook_json(top, minor=top.get("nbformat_minor"))
+    of_v4: Any = nbformat.v4.to_notebook_json
+    return of_v4(top, minor=top.get("nbformat_minor"))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import nbformat
 import pytest
+
+from jupyter_runtimed.client import LiveNotebook
 
 from .people import Place
 
@@ -217,6 +220,26 @@ async def test_an_open_notebook_is_exported_as_it_is_now(place: Place) -> None:
     assert b"x + unsaved" in answer.body
 
 
+async def test_a_path_with_half_a_character_is_refused(place: Place) -> None:
+    answer = await place.ask("PUT", "api/runtimed/rooms", raw=b'{"path": "a\\ud800.ipynb"}')
+    assert answer.status == 400
+    assert "half of a character" in answer.json["message"]
+
+
+async def test_a_download_has_what_would_be_saved_anyway(place: Place) -> None:
+    place.write("a.ipynb", "x")
+    ana = await place.open("a.ipynb")
+    host = place.host("a.ipynb")
+    await ana.append("c0", " typed")
+    await ana.acked(30)
+    before = await place.ask("GET", "files/a.ipynb")
+    assert b" typed" not in before.body, "without autosave the file is what was saved on purpose"
+    asynchronous = "Async" in type(place.app.contents_manager).__mro__[1].__name__
+    host.room.settings = replace(host.room.settings, autosave=True)
+    after = await place.ask("GET", "files/a.ipynb")
+    assert (b" typed" in after.body) == asynchronous
+
+
 async def test_what_is_not_open_is_none_of_our_business(place: Place) -> None:
     place.write("a.ipynb", "x")
     await place.open("a.ipynb")
@@ -229,3 +252,24 @@ async def test_what_is_not_open_is_none_of_our_business(place: Place) -> None:
     assert (await place.contents("a.ipynb", type="file", format="text"))["type"] == "file"
     await rename(place, "t.txt", "u.txt")
     assert (await place.ask("DELETE", "api/contents/new.ipynb")).status == 204
+
+
+@pytest.mark.kernel
+async def test_a_notebook_that_is_deleted_while_it_runs_runs_on(place: Place) -> None:
+    file = place.write("a.ipynb", "print('before', flush=True)\ninput()\nprint('after')")
+    ana = await place.open("a.ipynb")
+    run = asyncio.create_task(ana.run("c0", 60))
+    await ana.until(lambda: "before" in str(ana.outputs("c0")) and asked(ana), 60)
+    assert (await place.ask("DELETE", "api/contents/a.ipynb")).status == 204
+    await ana.answer("c0", "")
+    result = await run
+    assert (result.state, result.text.split()) == ("ok", ["before", "after"])
+    assert not file.exists()
+    await ana.save()
+    assert "after" in place.on_disk_outputs("a.ipynb")
+    await ana.shutdown()
+
+
+def asked(ana: LiveNotebook) -> bool:
+    run = ana.last_run("c0")
+    return run is not None and run.prompt is not None

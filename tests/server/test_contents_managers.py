@@ -1,0 +1,250 @@
+"""The contents API on open notebooks, with contents managers of others."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from hashlib import md5
+from typing import Any
+
+import fsspec
+import nbformat
+import pytest
+import pytest_asyncio
+from fsspec.implementations.memory import MemoryFileSystem
+
+from jupyter_runtimed.client import LiveNotebook
+
+from .people import Place
+
+META = "jupyterfs.metamanager"
+LOCAL = "jupyter_server.services.contents.largefilemanager"
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manager that tells nothing is asked now and then."""
+    monkeypatch.setattr("jupyter_runtimed.server.files.POLL_SECONDS", 0.05)
+
+
+class Drive:
+    """A folder of a contents manager, through the API alone."""
+
+    def __init__(self, place: Place, folder: str) -> None:
+        self.place = place
+        self.folder = folder
+
+    def at(self, name: str) -> str:
+        return f"{self.folder}{name}"
+
+    async def put(self, name: str, *sources: str) -> None:
+        cells = [nbformat.v4.new_code_cell(text, id=f"c{i}") for i, text in enumerate(sources)]
+        await self.put_model(name, nbformat.v4.new_notebook(cells=cells))
+
+    async def put_model(self, name: str, model: Any) -> None:
+        body = {"type": "notebook", "format": "json", "content": model}
+        await self.ask("PUT", name, 200, 201, body=body)
+
+    async def ask(self, method: str, name: str, *wanted: int, body: Any = None) -> Any:
+        answer = await self.place.ask(method, f"api/contents/{self.at(name)}", body)
+        assert answer.status in wanted, (answer.status, answer.body)
+        return answer.json if answer.body else None
+
+    async def get(self, name: str) -> Any:
+        return (await self.place.contents(self.at(name), type="notebook"))["content"]
+
+    async def sources(self, name: str) -> list[str]:
+        return [cell["source"] for cell in (await self.get(name))["cells"]]
+
+    async def kept(self, name: str) -> list[str]:
+        """What the manager itself has, whatever is open."""
+        files = self.place.extension.rooms._files
+        data, _ = await files.read(self.at(name))
+        return [cell.source for cell in nbformat.reads(data.decode(), 4).cells]
+
+    async def open(self, name: str) -> LiveNotebook:
+        return await self.place.open(self.at(name))
+
+
+class Stories:
+    """What holds with any manager; `drive` is a folder in which there is nothing."""
+
+    async def test_open_edit_save(self, drive: Drive) -> None:
+        await drive.put("a.ipynb", "x", "y")
+        ana = await drive.open("a.ipynb")
+        await ana.append("c0", "!")
+        await ana.saved(30)
+        assert await drive.kept("a.ipynb") == ["x!", "y"]
+        assert await drive.sources("a.ipynb") == ["x!", "y"]
+        bare = await drive.place.contents(drive.at("a.ipynb"), content=0)
+        assert (bare["content"], bare["type"]) == (None, "notebook")
+
+    async def test_a_put_is_merged(self, drive: Drive) -> None:
+        await drive.put("a.ipynb", "x", "y")
+        ana = await drive.open("a.ipynb")
+        theirs = await drive.get("a.ipynb")
+        await ana.append("c0", " typed")
+        await ana.acked(30)
+        theirs["cells"][1]["source"] = "put"
+        await drive.put_model("a.ipynb", theirs)
+        await ana.until(lambda: ana.source("c1") == "put", 30)
+        await ana.saved(30)
+        assert await drive.kept("a.ipynb") == ["x typed", "put"]
+
+    async def test_a_change_behind_the_rooms_back_is_merged(self, drive: Drive) -> None:
+        await drive.put("a.ipynb", "x", "y")
+        ana = await drive.open("a.ipynb")
+        await ana.append("c0", " typed")
+        await ana.saved(30)
+        await self.change_behind(drive, "a.ipynb", "y", "outside")
+        await ana.until(lambda: ana.source("c1") == "outside", 30)
+        await ana.append("c0", " more")
+        await ana.saved(30)
+        assert await drive.kept("a.ipynb") == ["x typed more", "outside"]
+
+    async def change_behind(self, drive: Drive, name: str, old: str, new: str) -> None:
+        files = drive.place.extension.rooms._files
+        data, stamp = await files.read(drive.at(name))
+        assert f'"{old}"'.encode() in data
+        changed = data.replace(f'"{old}"'.encode(), f'"{new}"'.encode())
+        await files.write(drive.at(name), lambda _: changed, stamp)
+
+    async def test_a_renamed_notebook_keeps_its_room(self, drive: Drive) -> None:
+        await drive.put("a.ipynb", "x")
+        ana = await drive.open("a.ipynb")
+        room = await drive.place.room(drive.at("a.ipynb"))
+        await ana.append("c0", " unsaved")
+        await ana.acked(30)
+        await drive.ask("PATCH", "a.ipynb", 200, body={"path": drive.at("b.ipynb")})
+        await ana.until(lambda: ana.path == drive.at("b.ipynb"), 30)
+        await ana.append("c0", " more")
+        await ana.save()
+        assert await drive.kept("b.ipynb") == ["x unsaved more"]
+        assert await drive.place.room(drive.at("b.ipynb")) == room
+        gone = {"path": drive.at("a.ipynb")}
+        assert (await drive.place.ask("PUT", "api/runtimed/rooms", gone)).status == 404
+
+    async def test_a_deleted_notebook_stays_deleted_until_it_is_saved(self, drive: Drive) -> None:
+        await drive.put("a.ipynb", "x")
+        ana = await drive.open("a.ipynb")
+        room = await drive.place.room(drive.at("a.ipynb"))
+        await drive.ask("DELETE", "a.ipynb", 204)
+        await ana.append("c0", " typed")
+        await ana.acked(30)
+        missing = await drive.place.ask("GET", f"api/contents/{drive.at('a.ipynb')}")
+        assert missing.status in (400, 404), "managers differ in what they answer"
+        await ana.save()
+        assert await drive.kept("a.ipynb") == ["x typed"]
+        assert await drive.place.room(drive.at("a.ipynb")) == room
+
+    async def test_a_copy_has_what_is_not_saved_yet(self, drive: Drive) -> None:
+        await drive.put("a.ipynb", "x")
+        ana = await drive.open("a.ipynb")
+        await ana.append("c0", " unsaved")
+        await ana.acked(30)
+        body = {"copy_from": drive.at("a.ipynb")}
+        copy = await drive.place.ask("POST", f"api/contents/{drive.folder}", body)
+        assert copy.status == 201, copy.body
+        name = copy.json["path"].rpartition("/")[2]
+        assert await drive.kept(name) == ["x unsaved"]
+        rooms = {await drive.place.room(drive.at(each)) for each in ("a.ipynb", name)}
+        assert len(rooms) == 2
+
+
+class Folders:
+    """With managers that have folders."""
+
+    async def test_a_renamed_folder_takes_its_rooms_along(self, drive: Drive) -> None:
+        await drive.ask("PUT", "d", 200, 201, body={"type": "directory"})
+        await drive.put("d/a.ipynb", "x")
+        ana = await drive.open("d/a.ipynb")
+        room = await drive.place.room(drive.at("d/a.ipynb"))
+        await drive.ask("PATCH", "d", 200, body={"path": drive.at("f")})
+        await ana.until(lambda: ana.path == drive.at("f/a.ipynb"), 30)
+        await ana.append("c0", "!")
+        await ana.save()
+        assert await drive.kept("f/a.ipynb") == ["x!"]
+        assert await drive.place.room(drive.at("f/a.ipynb")) == room
+
+
+class TestLocal(Stories, Folders):
+    @pytest.fixture(params=["AsyncLargeFileManager", "LargeFileManager"])
+    def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
+        return {"ServerApp": {"contents_manager_class": f"{LOCAL}.{request.param}"}}
+
+    @pytest_asyncio.fixture
+    async def drive(self, place: Place) -> AsyncIterator[Drive]:
+        yield Drive(place, "")
+
+
+class Memory(MemoryFileSystem):  # type: ignore[misc]
+    """fsspec's, with times as jupyter-fs wants them: as numbers."""
+
+    def info(self, path: str, **how: Any) -> dict[str, Any]:
+        found = dict(super().info(path, **how))
+        if "created" in found:
+            found["created"] = found["created"].timestamp()
+        return found
+
+
+class TestMemory(Stories):
+    """jupyter-fs over memory: not on a disk, and one manager that hands on to others."""
+
+    URL = "memory://"
+
+    @pytest.fixture(params=["MetaManager", "SyncMetaManager"])
+    def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
+        fsspec.register_implementation("memory", Memory, clobber=True)
+        resource = {"name": "memory", "url": self.URL, "type": "fsspec", "auth": "none"}
+        return {
+            "ServerApp": {"contents_manager_class": f"{META}.{request.param}"},
+            "JupyterFs": {"resources": [resource]},
+        }
+
+    @pytest_asyncio.fixture
+    async def drive(self, place: Place) -> AsyncIterator[Drive]:
+        key = md5(f"{self.URL}fsspec".encode(), usedforsecurity=False).hexdigest()[:8]
+        folder = f"{key}:{uuid.uuid4().hex}"
+        await Drive(place, "").ask("PUT", folder, 200, 201, body={"type": "directory"})
+        yield Drive(place, f"{folder}/")
+
+
+class TestJupytext(Stories, Folders):
+    """Notebooks that are scripts, or paired with them, as jupytext's manager has them."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        return {"ServerApp": {"contents_manager_class": "jupytext.TextFileContentsManager"}}
+
+    @pytest_asyncio.fixture
+    async def drive(self, place: Place) -> AsyncIterator[Drive]:
+        yield Drive(place, "")
+
+    async def test_a_script_is_a_notebook(self, place: Place) -> None:
+        script = place.root / "a.py"
+        script.write_text("# %%\nx = 1\n\n# %% [markdown]\n# Text\n")
+        ana = await place.open("a.py")
+        first, second = ana.cells
+        assert (first.source, second.source) == ("x = 1", "Text")
+        await ana.append(first.id, " + 1")
+        await ana.saved(30)
+        assert "x = 1 + 1\n" in script.read_text()
+        script.write_text(script.read_text().replace("# Text", "# Other text"))
+        await ana.until(lambda: ana.source(second.id) == "Other text", 30)
+        assert [cell.id for cell in ana.cells] == [first.id, second.id]
+
+    async def test_a_pair_is_written_and_read_as_one(self, place: Place) -> None:
+        formats = {"formats": "ipynb,py:percent"}
+        file = place.write("a.ipynb", "x = 1", "y = 2", jupytext=formats)
+        ana = await place.open("a.ipynb")
+        await ana.append("c0", " + 1")
+        await ana.saved(30)
+        script = file.with_suffix(".py")
+        assert "x = 1 + 1\n" in script.read_text()
+        assert place.on_disk("a.ipynb") == ["x = 1 + 1", "y = 2"]
+        script.write_text(script.read_text().replace("y = 2", "y = 'in the script'"))
+        await ana.until(lambda: ana.source("c1") == "y = 'in the script'", 30)
+        await asyncio.gather(ana.append("c0", " + 1"), ana.saved(30))
+        await ana.saved(30)
+        assert place.on_disk("a.ipynb") == ["x = 1 + 1 + 1", "y = 'in the script'"]
