@@ -64,8 +64,8 @@ class RuntimedExtension(Settable, ExtensionApp):
         if conflicts:
             self.log.error(
                 "jupyter-runtimed: %s is enabled too, and both want to own open notebooks. "
-                "Notebooks open the ordinary way. Disable one of them, on the server "
-                "(jupyter server extension disable %s) and in the browser (jupyter labextension list)",
+                "Notebooks open the ordinary way. Disable one of them, on the server (jupyter server "
+                "extension disable %s) and in the browser (see jupyter labextension list)",
                 ", ".join(conflicts),
                 conflicts[0],
             )
