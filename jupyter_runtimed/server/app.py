@@ -64,8 +64,9 @@ class RuntimedExtension(Settable, ExtensionApp):
         if conflicts:
             self.log.error(
                 "jupyter-runtimed: %s is enabled too, and both want to own open notebooks. "
-                "Notebooks open the ordinary way. Disable one of them, on the server (jupyter server "
-                "extension disable %s) and in the browser (see jupyter labextension list)",
+                "Notebooks open the ordinary way. Disable one of them, on the server by "
+                "jupyter server extension disable %s, and in the browser by "
+                "jupyter labextension disable",
                 ", ".join(conflicts),
                 conflicts[0],
             )
