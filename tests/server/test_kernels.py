@@ -275,6 +275,25 @@ async def test_a_provisioner_launches_the_kernel(
     assert seen.count("launch") == 2
 
 
+async def test_a_kernel_of_another_language(place: Place, jp_kernel_dir: Path) -> None:
+    spec = {
+        "argv": [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"],
+        "display_name": "Bash",
+        "language": "bash",
+    }
+    (jp_kernel_dir / "bash").mkdir()
+    (jp_kernel_dir / "bash" / "kernel.json").write_text(json.dumps(spec))
+    cells = ("word=hello; echo $word there", "echo oops >&2; false", "echo again $word")
+    place.write("a.ipynb", *cells, kernelspec={"name": "bash", "display_name": "Bash"})
+    nb = await place.open("a.ipynb")
+    assert (await nb.run("c0", 60)).text == "hello there\n"
+    failed = await nb.run("c1", 60)
+    assert (failed.state, "oops" in failed.text) == ("error", True)
+    assert (await nb.run("c2", 60)).text == "again hello\n"
+    await nb.restart()
+    assert (await nb.run("c2", 60)).text == "again\n"
+
+
 class TestGateway:
     """Another Jupyter server runs the kernels."""
 
