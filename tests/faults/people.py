@@ -20,6 +20,7 @@ class Typist:
         self.nb = nb
         self.cell = cell
         self.words: list[str] = []
+        self._sure = 0
         self._pause_seconds = pause_seconds
         self._task: asyncio.Task[None] | None = None
 
@@ -29,14 +30,24 @@ class Typist:
 
     @property
     def acknowledged(self) -> list[str]:
-        """Edits are acknowledged in the order in which they were made."""
-        return self.words[: len(self.words) - self.nb.unacked]
+        """What was surely acknowledged: everything up to a moment when nothing was not.
+
+        The number of unacknowledged changes is not that of words: many become one change when they
+        are made again on a fresh copy.
+        """
+        self._look()
+        return self.words[: self._sure]
+
+    def _look(self) -> None:
+        if self.nb.unacked == 0:
+            self._sure = len(self.words)
 
     def begin(self) -> None:
         self._task = asyncio.create_task(self._type())
 
     async def _type(self) -> None:
         while True:
+            self._look()
             word = f"{self.cell}{len(self.words)} "
             self.words.append(word)
             self.nb.insert_now(self.cell, len(self.nb.source(self.cell)), word)

@@ -168,6 +168,7 @@ async def frozen(server: Server, ana: Typist, seconds: float) -> None:
     assert result.text == "".join(f"{i}\n" for i in range(LINES))
 
 
+@pytest.mark.long
 async def test_a_server_that_stood_still_goes_on(server: Server) -> None:
     server.start()
     ana, bob = await sit_down(server)
@@ -212,6 +213,7 @@ async def test_a_full_disk_under_the_store_is_told_and_nothing_is_acknowledged(
             server.kill()
 
 
+@pytest.mark.long
 async def test_a_full_disk_under_the_notebooks_leaves_the_file_whole(tmp_path: Path) -> None:
     with small_disk(tmp_path / "notebooks", "64k"):
         server = Server(tmp_path)
@@ -249,6 +251,7 @@ async def test_a_data_folder_that_is_removed_is_there_again_with_everything(
     await bob.leave()
 
 
+@pytest.mark.long
 async def test_a_notebook_folder_that_is_removed_costs_no_edit(server: Server) -> None:
     server.start()
     ana, bob = await sit_down(server)
