@@ -70,6 +70,7 @@ class Room:
         self._stored = 0
         self._store_trouble: str | None = None
         self._unacked: deque[tuple[int, SessionId, frames.Heads]] = deque()
+        self._now = 0
         self._idle_since: int | None = None
         self._said_unsaved = False
         self._places: dict[ObjId, authority.Place] = {}
@@ -124,6 +125,9 @@ class Room:
 
     def handle(self, event: ev.Event, now_ms: int) -> list[ev.Effect]:
         """Take in what happened; what must be done, in this order."""
+        if now_ms < self._now:
+            self._set_back(self._now - now_ms)
+        self._now = now_ms
         self._dispatch(event, now_ms)
         self.calls.advance(now_ms)
         self._publish(now_ms)
@@ -133,6 +137,12 @@ class Room:
         effects = self._out[:]
         self._out.clear()
         return effects
+
+    def _set_back(self, by_ms: int) -> None:
+        """The clock was set back: what is due comes no later for it."""
+        self.filing.saving.set_back(by_ms)
+        if self._idle_since is not None:
+            self._idle_since -= by_ms
 
     def _dispatch(self, event: ev.Event, now: int) -> None:  # noqa: C901, PLR0912, PLR0915 -- an arm each
         match event:
@@ -315,7 +325,7 @@ class Room:
         self._send((session.id,), frames.Refuse(doc, hashes, code, reason))
 
     def _noticed(self, touched: Touched, now: int) -> None:
-        self.filing.edited(now)
+        self.filing.noticed(touched, now)
         if touched.structure:
             gone = [cell_id for cell_id in touched.cells if cell_id not in self.notebook]
             self.running.cells_gone(gone, now)

@@ -79,6 +79,12 @@ class Saving:
             return None
         return self._due_at
 
+    def set_back(self, by_ms: int) -> None:
+        """The clock was set back by this much."""
+        if self._due_at is not None and self._latest_at is not None:
+            self._due_at -= by_ms
+            self._latest_at -= by_ms
+
     def start(self) -> int:
         """Writing begins; the number of this attempt."""
         self.phase = SavePhase.WRITING
@@ -91,11 +97,8 @@ class Saving:
         if attempt != self.attempt or self.phase is not SavePhase.WRITING:
             return
         self.phase = SavePhase.DIRTY if self._again else SavePhase.CLEAN
-        if self._again:
-            # The clock may have been set back since the edit.
-            latest = now_ms if self._due_at is None else now_ms + self.longest_ms * OUTPUT_FACTOR
-            self._due_at = min(self._due_at or latest, latest)
-            self._latest_at = min(self._latest_at or latest, latest)
+        if self._again and self._due_at is None:
+            self._due_at = self._latest_at = now_ms
 
     def failed(self, attempt: int, now_ms: int) -> None:
         if attempt != self.attempt or self.phase is not SavePhase.WRITING:
