@@ -14,10 +14,11 @@ from dataclasses import replace
 from ..crdt import Heads
 from ..document import merge
 from ..document.content import Content
-from ..document.notebook import Notebook
+from ..document.notebook import Notebook, Touched
 from ..ids import NewId
 from ..protocol.tickets import prefix_of
 from . import events as ev
+from . import trifles
 from .running import Running
 from .saving import Saving
 
@@ -117,10 +118,26 @@ class Filing:
     def edited(self, now: int, *, output_only: bool = False) -> None:
         self.saving.edited(now, output_only=output_only)
 
+    def noticed(self, touched: Touched, now: int) -> None:
+        """Somebody edited the notebook."""
+        if touched.cells or touched.structure or self.saving.unsaved or not self._is_trifle():
+            self.saving.edited(now)
+
+    def _is_trifle(self) -> bool:
+        """Whether the notebook's own entries are those of the file in all that counts."""
+        saved = None if self._saved is None else self._saved.content
+        here = self._notebook.content()
+        return (
+            saved is not None
+            and trifles.only_of_the_kernel(saved.metadata, here.metadata)
+            and (saved.extra, saved.nbformat_minor) == (here.extra, here.nbformat_minor)
+        )
+
     def compare(self, file: Content, now: int) -> None:
         """On reopening: the store may hold what did not reach the file any more."""
-        ahead = self._saved is None or self._saved.heads != self._notebook.heads
-        if ahead or merge.edits(file, self.content()):
+        now_here = self.content()
+        edits = merge.edits(file, now_here)
+        if not trifles.are_trifles(edits, file.metadata, now_here.metadata):
             self.saving.edited(now)
 
     def ask(self) -> None:

@@ -1,0 +1,37 @@
+"""What is no reason to write the file by itself: what JupyterLab notes of the kernel it started.
+
+It writes the kernel's name and language into every notebook that is opened, and the language's
+version again on every machine. That goes into the file with the next thing that somebody does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..document.content import JsonMap, JsonText, from_json
+from ..document.merge import Edit, SetMetadata
+
+KERNEL = "kernelspec"
+LANGUAGE = "language_info"
+
+
+def are_trifles(edits: Iterable[Edit], was: JsonMap, now: JsonMap) -> bool:
+    """Whether edits that turn the notebook metadata `was` into `now` do nothing else of weight."""
+    notes = all(isinstance(edit, SetMetadata) and edit.id is None for edit in edits)
+    return notes and only_of_the_kernel(was, now)
+
+
+def only_of_the_kernel(was: JsonMap, now: JsonMap) -> bool:
+    """Whether these two differ in that alone. Another kernel is not a trifle, but a choice."""
+    changed = {key for key in was.keys() | now.keys() if was.get(key) != now.get(key)}
+    if not changed <= {KERNEL, LANGUAGE}:
+        return False
+    return KERNEL not in changed or KERNEL not in was or _name(was) == _name(now)
+
+
+def _name(metadata: JsonMap) -> object:
+    try:
+        spec = from_json(metadata.get(KERNEL, JsonText("null")))
+    except (ValueError, RecursionError):
+        return None
+    return spec.get("name") if isinstance(spec, dict) else None
