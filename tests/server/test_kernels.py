@@ -324,3 +324,14 @@ class TestGateway:
         assert (await nb.run("c0", 60)).text == "out\n42\n"
         await nb.shutdown()
         await kernel_is(nb, "none")
+
+    async def test_output_widgets(self, place: Place) -> None:
+        place.write(
+            "a.ipynb",
+            "import ipywidgets\nout = ipywidgets.Output()",
+            "with out: print('inside')\nprint('beside')",
+            "print([output['text'] for output in out.outputs])",
+        )
+        nb = await place.open("a.ipynb")
+        texts = [(await nb.run(cell, 60)).text for cell in ("c0", "c1", "c2")]
+        assert texts == ["", "beside\n", "['inside\\n']\n"]

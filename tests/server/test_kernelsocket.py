@@ -125,21 +125,17 @@ class TestRunsOfOthers:
         assert {state(nb, "c0"), state(nb, "c1")} == {"lost"}
         assert (await nb.run("c1", 60)).text == "2\n"
 
-    @pytest.mark.parametrize(
-        ("metadata", "more"),
-        [
+    async def test_that_name_no_cell_are_none_of_ours(self, place: Place) -> None:
+        nb, kernel = await begun(place, "print('no')")
+        asked: list[tuple[dict[str, Any], dict[str, Any]]] = [
             ({"cellId": "nobody"}, {}),
             ({"cellId": 7}, {}),
             ({}, {}),
             ({"cellId": "c0"}, {"silent": True}),
-        ],
-    )
-    async def test_that_name_no_cell_are_none_of_ours(
-        self, place: Place, metadata: dict[str, Any], more: dict[str, Any]
-    ) -> None:
-        nb, kernel = await begun(place, "print('no')")
+        ]
         async with at_kernel(place, kernel) as asker:
-            await asker.until_idle(await asker.execute("print('mine')", metadata, **more))
+            for metadata, more in asked:
+                await asker.until_idle(await asker.execute("print('mine')", metadata, **more))
             own = await asker.execute("print('mine')")
             assert "stream" in await asker.until_idle(own)
         assert nb.outputs("c0") == [] and nb.last_run("c0") is None
