@@ -68,6 +68,7 @@ class Host:
         self._tickets = 0
         self._at_once = False
         self._timer: asyncio.TimerHandle | None = None
+        self._now_ms = self._ports.clock()
         self._wish_ms = 0
         self._wish_at = 0.0
         """The wish in the loop's time, which nobody sets."""
@@ -134,7 +135,8 @@ class Host:
             while self._inbox:
                 event = self._inbox.popleft()
                 try:
-                    effects = self.room.handle(event, max(self._ports.clock(), self._due(event)))
+                    self._now_ms = max(self._ports.clock(), self._due(event))
+                    effects = self.room.handle(event, self._now_ms)
                 except Exception as error:
                     log.exception("Room %s failed at %s", self.room_id, type(event).__name__)
                     self._let_go_of(event, error)
@@ -238,7 +240,7 @@ class Host:
     def _wake_at(self, effect: ev.WakeAt) -> None:
         """One timer; an earlier one is left to fire, and set anew then: typing moves wishes on."""
         self._wish_ms = effect.at_ms
-        self._wish_at = self._loop.time() + (effect.at_ms - self._ports.clock()) / 1000
+        self._wish_at = self._loop.time() + (effect.at_ms - self._now_ms) / 1000
         if self._timer is None or self._timer.when() > self._wish_at:
             self._set_timer()
 

@@ -70,6 +70,7 @@ class SimServer:
         self._kernels = 0
         self._committing = False
         self._durable = 0
+        self._handled_ms = 0
         self._wish_ms = 0
         self._early: list[ev.Event] = []
         self._inbox: deque[ev.Event] = deque()
@@ -140,6 +141,7 @@ class SimServer:
         )
         found = self._read_file()
         now, kept = self._now(), self.disk.documents
+        self._handled_ms = now
         if "notebook" in kept:
             both = {
                 name: opening.Kept(epoch, b"".join(chunks))  # type: ignore[arg-type]
@@ -197,7 +199,8 @@ class SimServer:
                 event = self._inbox.popleft()
                 if self.room is not None:
                     due_ms = self._wish_ms if isinstance(event, ev.Tick) else 0
-                    self._carry_out(self.room.handle(event, max(self._now(), due_ms)))
+                    self._handled_ms = max(self._now(), due_ms)
+                    self._carry_out(self.room.handle(event, self._handled_ms))
         finally:
             self._draining = False
 
@@ -233,7 +236,7 @@ class SimServer:
             case ev.WakeAt():
                 room = self.room
                 self._wish_ms = effect.at_ms
-                delay = effect.at_ms - self._now()
+                delay = effect.at_ms - self._handled_ms
                 self._post_later(delay, lambda: self._woken(room, effect.at_ms))
             case ev.CloseRoom():
                 self.room = None
