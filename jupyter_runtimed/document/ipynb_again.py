@@ -17,7 +17,7 @@ from . import ipynb_parse, jsonstyle, jsontext
 from .content import NOTHING, Cell, Content, Outcome
 from .ipynb_read import IDS_FROM_MINOR
 from .ipynb_shape import Shape
-from .ipynb_write import CELL_DEPTH, cell_over, splits, write
+from .ipynb_write import CELL_DEPTH, LARGE_CHARS, cell_over, splits, write
 from .jsonstyle import Frame, Style, Template
 from .jsontext import Place
 from .likeness import match
@@ -104,7 +104,8 @@ class _Known:
         ):
             return span
         text = bytes(span).decode()
-        template = Template(text, 0, len(text), jsontext.parse(text))
+        value = jsontext.parse(text) if len(text) <= LARGE_CHARS else None
+        template = Template(text, 0, len(text), value)
         return _encoded(cell_over(template, cell, outcome, shown, shape, self.style))
 
     def _joined(

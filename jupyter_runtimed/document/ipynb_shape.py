@@ -26,6 +26,7 @@ from .content import (
     UnknownOutput,
 )
 from .ipynb_read import IDS_FROM_MINOR, source_of
+from .jsonstyle import Lines
 from .jsontext import clean, compact
 from .mime import GetBlob
 from .outcome import output_type, same_output, stream_text
@@ -35,6 +36,8 @@ Parse: TypeAlias = Callable[[str], object]
 
 _WITH_SOURCE = frozenset({"code", "markdown", "raw"})
 _LOOK_AHEAD = 50
+LONG_CHARS = 256 << 10
+"""Text from this length on is never a list of lines in memory."""
 _NEW: Mapping[str, object] = {}
 _DEFAULTS: tuple[object, ...] = (None, "", [], {})
 
@@ -171,7 +174,7 @@ class Shape:
         return self._like(text, old)
 
     def _lines(self, text: str) -> object:
-        return text.splitlines(keepends=True) if self.split else text
+        return _split(text) if self.split else text
 
     def _like(self, text: str, old: object) -> object:
         """Text in the form of the file's value: one string, or a list of lines."""
@@ -187,7 +190,7 @@ class Shape:
             parts = text.split("\n")
             lines = [part + "\n" for part in parts[:-1]]
             return [*lines, parts[-1]] if parts[-1] else lines
-        return text.splitlines(keepends=True)
+        return _split(text)
 
     def _cell_metadata(self, metadata: JsonMap, old: Mapping[str, object]) -> JsonObject:
         found = self.entries(metadata, old)
@@ -275,6 +278,10 @@ class Shape:
         if not (isinstance(old, str) or (isinstance(old, list) and not mime.is_json(key))):
             return self._lines(text) if mime.is_split(key) else text
         return self._like(text, old)
+
+
+def _split(text: str) -> object:
+    return Lines(text) if len(text) > LONG_CHARS else text.splitlines(keepends=True)
 
 
 def _mapping(value: object) -> Mapping[str, object]:

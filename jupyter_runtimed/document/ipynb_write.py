@@ -25,6 +25,7 @@ from .mime import DEFAULT_LIMITS, GetBlob, Limits
 from .outcome import same_outcome
 
 CELL_DEPTH = 2
+LARGE_CHARS = 256 << 10
 """How deep the cells stand in a notebook's JSON."""
 
 
@@ -208,7 +209,13 @@ def cell_over(
     *,
     with_id: bool = True,
 ) -> str:
-    """The text of a cell in place of the one that it was, which showed `was`."""
+    """The text of a cell in place of the one that it was, which showed `was`.
+
+    A very large one is written anew, in the file's style: to find what is the same in it would take
+    many times its size.
+    """
+    if template.end - template.start > LARGE_CHARS:
+        return jsonstyle.dump(shape.cell(cell, outcome, with_id=with_id), style, CELL_DEPTH)
     old = template.value if isinstance(template.value, dict) else {}
     new = shape.cell(cell, outcome, with_id=with_id, old=old, old_outputs=was.outputs)
     return jsonstyle.render(template, new, style, CELL_DEPTH)

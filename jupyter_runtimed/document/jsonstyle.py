@@ -45,6 +45,13 @@ class Style:
         return (_ASCII if self.ascii else _UNICODE).encode(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Long text that is written as a list of its lines, without ever being one."""
+
+    text: str
+
+
 DEFAULT = Style()
 """As `nbformat.writes` does it."""
 
@@ -115,10 +122,23 @@ def _dump(value: object, style: Style, depth: int) -> str:
             else:
                 inner = [_dump(item, style, depth + 1) for item in value]
             return _wrapped("[", inner, "]", style, depth)
+        case Lines(text):
+            blocks = _blocks(text, style.string, "," + (style.line(depth + 1) or style.gap))
+            return _wrapped("[", blocks, "]", style, depth)
         case Number(literal):
             return literal
         case _:
             return _UNICODE.encode(value)
+
+
+def _blocks(text: str, encode: Callable[[str], str], between: str) -> list[str]:
+    """The lines as JSON, many to a block: a line by itself takes more than its text."""
+    blocks, at = [], 0
+    while at < len(text):
+        end = text.find("\n", at + _STRIDE) + 1 or len(text)
+        blocks.append(between.join(map(encode, text[at:end].splitlines(keepends=True))))
+        at = end
+    return blocks
 
 
 def _wrapped(left: str, inner: Sequence[str], right: str, style: Style, depth: int) -> str:

@@ -89,10 +89,10 @@ def _same_text(a: Stream, b: Stream, get_blob: GetBlob | None) -> bool:
     """
     if a.chunks == b.chunks:
         return True
-    if get_blob is not None:
-        return stream_text(a, get_blob) == stream_text(b, get_blob)
     if _size_bytes(a) != _size_bytes(b):
         return False
+    if get_blob is not None:
+        return stream_text(a, get_blob) == stream_text(b, get_blob)
     one, other = _whole(a), _whole(b)
     return one is None or other is None or one == other
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 
+import nbformat
 import pytest
 
 from jupyter_runtimed.crdt import load
 from jupyter_runtimed.document import ipynb
-from jupyter_runtimed.document.content import Blob, Cell, Content, Run, Stream
+from jupyter_runtimed.document.content import Blob, Cell, Content, Outcome, Run, Stream
+from jupyter_runtimed.document.ipynb_again import Again
+from jupyter_runtimed.document.mime import Limits
 from jupyter_runtimed.document.rotation import HISTORY_FLOOR_BYTES
 from jupyter_runtimed.document.runtime import Runtime
 from jupyter_runtimed.execution.messages import KernelMessage
@@ -140,6 +143,26 @@ def test_a_very_long_error_is_whole_in_the_file_and_small_in_the_document(
     assert found.content.outcomes == content.outcomes
     # What is in the file already is left as it stands.
     assert ipynb.write(content, get_blob=kept.__getitem__, like=data) == data
+
+
+# ---------------------------------------------------------------- the file of a very long stream
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\u2028", "\\n"])
+def test_a_very_long_stream_is_written_as_nbformat_writes_it(end: str) -> None:
+    kept: dict[str, bytes] = {}
+    again = Again(get_blob=kept.__getitem__, limits=Limits())
+    data, text = None, ""
+    for times in (1, 40_000, 80_000, 2):
+        text = "".join(f'{i} "\\ é{end}' for i in range(times)) + "no end"
+        kept["text"] = text.encode()
+        stream = Stream("o", "stdout", (Blob(Sha256("text"), len(kept["text"]), "utf-8"), "!"))
+        cells = (Cell(CellId("c"), "code", "a\nb"), Cell(CellId("d"), "code", ""))
+        outcomes = {CellId("c"): Outcome((stream,), 1)}
+        data = again.write(Content(5, {}, {}, cells, outcomes), data)
+        (output,) = json.loads(data)["cells"][0]["outputs"]
+        assert output["text"] == (text + "!").splitlines(keepends=True)
+        assert data.decode() == nbformat.writes(nbformat.reads(data, as_version=4)) + "\n"
 
 
 # ---------------------------------------------------------------- ten thousand runs
