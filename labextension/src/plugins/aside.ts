@@ -18,7 +18,7 @@ import type { OpenRoom } from './tokens';
 const SHOW = 'jupyter-runtimed:show-refused';
 
 /** A cell's text that is not in the notebook. */
-export interface Refused extends CellDifference {
+interface Refused extends CellDifference {
   after: string;
 }
 
@@ -160,7 +160,7 @@ class Shelf {
 }
 
 /** Each text once, and only where there is one. */
-export function refusedTexts(cells: readonly CellDifference[]): Refused[] {
+function refusedTexts(cells: readonly CellDifference[]): Refused[] {
   const texts = new Map<string, Refused>();
   for (const cell of cells) {
     if (cell.after !== null && cell.after.trim() !== '') {
