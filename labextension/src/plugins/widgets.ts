@@ -83,7 +83,7 @@ export const widgets: JupyterFrontEndPlugin<void> = {
       if (room !== null) {
         take(panel, room, trans);
         void wished.then(saves => {
-          keepState(panel, saves);
+          keepState(panel, room, saves);
         });
       }
     };

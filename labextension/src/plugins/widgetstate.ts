@@ -7,16 +7,20 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 
+import type { OpenRoom } from './tokens';
+
 /** The whole state is written each time, and every version is kept: not while somebody drags. */
 export const REST_MS = 5000;
 
-export function keepState(panel: NotebookPanel, wished: () => boolean): void {
+export function keepState(panel: NotebookPanel, room: OpenRoom, wished: () => boolean): void {
   if (panel.isDisposed) {
     return;
   }
   let timer: number | undefined;
   const save = (): void => {
-    if (!panel.isDisposed && !panel.context.isDisposed && wished()) {
+    const { phase, role } = room.connection.status;
+    const may = phase === 'live' && role !== 'viewer';
+    if (may && !panel.isDisposed && !panel.context.isDisposed && wished()) {
       void panel.context.save();
     }
   };
