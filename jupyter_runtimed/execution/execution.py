@@ -18,7 +18,8 @@ from .fields import Problem
 from .messages import KernelMessage, StateIs, read
 from .others import OtherRuns
 from .outputs import NextInput, OutputWriter, Written
-from .queue import GRACE_MS, Finished, RunQueue, SendExecute, Step, WakeAt
+from .queue import GRACE_MS, RunQueue
+from .steps import Finished, SendExecute, Step, WakeAt
 
 Steps: TypeAlias = "list[Step]"
 _TOLD_STATES: Final = frozenset({"starting", "idle", "busy"})

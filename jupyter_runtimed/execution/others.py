@@ -16,7 +16,7 @@ from ..document.content import Run, RunState
 from ..document.runtime import RunChanges, Runtime
 from ..ids import CellId, RunId
 from .messages import KernelMessage, StateIs, read
-from .queue import Finished, Step, WakeAt, source_hash
+from .steps import Finished, Step, WakeAt, source_hash
 
 UNHEARD: Final = "the server was restarted while this ran"
 

@@ -14,16 +14,16 @@ them and then nothing for the grace time. Times are milliseconds.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Final, TypeAlias
+from typing import Final
 
 from ..document.content import Run, RunState
 from ..document.runtime import RunChanges, Runtime
 from ..ids import CellId, RunId
 from .messages import Asked, KernelMessage, Replied, StateIs, read
+from .steps import Finished, Interrupt, SendExecute, Step, WakeAt, Wanted, source_hash
 
 GRACE_MS: Final = 2000
 
@@ -67,48 +67,7 @@ TABLE: Final[Mapping[tuple[Phase, Signal], Phase]] = {
 
 _WAITING: Final = frozenset({Phase.REPLIED, Phase.SILENT})
 
-# ---------------------------------------------------------------- what goes in and comes out
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A cell to run, with the source that it has now; `run_id` is new."""
-
-    run_id: RunId
-    cell_id: CellId
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class SendExecute:
-    run_id: RunId
-    cell_id: CellId
-    code: str
-    stop_on_error: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A run is over; also told of runs whose cell is gone and that are in no document any more."""
-
-    run_id: RunId
-    cell_id: CellId
-    state: RunState
-
-
-@dataclass(frozen=True, slots=True)
-class WakeAt:
-    """Call `wake` at this time (replaces an earlier wish)."""
-
-    at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """Interrupt the kernel: what it has asks a question that nobody can be shown."""
-
-
-Step: TypeAlias = SendExecute | Finished | WakeAt | Interrupt
+# ---------------------------------------------------------------- the queue
 
 
 @dataclass(slots=True)
@@ -120,11 +79,6 @@ class _Current:
     replied: bool = False
     failed: bool = False
     aborted: bool = False
-
-
-def source_hash(code: str) -> str:
-    """The first 16 hex digits of SHA-256 of the source's UTF-8."""
-    return hashlib.sha256(code.encode(errors="replace")).hexdigest()[:16]
 
 
 class RunQueue:

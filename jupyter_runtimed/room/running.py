@@ -17,7 +17,7 @@ from ..errors import NoKernel, NotFound
 from ..execution.execution import Execution
 from ..execution.messages import KernelMessage
 from ..execution.outputs import NextInput
-from ..execution.queue import Finished, Interrupt, SendExecute, Step, Wanted
+from ..execution.steps import Finished, Interrupt, SendExecute, Step, Wanted
 from ..ids import CellId, Epoch, NewId, RunId, Sha256
 from ..protocol.tickets import prefix_of
 from . import events as ev

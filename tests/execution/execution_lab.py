@@ -12,7 +12,7 @@ from jupyter_runtimed.document.mime import Limits
 from jupyter_runtimed.document.runtime import Runtime
 from jupyter_runtimed.execution.execution import Execution, Heard
 from jupyter_runtimed.execution.messages import Channel, KernelMessage
-from jupyter_runtimed.execution.queue import Finished, SendExecute, Step, Wanted
+from jupyter_runtimed.execution.steps import Finished, SendExecute, Step, Wanted
 from jupyter_runtimed.ids import CellId, Epoch, RunId, Sha256
 
 ACTOR = bytes(range(16))

@@ -8,7 +8,7 @@ import zmq
 from execution_lab import Lab
 
 from jupyter_runtimed.execution.messages import Channel, KernelMessage
-from jupyter_runtimed.execution.queue import Finished, SendExecute, Step
+from jupyter_runtimed.execution.steps import Finished, SendExecute, Step
 
 PATIENCE_MS = 60_000
 

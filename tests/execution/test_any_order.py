@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jupyter_runtimed.document.content import Display, Stream
 from jupyter_runtimed.execution.messages import KernelMessage
-from jupyter_runtimed.execution.queue import Finished, SendExecute, Step, WakeAt
+from jupyter_runtimed.execution.steps import Finished, SendExecute, Step, WakeAt
 from jupyter_runtimed.ids import CellId, RunId
 
 SAID = st.lists(

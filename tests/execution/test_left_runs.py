@@ -9,7 +9,7 @@ from jupyter_runtimed.document.mime import DEFAULT_LIMITS
 from jupyter_runtimed.document.runtime import Runtime
 from jupyter_runtimed.execution.execution import Execution
 from jupyter_runtimed.execution.others import UNHEARD
-from jupyter_runtimed.execution.queue import WakeAt
+from jupyter_runtimed.execution.steps import WakeAt
 
 
 class After(Lab):

@@ -20,7 +20,8 @@ from execution_lab import (
     status,
 )
 
-from jupyter_runtimed.execution.queue import Interrupt, Phase
+from jupyter_runtimed.execution.queue import Phase
+from jupyter_runtimed.execution.steps import Interrupt
 from jupyter_runtimed.ids import CellId
 
 

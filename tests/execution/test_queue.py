@@ -5,13 +5,8 @@ from __future__ import annotations
 import pytest
 from execution_lab import Lab, failed, finished, idle, message, printed, reply, sent, status
 
-from jupyter_runtimed.execution.queue import (
-    TABLE,
-    Phase,
-    Signal,
-    WakeAt,
-    source_hash,
-)
+from jupyter_runtimed.execution.queue import TABLE, Phase, Signal
+from jupyter_runtimed.execution.steps import WakeAt, source_hash
 from jupyter_runtimed.execution.timing import timing
 from jupyter_runtimed.ids import CellId
 
