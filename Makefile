@@ -20,7 +20,7 @@ LAB_SOURCES := $(shell find labextension -type f \
   -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/test/*' -not -path '*/coverage/*')
 
 .PHONY: help setup lab test test-engine test-lab test-python lint format docs \
-  bench bench-kernel simulate soak lab-versions chromium clean
+  bench bench-files bench-kernel simulate soak lab-versions chromium clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -106,6 +106,9 @@ docs: setup  ## print the reference tables from the code into docs/reference/
 
 bench: setup  ## what the spine costs, beside a bare relay and plain JupyterLab
 	$(BIN)/python bench/spine.py $(ARGS)
+
+bench-files: setup  ## what saving, merging and putting a 40 MB notebook cost those at another one
+	$(BIN)/python bench/files.py $(ARGS)
 
 bench-kernel: setup  ## what running cells costs, beside a bare kernel and plain JupyterLab
 	$(BIN)/python bench/kernel.py $(ARGS)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 
 BENCH = Path(__file__).parents[2] / "bench"
 
@@ -39,6 +40,14 @@ def test_opening_is_measured_beside_plain_jupyterlab() -> None:
         line.split(" | ")[0] for line in out.splitlines() if line.startswith(("| room", "| lab"))
     ]
     assert rows == ["| room", "| lab"]
+
+
+@pytest.mark.long
+def test_work_on_a_file_is_measured_by_the_edits_of_another() -> None:
+    out = printed("files.py", "pictures", "--megabytes=0.3", "--runs=1")
+    rows = [line.split(" | ") for line in out.splitlines() if line.startswith("| pictures |")]
+    assert [row[1] for row in rows][:3] == ["nothing", "opened", "typed in and saved"]
+    assert all(float(row[5]) > 0 for row in rows)
 
 
 def test_a_notebook_to_measure_with_is_a_valid_notebook(tmp_path: Path) -> None:
