@@ -20,7 +20,7 @@ LAB_SOURCES := $(shell find labextension -type f \
   -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/test/*' -not -path '*/coverage/*')
 
 .PHONY: help setup lab test test-engine test-lab test-python lint format docs \
-  bench bench-files bench-kernel simulate soak lab-versions chromium clean
+  bench bench-files bench-kernel bench-sizes simulate soak lab-versions chromium clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -112,6 +112,9 @@ bench-files: setup  ## what saving, merging and putting a 40 MB notebook cost th
 
 bench-kernel: setup  ## what running cells costs, beside a bare kernel and plain JupyterLab
 	$(BIN)/python bench/kernel.py $(ARGS)
+
+bench-sizes: setup  ## what very large outputs leave behind (make bench-sizes ARGS="--part 0.1")
+	$(BIN)/python bench/sizes.py $(ARGS)
 
 simulate: setup  ## the simulated network: SEEDS=400 stories of each kind from FIRST_SEED=0 (long: 10000)
 	$(BIN)/python -m pytest tests/room --timeout=0 \
