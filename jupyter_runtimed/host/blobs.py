@@ -138,7 +138,7 @@ class Blobs:
         except FileNotFoundError:
             pass
         if not path.parent.exists():
-            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             sync_folder(self._folder)
         fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
         try:

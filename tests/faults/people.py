@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 60
 class Typist:
     """Appends numbered words to one cell, as fast as `pause_seconds` allows, until told to stop."""
 
-    def __init__(self, nb: LiveNotebook, cell: str, *, pause_seconds: float = 0.04) -> None:
+    def __init__(self, nb: LiveNotebook, cell: str, pause_seconds: float) -> None:
         self.nb = nb
         self.cell = cell
         self.words: list[str] = []
@@ -25,8 +25,9 @@ class Typist:
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
-    async def sit_down(cls, server: Server, path: str, cell: str) -> Typist:
-        return cls(await jupyter_runtimed.open(server.url, path, TOKEN), cell)
+    async def sit_down(cls, server: Server, path: str, cell: str, pause_seconds: float) -> Typist:
+        nb = await jupyter_runtimed.open(server.url, path, TOKEN)
+        return cls(nb, cell, pause_seconds)
 
     @property
     def acknowledged(self) -> list[str]:

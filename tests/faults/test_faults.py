@@ -108,9 +108,9 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
         server.kill()
 
 
-async def sit_down(server: Server) -> tuple[Typist, Typist]:
-    ana = await Typist.sit_down(server, PATH, "ana")
-    bob = await Typist.sit_down(server, PATH, "bob")
+async def sit_down(server: Server, *, pause_seconds: float = 0.04) -> tuple[Typist, Typist]:
+    ana = await Typist.sit_down(server, PATH, "ana", pause_seconds)
+    bob = await Typist.sit_down(server, PATH, "bob", pause_seconds)
     ana.begin()
     bob.begin()
     return ana, bob
@@ -271,7 +271,7 @@ async def test_the_long_run(server: Server) -> None:
     seed = int(os.environ.get("FAULT_SEED", "0"))
     dice = random.Random(seed)
     server.start()
-    ana, bob = await sit_down(server)
+    ana, bob = await sit_down(server, pause_seconds=0.2)
     for cycle in range(cycles):
         await asyncio.gather(ana.more(5), bob.more(5))
         what = dice.choices(

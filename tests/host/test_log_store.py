@@ -17,6 +17,7 @@ from jupyter_runtimed.document import seeds
 from jupyter_runtimed.errors import RoomElsewhere, StorageError
 from jupyter_runtimed.host import lease as leases
 from jupyter_runtimed.host import log_store, room_log
+from jupyter_runtimed.host.blobs import Blobs
 from jupyter_runtimed.host.datadir import DataDir
 from jupyter_runtimed.host.log_store import LogStore
 from jupyter_runtimed.host.records import HEADER, Kind
@@ -133,6 +134,33 @@ async def _stored(folder, *, changes=40):
 
 def _numbers(stored):
     return [int(part) for part in stored.documents["notebook"].data.split(b",")[1:-1]]
+
+
+async def test_two_servers_of_two_processes_keep_out_of_each_other_s_rooms(folder):
+    script = Path(__file__).with_name("store_writer.py")
+    package = Path(jupyter_runtimed.__path__[0]).parent
+    theirs = await asyncio.create_subprocess_exec(
+        sys.executable, script, folder.root, stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(package)},
+    )  # fmt: skip
+    ours, ear = LogStore(folder, server="ours"), Ear()
+    await theirs.stdout.readline()
+    with pytest.raises(RoomElsewhere, match=f"the server writer .process {theirs.pid}."):
+        ours.claim(ROOM)
+    ours.claim(OTHER)
+    ours.listen(OTHER, ear)
+    for number in range(1, 101):
+        ours.append(OTHER, number, "notebook", ONE, b"%d," % number)
+    await ear.until(lambda: ear.durable == 100)
+    theirs.kill()
+    rest = await theirs.stdout.read()
+    await theirs.wait()
+    ours.claim(ROOM)
+    found = (await ours.load(ROOM)).documents["notebook"].data
+    numbers = [int(part) for part in found.split(b",")[:-1]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= max(map(int, rest.split(b"\n")[:-1]), default=1)
+    await ours.close()
 
 
 async def test_a_damaged_change_costs_that_change_and_the_few_that_are_written_upon_it(folder):
@@ -347,7 +375,11 @@ async def test_a_folder_that_vanished_is_written_again_with_everything(folder, h
     with pytest.raises(RoomElsewhere):
         LogStore(folder, server="other").claim(ROOM)
     store.claim(OTHER)
+    blobs = Blobs(folder.blobs, store.writer)
+    sha256 = blobs.keep(OTHER, b"a large output")
     store.append(OTHER, 1, "notebook", ONE, b"new")
+    await store.writer.flush(OTHER)
+    assert blobs.path(sha256).read_bytes() == b"a large output"
     await store.close()
     assert ear.failures == []
     assert list(folder.locks.iterdir()) == []
@@ -401,6 +433,20 @@ async def test_a_fold_that_was_overtaken_by_a_new_document_changes_nothing(folde
     assert (await store.load(ROOM)).documents["runtime"].data == b"new-change-last"
     assert newest(folder).name == "00000002.log"
     await store.close()
+
+
+async def test_what_waits_for_a_lost_change_is_still_there_after_folding(folder):
+    """A browser may bring back what was lost."""
+    document = seeds.empty_notebook(b"\1" * 16)
+    whole, changes = document.save(), []
+    for number in range(4):
+        document.put(crdt.ROOT, "n", number)
+        document.commit(time=0)
+        changes.append(document.last_local_change().bytes)
+    lost = changes.pop(1)
+    folded = log_store.fold(whole + b"".join(changes))
+    again = crdt.load(folded + lost, actor=b"\2" * 16)
+    assert crdt.heads_of(again) == crdt.heads_of(document)
 
 
 async def test_two_folds_at_once_are_one(folder):
