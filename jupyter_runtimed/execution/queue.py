@@ -235,9 +235,8 @@ class RunQueue:
 
         It would wait for ever, and what is queued with it. That it fails now is no cell's error.
         """
-        if self._current is None or self._current.run_id != run_id:
-            return []
-        self._current.stop_on_error = False
+        if self._current is not None and self._current.run_id == run_id:
+            self._current.stop_on_error = False
         return [Interrupt()]
 
     def _started(self, run_id: RunId, now_ms: int) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from execution_lab import Lab, display, failed, finished, idle, printed, status
+from execution_lab import Lab, display, failed, finished, idle, message, printed, status
 
 from jupyter_runtimed.document.mime import DEFAULT_LIMITS
 from jupyter_runtimed.document.runtime import Runtime
 from jupyter_runtimed.execution.execution import Execution
 from jupyter_runtimed.execution.others import UNHEARD
-from jupyter_runtimed.execution.steps import WakeAt
+from jupyter_runtimed.execution.steps import Interrupt, WakeAt
 
 
 class After(Lab):
@@ -82,3 +82,10 @@ def test_a_kernel_that_dies_takes_it_along(lab: After) -> None:
     assert finished(lab.execution.lost("died", now_ms=lab.now_ms)) == [("a", "lost")]
     assert not lab.execution.others.left
     assert lab.run().reason == "died"
+
+
+def test_its_question_goes_with_its_cell(lab: After) -> None:
+    asked = message(lab.left, "input_request", channel="stdin", msg_id="p", prompt="?")
+    lab.say(asked)
+    assert lab.run().prompt is not None
+    assert Interrupt() in lab.ask("a", code="again")
