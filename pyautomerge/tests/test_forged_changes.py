@@ -6,11 +6,13 @@ one that ends the process, one after which nothing can be written.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from malformed import body_of, chunk, leb128
 from people import ANA, BEN, EVE, id_of
 
-from pyautomerge import ROOT, Change, DecodeError, Document, SyncState
+from pyautomerge import ROOT, AutomergeError, Change, DecodeError, Document, SyncState
 
 
 def typed(doc: Document) -> bytes:
@@ -173,3 +175,34 @@ def test_numbers_taken_again_by_what_waited_do_no_harm(doc: Document) -> None:
     doc.apply_changes([second])
     assert doc.get(ROOT, "b") == 2
     assert doc.text(text) == "hello"
+
+
+@pytest.mark.parametrize("seq", [1, 2, 4])
+@pytest.mark.parametrize("build_upon", ["nothing", "the last", "the one before", "both"])
+def test_a_change_that_is_not_its_authors_next_one_changes_nothing(
+    doc: Document, seq: int, build_upon: str
+) -> None:
+    ben = doc.fork(actor=BEN)
+    text, hashes, made = id_of(ben, "text"), [], []
+    for key in "abc":
+        ben.splice_text(text, 0, 0, key)
+        hashes.append(bytes.fromhex(str(ben.commit())))
+        change = ben.last_local_change()
+        assert change is not None
+        made.append(change.bytes)
+    doc.apply_changes(made[:2])
+    first, second, _ = hashes
+    deps = {"nothing": [], "the last": [second], "the one before": [first]}.get(
+        build_upon, sorted([first, second])
+    )
+    parts = Parts(made[2])
+    actor = parts.before_seq[1 + 32 :]
+    parts.seq = seq
+    parts.before_seq = bytes([len(deps)]) + b"".join(deps) + actor
+    heads, tree = doc.heads(), doc.to_py()
+    with suppress(AutomergeError):
+        assert doc.apply_changes([parts.whole()]) == []
+    assert (doc.heads(), doc.to_py()) == (heads, tree)
+    doc.apply_changes([made[2]])
+    assert doc.to_py() == ben.to_py()
+    assert Document.load(doc.save()).heads() == doc.heads()
