@@ -48,6 +48,8 @@ class LiveNotebook(Reading):
 
     def __init__(self, address: Address, path: str, *, name: str, kind: PeerKind) -> None:
         peer = Peer(name, kind)
+        # Nobody is in a notebook unseen.
+        peer.show({})
         connection = Connection(address, path, peer, self._happened)
         super().__init__(peer, connection, Blobs(address))
         self._news = News()

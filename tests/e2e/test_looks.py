@@ -13,6 +13,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
+import jupyter_runtimed
+
 from .browser import Person
 from .conftest import EXAMPLES
 from .lab import TOKEN, Lab, write_notebook
@@ -150,6 +152,14 @@ async def test_a_click_on_somebody_goes_to_their_cell(ana: Person, guest: Person
     await ana.page.wait_for_function(f"{there}.node.dataset.runtimedPeers !== undefined")
     await ana.page.locator(".jp-RuntimedPerson").click()
     await ana.page.wait_for_function(f"{there}.node.getBoundingClientRect().top < innerHeight")
+
+
+async def test_an_agent_is_seen(ana: Person) -> None:
+    await ana.open("tour.ipynb")
+    seen = ana.page.locator(".jp-RuntimedPerson[title='Ana (agent)']")
+    async with await jupyter_runtimed.open(ana.lab.url, "tour.ipynb", token=TOKEN):
+        await expect(seen).to_have_count(1)
+    await expect(seen).to_have_count(0)
 
 
 async def test_a_reader_has_nothing_to_save_and_no_kernel(
