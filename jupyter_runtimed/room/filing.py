@@ -118,10 +118,12 @@ class Filing:
     def edited(self, now: int, *, output_only: bool = False) -> None:
         self.saving.edited(now, output_only=output_only)
 
-    def noticed(self, touched: Touched, now: int) -> None:
-        """Somebody edited the notebook."""
+    def noticed(self, touched: Touched, now: int) -> ev.Stamp | None:
+        """Somebody edited the notebook; the file, if it has all of that which counts."""
         if touched.cells or touched.structure or self.saving.unsaved or not self._is_trifle():
             self.saving.edited(now)
+            return None
+        return self.stamp
 
     def _is_trifle(self) -> bool:
         """Whether the notebook's own entries are those of the file in all that counts."""
@@ -134,10 +136,10 @@ class Filing:
         )
 
     def compare(self, file: Content, now: int) -> None:
-        """On reopening: the store may hold what did not reach the file any more."""
-        now_here = self.content()
-        edits = merge.edits(file, now_here)
-        if not trifles.are_trifles(edits, file.metadata, now_here.metadata):
+        """Save if this is not what the file holds: the store may be ahead of it, or the room."""
+        here = self.content()
+        edits = merge.edits(file, here)
+        if not trifles.are_trifles(edits, file.metadata, here.metadata):
             self.saving.edited(now)
 
     def ask(self) -> None:
@@ -230,8 +232,8 @@ class Filing:
             self._lost = state
         else:
             self._holds(state, now)
-        if set(self._notebook.heads) != set(state.heads):
-            self.saving.edited(now)
+        if set(self._notebook.heads) != set(state.heads) and state.content is not None:
+            self.compare(state.content, now)
         self._take_next(now)
         return state
 

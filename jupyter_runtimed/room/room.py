@@ -325,7 +325,8 @@ class Room:
         self._send((session.id,), frames.Refuse(doc, hashes, code, reason))
 
     def _noticed(self, touched: Touched, now: int) -> None:
-        self.filing.noticed(touched, now)
+        if (stamp := self.filing.noticed(touched, now)) is not None:
+            self._tell_saved(stamp, self.notebook.heads)
         if touched.structure:
             gone = [cell_id for cell_id in touched.cells if cell_id not in self.notebook]
             self.running.cells_gone(gone, now)
@@ -430,7 +431,12 @@ class Room:
         stamp = {"hash": event.stamp.hash, "last_modified": event.stamp.last_modified}
         self._tell("saved", {**stamp, "heads": list(heads)})
         self._said_unsaved = False
-        self.calls.saved(event.attempt, stamp)
+        self.calls.saved(event.attempt, self._tell_saved(event.stamp, heads))
+
+    def _tell_saved(self, stamp: ev.Stamp, heads: frames.Heads) -> dict[str, str]:
+        file = {"hash": stamp.hash, "last_modified": stamp.last_modified}
+        self._tell("saved", {**file, "heads": list(heads)})
+        return file
 
     def _not_saved(self, message: str) -> None:
         self._tell("save_failed", {"message": message})

@@ -32,7 +32,9 @@ def test_it_waits_for_the_next_save() -> None:
     note_the_kernel(ana)
     net.run_for(60_000)
     assert net.disk.file == before
-    assert not [h for h in ana.happened if isinstance(h, Told)], "nothing is unsaved"
+    told = [h for h in ana.happened if isinstance(h, Told)]
+    assert {h.name for h in told} == {"saved"}, "nobody waits for it"
+    assert told[-1].body["heads"] == list(ana.notebook.heads)
     ana.type("c0", " # edited")
     net.run_until_quiet()
     whole = json.loads(net.disk.file)
@@ -52,6 +54,17 @@ def test_it_is_no_reason_to_save_when_the_room_is_opened_again() -> None:
     net.run_for(10_000)
     assert net.disk.file == before
     assert "kernelspec" in ben.notebook.metadata()
+
+
+def test_it_is_not_written_over_what_somebody_else_wrote() -> None:
+    net = Network(file=BARE)
+    ana = net.join("ana")
+    note_the_kernel(ana)
+    net.run_until_quiet()
+    theirs = BARE.replace(b"x = 1", b"x = 2")
+    net.server.write_outside(theirs)
+    net.run_for(10_000)
+    assert (ana.source("c0"), net.disk.file) == ("x = 2", theirs)
 
 
 def test_who_asks_for_a_save_gets_it() -> None:

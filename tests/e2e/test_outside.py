@@ -1,0 +1,86 @@
+"""Other programs change the file under a browser, and people go back to what they had."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from .lab import Lab, write_notebook
+from .pair import Pair
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+TYPED = "".join(chr(ord("a") + i % 26) for i in range(60))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def both_at(one_lab: Lab, shared_pair: Pair, tmp_path: Path) -> AsyncIterator[Pair]:
+    """The two people at a notebook named after the test's folder."""
+    path = f"{tmp_path.name}.ipynb"
+    write_notebook(one_lab, path, "one = 1", "two = 2")
+    for person in shared_pair.people:
+        person.complaints.clear()
+        await person.forget_dialogs()
+        await person.open_beside(path)
+    yield shared_pair
+    await shared_pair.content()
+    for person in shared_pair.people:
+        await person.kernel_ready()
+        await person.close_tab(tmp_path.name)
+        await person.open_beside("shared.ipynb")
+
+
+async def test_all_that_is_typed_meanwhile_is_there(
+    both_at: Pair, one_lab: Lab, tmp_path: Path
+) -> None:
+    ana, ben = both_at.people
+    file = one_lab.root / f"{tmp_path.name}.ipynb"
+    typing = asyncio.create_task(ana.type(0, f"\n# {TYPED}", delay_ms=50))
+    await ben.sees(0, TYPED[:10])
+    change = ["sed", "-i", "s/two = 2/two = 'from outside'/", str(file)]
+    await asyncio.to_thread(subprocess.run, change, check=True)
+    await ana.sees(1, "from outside")
+    await typing
+    await ana.status_is("Saved")
+    assert await ana.source(0) == f"one = 1\n# {TYPED}"
+    await both_at.agree()
+    assert TYPED in file.read_text()
+    assert "from outside" in file.read_text()
+
+
+async def test_going_back_to_a_checkpoint(both_at: Pair) -> None:
+    ana, ben = both_at.people
+    await ana.type(0, "\n# kept")
+    await ana.press("Control+s")
+    await ana.status_is("Saved")
+    await ana.type(0, "\n# spoilt")
+    await ben.sees(0, "# spoilt")
+    await ana.status_is("Saved")
+    await ana.command("docmanager:restore-checkpoint")
+    await ana.accept()
+    await ana.source_is(0, "one = 1\n# kept")
+    await ben.source_is(0, "one = 1\n# kept")
+    await both_at.agree()
+
+
+async def test_save_as_keeps_what_was_shown(both_at: Pair, one_lab: Lab, tmp_path: Path) -> None:
+    ana = both_at.ana
+    await ana.source_is(0, "one = 1")
+    await ana.type(1, "\nprint('shown')")
+    await ana.run(1)
+    await ana.sees_output(1, "shown")
+    await ana.status_is("Saved")
+    await ana.command("docmanager:save-as")
+    await ana.page.locator(".jp-Dialog input").fill(f"{tmp_path.name}-copy.ipynb")
+    await ana.accept()
+    await ana.page.locator(".lm-mod-current .lm-TabBar-tabLabel", has_text="-copy").wait_for()
+    # JupyterLab looks whether the name is free, and its console calls that a failure.
+    ana.complaints = [said for said in ana.complaints if "-copy.ipynb" not in said]
+    await ana.sees_output(1, "shown")
+    await ana.status_is("Saved")
+    assert "shown\\n" in (one_lab.root / f"{tmp_path.name}-copy.ipynb").read_text()
