@@ -189,8 +189,9 @@ class Calls:
 
     def _start(self, call: _Call, cells: list[CellId], now: int) -> object:
         stop = bool(call.args.get("stop_on_error", True))
+        timed = call.args.get("record_timing") is True
         code = [
-            Code(cell.id, cell.source, stop and not _may_raise(cell))
+            Code(cell.id, cell.source, stop and not _may_raise(cell), timed)
             for cell in map(self._notebook.cell, cells)
             if cell.cell_type == "code"
         ]

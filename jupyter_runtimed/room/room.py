@@ -19,7 +19,7 @@ from typing_extensions import assert_never
 
 from ..crdt import Change, ObjId, own_errors
 from ..document import authority
-from ..document.content import Cell, Content
+from ..document.content import Cell, Content, to_json
 from ..document.notebook import Notebook, Touched
 from ..document.runtime import Runtime
 from ..document.schema import NOTEBOOK, RUNTIME, DocName
@@ -38,6 +38,8 @@ from .sessions import Session, Sessions
 BAD_FRAME = 4400
 OTHER_PROTOCOL = 4409
 CLOSING = 4503
+EXECUTION = "execution"
+"""The metadata of a cell in which JupyterLab keeps when it ran."""
 MOST_OPS = 1_000_000
 """Operations in one frame, and so the longest paste in characters: what judging them may cost."""
 
@@ -130,6 +132,7 @@ class Room:
         self._now = now_ms
         self._dispatch(event, now_ms)
         self.calls.advance(now_ms)
+        self._write_timings(now_ms)
         self._publish(now_ms)
         self.filing.save_when_due(now_ms)
         self._say_unsaved()
@@ -372,6 +375,17 @@ class Room:
             self.notebook.add_cell(fresh, after=wish.cell_id)
         self.filing.wrote(self.notebook.commit(now_ms=now))
         self.filing.edited(now)
+
+    def _write_timings(self, now: int) -> None:
+        """When cells ran, where that is asked for; what a former run said of it goes."""
+        for cell_id, times in self.running.take_timings():
+            if cell_id in self.notebook:
+                said = self.notebook.cell(cell_id).metadata.get(EXECUTION)
+                if times or said is not None:
+                    value = to_json(times) if times else None
+                    self.notebook.set_metadata(cell_id, EXECUTION, value)
+                    self.filing.wrote(self.notebook.commit(now_ms=now))
+                    self.filing.edited(now)
 
     # ------------------------------------------------------------ durability
 

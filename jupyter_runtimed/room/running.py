@@ -18,6 +18,7 @@ from ..execution.execution import Execution
 from ..execution.messages import KernelMessage
 from ..execution.outputs import NextInput
 from ..execution.steps import Finished, Interrupt, SendExecute, Step, Wanted
+from ..execution.timing import timing
 from ..ids import CellId, Epoch, NewId, RunId, Sha256
 from ..protocol.tickets import prefix_of
 from . import events as ev
@@ -25,11 +26,15 @@ from . import events as ev
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A cell to run. `stop_on_error`: an exception in it cancels what is queued behind it."""
+    """A cell to run. `stop_on_error`: an exception in it cancels what is queued behind it.
+
+    `timed`: when it ran is to be written into the notebook.
+    """
 
     id: CellId
     source: str
     stop_on_error: bool
+    timed: bool = False
 
 
 NOBODY: Final = 0
@@ -58,6 +63,8 @@ class Running:
         self._kernel_name = kernel_name
         self._wake_at: int | None = None
         self._asked_for_kernel = False
+        self._timed: set[RunId] = set()
+        self._timings: list[tuple[CellId, dict[str, str]]] = []
         self._execution = Execution(
             runtime,
             put_blob=self.put_blob,
@@ -95,6 +102,9 @@ class Running:
         for cell in code:
             want = Wanted(RunId(self.new_id()), cell.id, cell.source)
             wanted.append(want)
+            self._timings.append((cell.id, {}))
+            if cell.timed:
+                self._timed.add(want.run_id)
             steps += self._execution.queue.request(
                 [want], by=by, stop_on_error=cell.stop_on_error, now_ms=now
             )
@@ -104,6 +114,11 @@ class Running:
             self._out.append(ev.StartKernel(self._kernel_name()))
         self._do(steps)
         return tuple(want.run_id for want in wanted)
+
+    def take_timings(self) -> list[tuple[CellId, dict[str, str]]]:
+        """What the notebook is to say of when its cells ran; nothing of those that run anew."""
+        taken, self._timings = self._timings, []
+        return taken
 
     def cancel(self, runs: Iterable[RunId], now: int) -> None:
         self._do(self._execution.queue.cancel(runs, now_ms=now))
@@ -240,11 +255,18 @@ class Running:
                     )
                 case Finished():
                     self._execution.writer.forget(step.run_id)
+                    self._note_timing(step)
                 case Interrupt():
                     self._out.append(ev.Interrupt(NOBODY))
                 case _:
                     # Woken too early, it is only asked for again.
                     self._wake_at = min(step.at_ms, self._wake_at or step.at_ms)
+
+    def _note_timing(self, over: Finished) -> None:
+        run = self.runtime.run(over.run_id)
+        if over.run_id in self._timed and run is not None:
+            self._timings.append((over.cell_id, timing(run)))
+        self._timed.discard(over.run_id)
 
 
 def _another(before: KernelStatus, event: ev.KernelIs) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from jupyter_runtimed.document.content import Run
 from jupyter_runtimed.execution.messages import KernelMessage
+from jupyter_runtimed.execution.timing import timing
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.room import events as ev
 
@@ -75,6 +78,27 @@ def test_who_asked_and_when_is_recorded() -> None:
     assert (first.by, second.by) == ("ana", "ben")
     assert asked_at <= second.queued_at <= (second.started_at or 0) <= (second.finished_at or 0)
     assert (second.started_at or 0) >= (first.finished_at or 0) > asked_at
+
+
+def test_when_a_cell_ran_is_written_into_it_if_that_is_asked() -> None:
+    net = Network(SLOW)
+    ana, ben = net.join("ana"), net.join("ben")
+    ana.call("run", cells=["c0"], record_timing=True)
+    net.run_until_quiet()
+    times = json.loads(ben.notebook.cell(CellId("c0")).metadata["execution"])
+    assert times == timing(run_of(ben, "c0"))
+    assert times["iopub.execute_input"] < times["shell.execute_reply"]
+    assert b"shell.execute_reply" in net.disk.file
+
+
+def test_when_a_cell_ran_is_not_left_there_by_a_run_that_does_not_say_it() -> None:
+    net = Network(SLOW)
+    ana = net.join("ana")
+    ana.call("run", cells=["c0"], record_timing=True)
+    net.run_until_quiet()
+    ana.call("run", cells=["c0"])
+    net.run_until_quiet()
+    assert "execution" not in ana.notebook.cell(CellId("c0")).metadata
 
 
 def test_a_queued_cell_that_is_run_again_runs_once_and_last() -> None:

@@ -44,7 +44,7 @@ export class RoomCellExecutor implements INotebookCellExecutor {
     notebook.deletedCells.splice(0);
     let outcome: Outcome;
     try {
-      outcome = await this.desk(room).run(cell.model.id);
+      outcome = await this.desk(room).run(cell.model.id, options.notebookConfig.recordTiming);
     } catch (error) {
       this.notRun(error);
       this.executed(options, false);

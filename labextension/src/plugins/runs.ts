@@ -18,6 +18,7 @@ export type Outcome =
 
 interface Asked {
   cell: string;
+  timed: boolean;
   outcome: PromiseDelegate<Outcome>;
 }
 
@@ -47,10 +48,13 @@ export class RunDesk {
     });
   }
 
-  /** Resolves when the run has ended; rejects when it could not be asked for. */
-  async run(cell: string): Promise<Outcome> {
+  /**
+   * Resolves when the run has ended; rejects when it could not be asked for. `timed`: when it ran is
+   * to be written into the notebook.
+   */
+  async run(cell: string, timed = false): Promise<Outcome> {
     const outcome = new PromiseDelegate<Outcome>();
-    this.asked.push({ cell, outcome });
+    this.asked.push({ cell, timed, outcome });
     if (this.asked.length === 1) {
       queueMicrotask(() => {
         void this.ask();
@@ -64,7 +68,9 @@ export class RunDesk {
     this.asked = [];
     try {
       const cells = asked.map(({ cell }) => cell);
-      const answer = (await this.room.connection.call('run', { cells })) as { runs: string[] };
+      const record = asked.some(({ timed }) => timed) ? { record_timing: true } : {};
+      const args = { cells, ...record };
+      const answer = (await this.room.connection.call('run', args)) as { runs: string[] };
       asked.forEach(({ outcome }, at) => {
         const run = answer.runs[at];
         if (run === undefined) {

@@ -13,6 +13,7 @@ import { startWasm } from '../protocol/room';
 let server: am.Doc<RuntimeNode>;
 let model: RoomNotebook;
 let calls: string[][];
+let besides: object;
 let desk: RunDesk;
 let answer: (cells: string[]) => Promise<{ runs: string[] }>;
 let statusChanged: Signal<object, { phase: string }>;
@@ -28,8 +29,9 @@ beforeEach(async () => {
   statusChanged = new Signal({});
   const connection = {
     statusChanged,
-    call: async (_: string, { cells }: { cells: string[] }) => {
+    call: async (_: string, { cells, ...more }: { cells: string[] }) => {
       calls.push(cells);
+      besides = more;
       return await answer(cells);
     }
   };
@@ -66,6 +68,18 @@ describe('runs', () => {
     run('b', 'cancelled');
     expect(await both[1]).toEqual({ state: 'cancelled' });
     expect(calls).toEqual([['a', 'b']]);
+  });
+
+  it('say when they ran if the user has asked for that', async () => {
+    const plain = desk.run('a');
+    await answered();
+    expect(besides).toEqual({});
+    const timed = desk.run('b', true);
+    await answered();
+    expect(besides).toEqual({ record_timing: true });
+    run('a', 'ok');
+    run('b', 'ok');
+    await Promise.all([plain, timed]);
   });
 
   it('that had ended before the answer came are over at once', async () => {
