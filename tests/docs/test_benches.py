@@ -50,6 +50,25 @@ def test_work_on_a_file_is_measured_by_the_edits_of_another() -> None:
     assert all(float(row[5]) > 0 for row in rows)
 
 
+@pytest.mark.long
+def test_running_is_measured_beside_a_bare_kernel_and_plain_jupyterlab() -> None:
+    out = printed("kernel.py", "1 + 1", "100 displays", "--runs=1")
+    rows = [line.split(" | ") for line in out.splitlines() if line.startswith("| 1")]
+    measured = [(row[0], row[1], row[2]) for row in rows if len(row) > 4]
+    loads = ("| 1 + 1", "| 100 displays")
+    assert measured == [
+        (load, name, "1 of 1") for load in loads for name in ("bare", "lab", "room")
+    ]
+    assert "100 displays, over the bare kernel, each" in out
+
+
+@pytest.mark.long
+def test_very_large_outputs_are_measured() -> None:
+    out = printed("sizes.py", "--part=0.01")
+    rows = [line.split(" | ") for line in out.splitlines() if line.startswith("| ")][2:]
+    assert [row[1] for row in rows] == ["yes"] * 6
+
+
 def test_a_notebook_to_measure_with_is_a_valid_notebook(tmp_path: Path) -> None:
     path = tmp_path / "made.ipynb"
     printed("make_notebook.py", "12", str(path), "--chars=50")

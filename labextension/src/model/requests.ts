@@ -22,6 +22,9 @@ export interface Import {
   executionCount: number | null;
 }
 
+/** A call that is larger than 1 MiB ends the connection. */
+const IMPORT_BYTES = 1_000_000;
+
 export class Outbox {
   /**
    * `refused` is called with the cells whose request was not done: their views show what was asked
@@ -82,6 +85,9 @@ export class Outbox {
     for (const [id, what] of imports) {
       this._ask([id], async requests => {
         const { outputs, executionCount } = await what;
+        if (new TextEncoder().encode(JSON.stringify(outputs)).length > IMPORT_BYTES) {
+          throw new Error('these outputs are too large for a call');
+        }
         await requests.importOutputs(id, outputs, executionCount);
       });
     }

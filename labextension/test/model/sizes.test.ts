@@ -115,6 +115,22 @@ describe('a very long stream', () => {
   });
 });
 
+describe('outputs that are larger than a call may be', () => {
+  it('are not asked to be shown in another cell', async () => {
+    const r = await room(['a']);
+    const requests = new Imports();
+    const ana = r.open({ requests });
+    const paste = async (size: number): Promise<number> => {
+      const text = 'x'.repeat(size);
+      ana.code('a').setOutputs([{ output_type: 'stream', name: 'stdout', text }]);
+      await nextCommand();
+      return requests.asked.length;
+    };
+    expect(await paste(1_200_000)).toBe(0);
+    expect(await paste(500_000)).toBe(1);
+  });
+});
+
 describe('a very large value', () => {
   it('is named until somebody asks for it', async () => {
     const r = await room(['a'], draft => {
