@@ -104,10 +104,12 @@ async def test_a_widget_whose_model_comes_late_is_waited_for(both: Pair) -> None
     await both.ben.kernel_ready()
     await ready(both, "import ipywidgets as w\nw.HTML('<b>late but here</b>')")
     slow.hold_back(b"late but here")
-    await both.ana.run(0)
-    await both.ana.sees_output(0, "late but here")
-    await both.ben.sees_output(0, "Loading widget…", 5_000)
-    slow.let_go()
+    try:
+        await both.ana.run(0)
+        await both.ana.sees_output(0, "late but here")
+        await both.ben.sees_output(0, "Loading widget…", 5_000)
+    finally:
+        slow.let_go()
     await both.ben.sees_output(0, "late but here")
 
 

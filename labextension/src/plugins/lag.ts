@@ -36,6 +36,8 @@ export class Lag {
   /** Whether something of a run may be on its way. */
   now(): boolean {
     const connected = this.session.session?.kernel?.connectionStatus === 'connected';
+    // Whoever asks may hear of a change before this does.
+    this.notice(Object.keys(this.documents.runtime.cells));
     return connected && (this.behind.size > 0 || this.busy());
   }
 
@@ -50,13 +52,18 @@ export class Lag {
   }
 
   private look(_: unknown, { edit }: RuntimeBatch): void {
+    this.notice(edit.cells);
+    this._changed.emit(undefined);
+  }
+
+  private notice(changed: Iterable<string>): void {
     const { cells, runs } = this.documents.runtime;
     for (const id of this.behind) {
       if (runs[id] === undefined) {
         this.behind.delete(id);
       }
     }
-    for (const cell of edit.cells) {
+    for (const cell of changed) {
       const id = String(cells[cell]?.run ?? '');
       const run = runs[id];
       if (run !== undefined && wasSent(run) && !this.past.has(id)) {
@@ -66,7 +73,6 @@ export class Lag {
         }
       }
     }
-    this._changed.emit(undefined);
   }
 
   private hear(_: unknown, { header, parent_header, content }: KernelMessage.IMessage): void {

@@ -153,9 +153,12 @@ describe('the kernel socket', () => {
     expect(lag.now()).toBe(true);
   });
 
-  it('is left alone afterwards', () => {
-    lag.dispose();
-    page.says('r', 'running');
-    expect(lag.now()).toBe(false);
+  it('is known to be behind by who hears of the same change first', () => {
+    const heard: boolean[] = [];
+    const other = new Page();
+    other.runtimeChanged.connect(() => heard.push(later.now()));
+    const later = other.lag();
+    other.says('r', 'ok');
+    expect(heard).toEqual([true]);
   });
 });
