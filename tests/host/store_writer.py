@@ -1,4 +1,7 @@
-"""A process that writes to a store until it is killed, and says what was acknowledged."""
+"""A process that writes to a store until it is killed, and says what was acknowledged.
+
+With `folding` it makes one generation after another meanwhile.
+"""
 
 import asyncio
 import sys
@@ -23,7 +26,8 @@ class Acknowledge:
 
 
 async def main() -> None:
-    store = LogStore(DataDir(Path(sys.argv[1])), server="writer")
+    folding = sys.argv[2:] == ["folding"]
+    store = LogStore(DataDir(Path(sys.argv[1])), server="writer", fold=bytes)
     listener = Acknowledge()
     store.claim(RoomId("room"))
     store.listen(RoomId("room"), listener)
@@ -32,6 +36,8 @@ async def main() -> None:
         for _ in range(7):
             number += 1
             store.append(RoomId("room"), number, "notebook", Epoch("e"), b"%d," % number)
+        if folding:
+            store._start_folding(RoomId("room"))
         listener.wake.clear()
         await listener.wake.wait()
 

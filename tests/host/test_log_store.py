@@ -77,12 +77,12 @@ async def test_two_servers_write_to_one_store(folder):
         await store.close()
 
 
-def _kill_a_writer(root: Path, after: int) -> int:
+def _kill_a_writer(root: Path, after: int, *how: str) -> int:
     """The number that the writer had acknowledged when it was killed."""
     script = Path(__file__).with_name("store_writer.py")
     package = Path(jupyter_runtimed.__path__[0]).parent
     writer = subprocess.Popen(
-        [sys.executable, script, root],
+        [sys.executable, script, root, *how],
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(package)},
     )
@@ -97,9 +97,10 @@ def _kill_a_writer(root: Path, after: int) -> int:
     return max([acknowledged, *map(int, rest)])
 
 
+@pytest.mark.parametrize("how", [(), ("folding",)], ids=["plain", "folding"])
 @pytest.mark.parametrize("after", [1, 70, 700])
-async def test_what_was_acknowledged_is_there_after_kill_9(folder, after):
-    acknowledged = await asyncio.to_thread(_kill_a_writer, folder.root, after)
+async def test_what_was_acknowledged_is_there_after_kill_9(folder, after, how):
+    acknowledged = await asyncio.to_thread(_kill_a_writer, folder.root, after, *how)
     store = LogStore(folder, server="after the crash")
     store.claim(ROOM)
     store.listen(ROOM, Ear())
