@@ -15,6 +15,10 @@ from .pair import Pair
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+LANGUAGE = """() => {
+  const notebook = jupyterapp.shell.currentWidget.content;
+  return notebook.model.sharedModel.getMetadata('language_info')?.name === 'python';
+}"""
 TYPED = "".join(chr(ord("a") + i % 26) for i in range(60))
 
 
@@ -51,6 +55,18 @@ async def test_all_that_is_typed_meanwhile_is_there(
     await both_at.agree()
     assert TYPED in file.read_text()
     assert "from outside" in file.read_text()
+
+
+async def test_looking_changes_nothing(both_at: Pair, one_lab: Lab, tmp_path: Path) -> None:
+    """The file does not say which Python it is for, and JupyterLab would write that into it."""
+    file = one_lab.root / f"{tmp_path.name}.ipynb"
+    before = file.read_bytes()
+    assert b"language_info" not in before
+    for person in both_at.people:
+        await person.kernel_ready()
+        await person.status_is("Saved")
+    assert await both_at.ana.page.evaluate(LANGUAGE)
+    assert file.read_bytes() == before
 
 
 async def test_going_back_to_a_checkpoint(both_at: Pair) -> None:
