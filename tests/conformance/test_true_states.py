@@ -20,7 +20,7 @@ from jupyter_runtimed.client import LiveNotebook
 
 from ..client.live_server import LiveServer
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
 
 PATIENCE_SECONDS = 60
 QUICK = {
