@@ -73,6 +73,8 @@ def _parts(message: Any) -> tuple[Any, Any, Any]:
         return whole["header"], whole["metadata"], whole["content"]
     if b"cellId" not in message:
         raise ValueError("it names no cell")
+    if int.from_bytes(message[:8], "little") > len(message) // 8:
+        raise ValueError("it says that it has more parts than there is room for")
     _, parts = deserialize_msg_from_ws_v1(message)  # type: ignore[no-untyped-call]
     return json.loads(parts[0]), json.loads(parts[2]), json.loads(parts[3])
 

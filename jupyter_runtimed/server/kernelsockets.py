@@ -40,7 +40,9 @@ class KernelSockets:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, socket: object) -> None:
-        self._open.append(socket)
+        """Also for one that connects again, as a gateway's does."""
+        if socket not in self._open:
+            self._open.append(socket)
 
     def discard(self, socket: object) -> None:
         if socket in self._open:
