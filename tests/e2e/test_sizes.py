@@ -157,15 +157,38 @@ async def test_a_binary_display_of_two_hundred_megabytes(at: Any) -> None:
     await check_large_value(at, 200_000_000)
 
 
-async def test_ten_thousand_displays_in_one_cell(at: Any) -> None:
-    alone = await at("for i in range(10_000): display(i)", "typed = ''")
+async def check_displays(at: Any, count: int) -> None:
+    alone = await at(f"for i in range({count}): display(i)", "typed = ''")
     await alone.run()
     await alone.over()
     await alone.person.sees_output(0, "49")
     await alone.person.type(1, " and typed")
     await alone.person.source_is(1, "typed = '' and typed")
     outputs = await alone.saved()
-    assert [output["data"]["text/plain"] for output in outputs] == [[str(i)] for i in range(10_000)]
+    assert [output["data"]["text/plain"] for output in outputs] == [[str(i)] for i in range(count)]
+
+
+async def test_three_thousand_displays_in_one_cell(at: Any) -> None:
+    await check_displays(at, 3_000)
+
+
+@pytest.mark.long
+async def test_ten_thousand_displays_in_one_cell(at: Any) -> None:
+    await check_displays(at, 10_000)
+
+
+async def test_of_a_long_traceback_the_last_lines_are_shown_and_the_others_when_asked(
+    at: Any,
+) -> None:
+    alone = await at("raise ValueError('the first word' + 'x' * 2_000_000)")
+    await alone.run()
+    await alone.over()
+    await alone.person.sees_output(0, "ValueError")
+    await expect(alone.rest).to_contain_text("MiB more of this output is on the server")
+    await alone.rest.locator("button").click()
+    await alone.person.sees_output(0, "the first word")
+    (output,) = await alone.saved()
+    assert output["evalue"] == "the first word" + "x" * 2_000_000
 
 
 @pytest.mark.long

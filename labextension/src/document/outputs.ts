@@ -159,7 +159,12 @@ function readOutput(node: OutputNode, look: Look, placeholder: Placeholder): nbf
       return { ...extra, output_type: type, name: read(node.name), text };
     }
     case 'error': {
-      const traceback = (node.traceback ?? []).flatMap(part => lines(part, look, placeholder));
+      const parts = node.traceback ?? [];
+      const traceback = parts.flatMap(part => lines(part, look, placeholder));
+      if (parts.length > 0 && parts.every(part => isBlob(part) && typeof look(part) !== 'string')) {
+        // JupyterLab shows nothing but these lines.
+        traceback.push(read(node.ename));
+      }
       const evalue = node.evalue === undefined ? '' : chunkText(node.evalue, look, placeholder);
       return { ...extra, output_type: type, ename: read(node.ename), evalue, traceback };
     }

@@ -172,6 +172,20 @@ describe('a very long error', () => {
     expect(shown()).toEqual(['first', 'second', 'the last line']);
   });
 
+  it('shows what it is called when no line is short enough', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'error', [
+        { ...error(5 * MIB), traceback: [part('lines', 5 * MIB, 'json')] }
+      ]);
+    });
+    const ana = r.open({ blobs: { get: () => Promise.resolve('["first"]') } });
+    const shown = (): unknown => ana.code('a').outputs[0]?.['traceback'];
+    expect(shown()).toEqual([`application/json, ${5 * MIB} bytes`, 'Long']);
+    ana.notebook.core.runs.showMore('a');
+    await nextCommand();
+    expect(shown()).toEqual(['first']);
+  });
+
   it('shows its last lines when it is very long', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'error', [error(5 * MIB)]);
