@@ -20,6 +20,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from ..errors import StorageError
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS = 0.1
 LONGEST_RETRY_SECONDS = 5.0
+ROOMS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Writer:
         self._failed = failed
         self._inbox: queue.SimpleQueue[Write | None] = queue.SimpleQueue()
         self._closing = threading.Event()
+        self._pool = ThreadPoolExecutor(ROOMS_AT_ONCE, thread_name_prefix="runtimed-sync")
         self._waiting: list[Write] = []
         self._thread = threading.Thread(target=self._run, name="runtimed-store", daemon=True)
         self._thread.start()
@@ -114,6 +117,7 @@ class Writer:
                 pause = min(pause * 2, LONGEST_RETRY_SECONDS) if refused else FIRST_RETRY_SECONDS
             if refused:
                 retry_at = time.monotonic() + pause
+        self._pool.shutdown()
 
     def _take(self, patience_seconds: float | None) -> list[Write]:
         """Wait for something to do, then take all there is."""
@@ -135,18 +139,28 @@ class Writer:
 
     def _attempt(self, writes: list[Write]) -> list[Write]:
         """Make these durable, each room by itself; those that were refused."""
-        refused: dict[RoomId, str] = {}
-        for room, mine in _by_room(writes).items():
-            try:
-                self._commit(room, mine)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it costs a delay, not the thread
-                refused[room] = f"{type(error).__name__}: {error}"
-            else:
-                self._report(mine)
+        rooms = _by_room(writes)
+        # Syncs of several files at once cost little more than one: the disk is what is waited for.
+        tried = (
+            map(self._try, rooms.items())
+            if len(rooms) < 2
+            else self._pool.map(self._try, rooms.items())
+        )
+        refused = {room: why for room, why in zip(rooms, tried, strict=True) if why}
         for message in set(refused.values()):
             affected = frozenset(room for room, why in refused.items() if why == message)
             self._on_loop(self._failed, affected, message)
         return [write for write in writes if write.room in refused]
+
+    def _try(self, what: tuple[RoomId, list[Write]]) -> str:
+        """Why a room's writes were refused; "" if they are durable."""
+        room, writes = what
+        try:
+            self._commit(room, writes)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it costs a delay, not the thread
+            return f"{type(error).__name__}: {error}"
+        self._report(writes)
+        return ""
 
     def _report(self, writes: list[Write]) -> None:
         numbers: dict[RoomId, int] = {}
