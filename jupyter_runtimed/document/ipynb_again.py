@@ -17,7 +17,15 @@ from . import ipynb_parse, jsonstyle, jsontext
 from .content import NOTHING, Cell, Content, Outcome
 from .ipynb_read import IDS_FROM_MINOR
 from .ipynb_shape import Shape
-from .ipynb_write import CELL_DEPTH, LARGE_CHARS, cell_over, splits, write
+from .ipynb_write import (
+    CELL_DEPTH,
+    LARGE_CHARS,
+    SourceForm,
+    cell_over,
+    source_form,
+    splits,
+    write,
+)
 from .jsonstyle import Frame, Style, Template
 from .jsontext import Place
 from .likeness import match
@@ -53,7 +61,8 @@ class Again:
 class _Known:
     """A file: its content, and its text with something short in place of each cell.
 
-    `frame` is the list of cells in that text; `spans` are the places of the cells in the bytes.
+    `frame` is the list of cells in that text; `spans` are the places of the cells in the bytes,
+    and `forms` how each writes its text.
     """
 
     sha256: bytes
@@ -62,7 +71,7 @@ class _Known:
     frame: Frame
     spans: Sequence[tuple[int, int]]
     style: Style
-    split: bool
+    forms: Sequence[SourceForm | None]
 
     def is_of(self, data: bytes) -> bool:
         return hashlib.sha256(data).digest() == self.sha256
@@ -77,7 +86,7 @@ class _Known:
         ):
             return None
         indices = match(old.cells, content.cells, by_place=False)
-        shape = Shape(get_blob, split=self.split)
+        shape = Shape(get_blob, split=splits(self.forms))
         view = memoryview(like)
         bodies: list[bytes | memoryview] = []
         same = indices == list(range(len(old.cells)))
@@ -129,12 +138,20 @@ class _Known:
             out.append(piece)
             at += len(piece)
         data = b"".join(out)
+        forms = [
+            self.forms[index] if index is not None and isinstance(body, memoryview) else _form(body)
+            for index, body in zip(indices, bodies, strict=True)
+        ]
         view.release()
-        return data, _framed(content, data, parts[::2], spans, self.style, split=self.split)
+        return data, _framed(content, data, parts[::2], spans, self.style, forms)
 
 
 def _same(a: Outcome, b: Outcome, get_blob: GetBlob) -> bool:
     return a is b or same_outcome(a, b, get_blob)
+
+
+def _form(body: bytes | memoryview) -> SourceForm | None:
+    return source_form(jsontext.parse(bytes(body).decode()))
 
 
 def _encoded(text: str) -> bytes:
@@ -147,8 +164,7 @@ def _framed(
     between: Sequence[str],
     spans: Sequence[tuple[int, int]],
     style: Style,
-    *,
-    split: bool,
+    forms: Sequence[SourceForm | None],
 ) -> _Known:
     """Of a file whose text between its cells is `between`."""
     places: list[Place] = []
@@ -166,7 +182,7 @@ def _framed(
         Frame(text, opened, close, places),
         spans,
         style,
-        split,
+        forms,
     )
 
 
@@ -188,7 +204,8 @@ def _known(content: Content, data: bytes) -> _Known | None:
         return None
     style = jsonstyle.detect(text, parsed.open, parsed.members)
     between, spans = _cut(text, cells)
-    return _framed(content, data, between, spans, style, split=splits(parsed))
+    forms = [source_form(place.parsed) for place in cells]
+    return _framed(content, data, between, spans, style, forms)
 
 
 def _cut(text: str, cells: Sequence[Place]) -> tuple[list[str], list[tuple[int, int]]]:

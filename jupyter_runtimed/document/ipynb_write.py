@@ -7,9 +7,10 @@ old text. If nothing changed, the bytes are the file's own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import Literal, TypeAlias
 
 from ..errors import NotebookError
 from ..ids import Sha256
@@ -25,8 +26,9 @@ from .mime import DEFAULT_LIMITS, GetBlob, Limits
 from .outcome import same_outcome
 
 CELL_DEPTH = 2
-LARGE_CHARS = 256 << 10
 """How deep the cells stand in a notebook's JSON."""
+LARGE_CHARS = 256 << 10
+SourceForm: TypeAlias = Literal["lines", "whole"]
 
 
 def write(
@@ -148,7 +150,9 @@ class _Writer:
 
     def _over(self, parsed: Parsed, pairs: Sequence[int | None], style: Style) -> bytes:
         text = parsed.text
-        shape = Shape(self.get_blob, split=splits(parsed))
+        shape = Shape(
+            self.get_blob, split=splits(source_form(place.parsed) for place in parsed.cells())
+        )
         old = parsed.top()
         new = shape.top(self.content, old) | {"cells": None}
         last = {place.key: index for index, place in enumerate(parsed.members)}
@@ -221,12 +225,15 @@ def cell_over(
     return jsonstyle.render(template, new, style, CELL_DEPTH)
 
 
-def splits(parsed: Parsed) -> bool:
-    """Whether new text is written as lines; it is, unless the file's sources show otherwise."""
-    whole = False
-    for place in parsed.cells():
-        source = place.parsed.get("source") if isinstance(place.parsed, dict) else None
-        if isinstance(source, list):
-            return True
-        whole = whole or (isinstance(source, str) and "\n" in source)
-    return not whole
+def splits(forms: Iterable[SourceForm | None]) -> bool:
+    """Whether new text is written as lines; it is, unless the file's cells show otherwise."""
+    found = set(forms)
+    return "lines" in found or "whole" not in found
+
+
+def source_form(cell: object) -> SourceForm | None:
+    """What a cell's value in a file says of how text is written; None if nothing."""
+    source = cell.get("source") if isinstance(cell, dict) else None
+    if isinstance(source, list):
+        return "lines"
+    return "whole" if isinstance(source, str) and "\n" in source else None
