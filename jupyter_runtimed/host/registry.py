@@ -78,6 +78,10 @@ class Registry:
         self._ending: dict[RoomId, asyncio.Task[None]] = {}
         self._stopping = False
 
+    def keep_in(self, files: NotebookFiles, trust: Trust) -> None:
+        """Before any room is opened: where the files are, and who vouches for them."""
+        self._files, self._trust = files, trust
+
     # ------------------------------------------------------------ finding
 
     def by_id(self, room_id: str) -> Host | None:

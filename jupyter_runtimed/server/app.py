@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
+from tornado.ioloop import IOLoop
 
 from .._version import __version__
 from ..host.registry import Registry
@@ -72,11 +73,22 @@ class RuntimedExtension(Settable, ExtensionApp):
             )
             return
         take_part(server.contents_manager, self.rooms, file_ids)
+        self._file_ids, self._contents = file_ids, server.contents_manager
+        IOLoop.current().add_callback(self._follow)
         kernels.take_part(self.rooms)
         configured = shared.get("kernel_websocket_connection_class")
         self.settings["kernel_websocket_connection_class"] = socket_class(
             configured or server.kernel_websocket_connection_class, kernels.sockets
         )
+
+    def _follow(self) -> None:
+        """All extensions are loaded; one may have put its own contents manager in place since."""
+        contents = self.jupyter.contents_manager
+        if contents is not self._contents:
+            self._contents = contents
+            self.rooms.keep_in(notebook_files(contents), NotaryTrust(contents))
+            self._file_ids.ask(contents)
+            take_part(contents, self.rooms, self._file_ids)
 
     def initialize_handlers(self) -> None:
         config = self.config_frozen

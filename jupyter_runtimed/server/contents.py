@@ -33,6 +33,8 @@ NOBODY_WAITS = 0
 """The ticket of a call whose answer is not asked for."""
 
 
+AS_IT_WAS: ContextVar[bool] = ContextVar("AS_IT_WAS", default=False)
+"""Whether a room reads or writes its file: what the manager asks itself then is the file's."""
 IS_STILL: ContextVar[bool] = ContextVar("IS_STILL", default=False)
 """Whether this very request holds the files still already: a rename asks to rename the file."""
 
@@ -56,7 +58,7 @@ class _Rooms:
         self._file_ids.deleted(api_path(path))
 
     def _open_room(self, path: str, kind: str | None) -> Host | None:
-        if kind not in (None, "notebook"):
+        if AS_IT_WAS.get() or kind not in (None, "notebook"):
             return None
         return self._rooms.by_path(api_path(path))
 
@@ -290,5 +292,9 @@ class Plain:
             if isinstance(manager, mixin)
             else getattr(manager, name)
         )
-        model: dict[str, Any] = await settled(own(*args, **how))
+        before = AS_IT_WAS.set(True)
+        try:
+            model: dict[str, Any] = await settled(own(*args, **how))
+        finally:
+            AS_IT_WAS.reset(before)
         return model

@@ -20,6 +20,10 @@ class FileIds:
         self._contents = contents
         self._root = Path(root_dir).resolve()
 
+    def ask(self, contents: Any) -> None:
+        """Which contents manager knows what there is."""
+        self._contents = contents
+
     async def room_id(self, path: str) -> RoomId:
         """The room of the notebook at this API path; stable as long as the file lives."""
         manager = self._settings.get("file_id_manager")

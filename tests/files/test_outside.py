@@ -120,6 +120,7 @@ class TestPrograms:
     @pytest.mark.long
     async def test_jupytext(self, desk: Desk) -> None:
         """To a script, which is edited, and back into the notebook."""
+        pytest.importorskip("jupytext", reason="it takes part in every server it is installed for")
         script = desk.file.with_suffix(".py")
         async with desk.while_typing():
             await desk.python("-m", "jupytext", "--to", "py:percent", desk.file)

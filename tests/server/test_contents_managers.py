@@ -210,11 +210,28 @@ class TestMemory(Stories):
         yield Drive(place, f"{folder}/")
 
 
+class TestReplaced(Stories, Folders):
+    """Another extension puts its own manager in place when this one is loaded already."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, Any]:
+        extensions = ["jupyter_runtimed", "jupyter_server_fileid", "tests.server.replacing"]
+        return {"ServerApp": {"jpserver_extensions": dict.fromkeys(extensions, True)}}
+
+    @pytest_asyncio.fixture
+    async def drive(self, place: Place) -> AsyncIterator[Drive]:
+        assert type(place.app.contents_manager).__name__ == "Derived"
+        yield Drive(place, "")
+
+
 class TestJupytext(Stories, Folders):
     """Notebooks that are scripts, or paired with them, as jupytext's manager has them."""
 
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
+        pytest.importorskip(
+            "jupytext", reason="it takes part in every server where it is installed"
+        )
         return {"ServerApp": {"contents_manager_class": "jupytext.TextFileContentsManager"}}
 
     @pytest_asyncio.fixture
