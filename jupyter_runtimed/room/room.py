@@ -442,8 +442,6 @@ class Room:
             return
         self._numbers += 1
         self._out.append(ev.Remember(self._numbers, heads, event.stamp))
-        stamp = {"hash": event.stamp.hash, "last_modified": event.stamp.last_modified}
-        self._tell("saved", {**stamp, "heads": list(heads)})
         self._said_unsaved = False
         self.calls.saved(event.attempt, self._tell_saved(event.stamp, heads))
 
