@@ -19,7 +19,7 @@ ENGINE_SOURCES := $(shell find pyautomerge -type f \
 LAB_SOURCES := $(shell find labextension -type f \
   -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/test/*' -not -path '*/coverage/*')
 
-.PHONY: help setup lab test test-engine test-lab test-python lint format docs \
+.PHONY: help setup lab test test-engine test-lab test-python test-managers lint format docs \
   bench bench-files bench-kernel bench-sizes simulate soak lab-versions chromium clean
 
 help:  ## this list
@@ -64,7 +64,7 @@ lab: setup  ## JupyterLab on the example notebook (make lab ARGS="--port 9000")
 
 # ---- checks
 
-test: test-engine test-lab test-python  ## every test: Rust, TypeScript, Python, browser
+test: test-engine test-lab test-python test-managers  ## every test: Rust, TypeScript, Python, browser
 
 test-engine: setup
 	mkdir -p $(REPORTS)
@@ -82,6 +82,20 @@ test-python: setup
 	mkdir -p $(REPORTS)
 	chromium=$$(scripts/chromium) && PATH="$(BIN):$$PATH" CHROMIUM="$$chromium" \
 	  $(BIN)/python -m pytest --junitxml=$(REPORTS)/pytest.xml $(ARGS)
+
+# In an environment on top of the other: what is installed there takes part in every server.
+build/managers.stamp: build/install.stamp
+	rm -rf build/managers
+	$(PYTHON) -m venv build/managers
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$(build/managers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/under.pth"
+	build/managers/bin/python -m pip install --quiet 'jupyter-fs>=1.1' 'jupytext>=1.16'
+	touch $@
+
+test-managers: setup build/managers.stamp  ## contents managers of others: jupyter-fs, jupytext
+	mkdir -p $(REPORTS)
+	build/managers/bin/python -m pytest tests/server/test_contents_managers.py \
+	  --junitxml=$(REPORTS)/managers.xml
 
 lint: setup  ## ruff, mypy, import-linter, rustfmt, clippy, eslint, prettier
 	$(BIN)/ruff check

@@ -195,6 +195,9 @@ class TestMemory(Stories):
 
     @pytest.fixture(params=["MetaManager", "SyncMetaManager"])
     def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
+        pytest.importorskip(
+            "jupyterfs", reason="it takes part in every server where it is installed"
+        )
         fsspec.register_implementation("memory", Memory, clobber=True)
         resource = {"name": "memory", "url": self.URL, "type": "fsspec", "auth": "none"}
         return {
