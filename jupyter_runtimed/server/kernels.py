@@ -53,6 +53,10 @@ class SessionKernels:
         extend(self._kernels, RoomKernels if asynchronous else SyncRoomKernels)
         self._kernels._room_kernels = self  # noqa: SLF001
 
+    def awaited(self, kernel_id: str) -> bool:
+        """Does a room run something in this kernel, or wait for it to start?"""
+        return any(host.room.running.active for host in self._hosts_of(kernel_id))
+
     # ------------------------------------------------------------ the host's port
 
     async def find(self, path: str) -> tuple[Link, KernelIs] | None:
@@ -227,6 +231,7 @@ class RoomKernels:
     """For kernel managers whose methods are coroutines: rooms hear of restarts and shutdowns."""
 
     _room_kernels: SessionKernels
+    cull_busy: bool
 
     async def restart_kernel(self, kernel_id: str, now: bool = False, **more: Any) -> Any:
         self._room_kernels.restarting(kernel_id)
@@ -242,6 +247,8 @@ class RoomKernels:
         return result
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> Any:
+        if not self.cull_busy and self._room_kernels.awaited(kernel_id):
+            return None
         self._room_kernels.culled = kernel_id
         try:
             return await super().cull_kernel_if_idle(kernel_id)  # type: ignore[misc]

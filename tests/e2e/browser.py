@@ -179,7 +179,8 @@ class Person:
     async def type(self, index: int, text: str, *, delay_ms: int = 10) -> None:
         """Go into a cell, as rendered text by a double click, and type at its end."""
         cell = self.cell(index)
-        await cell.scroll_into_view_if_needed()
+        # JupyterLab may replace the element at any moment; this bears it.
+        await cell.evaluate("element => element.scrollIntoView({ block: 'nearest' })")
         if await cell.locator(".jp-MarkdownOutput").is_visible():
             await cell.locator(".jp-MarkdownOutput").dblclick()
         else:

@@ -77,6 +77,7 @@ async def test_the_same_bytes_again_are_no_news(desk: Desk) -> None:
     assert merged == []
     desk.file.write_bytes(desk.changed("c1", MINE))
     await comes_in(desk)
+    await desk.sees(lambda: bool(merged))
     assert len(merged) == 1
 
 
