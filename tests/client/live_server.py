@@ -1,4 +1,4 @@
-"""A real Jupyter server in a process of its own, which can be killed and started again."""
+"""A real Jupyter server in a process of its own, to be killed, stopped, frozen and started again."""
 
 from __future__ import annotations
 
@@ -14,18 +14,26 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 TOKEN = "a-token-for-tests"
+GOODBYE_SECONDS = 30
+START = """
+import faulthandler, signal, sys
+faulthandler.register(signal.SIGUSR1, all_threads=True)
+from jupyter_server.serverapp import main
+main(sys.argv[1:])
+"""
 
 
 class LiveServer:
-    """One root directory, one store and one port, through any number of processes."""
+    """One notebook folder, one data folder and one port, through any number of processes."""
 
     def __init__(self, folder: Path, *, token: str = TOKEN) -> None:
         self.root = folder / "notebooks"
-        self.root.mkdir(exist_ok=True)
-        self.token = token
+        self.data = folder / "store"
         self.log = folder / "server.log"
+        self.token = token
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
+        self.root.mkdir(exist_ok=True)
         config = folder / "config" / "jupyter_server_config.d"
         config.mkdir(parents=True)
         shutil.copy(REPOSITORY / "jupyter-config/server/jupyter_runtimed.json", config)
@@ -37,19 +45,27 @@ class LiveServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def started(self) -> bool:
+        return self._process is not None
+
     def start(self) -> None:
-        """Returns when the server says that it runs."""
+        """Returns when the server answers."""
         env = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER_")}
         env["PYTHONPATH"] = str(REPOSITORY)
         for kind in ("config", "data", "runtime"):
             env[f"JUPYTER_{kind.upper()}_DIR"] = str(self._folder / kind)
         argv = [
-            "-m", "jupyter_server", "--no-browser", "--allow-root", f"--port={self.port}",
-            "--ServerApp.port_retries=0", f"--IdentityProvider.token={self.token}",
-            f"--ServerApp.root_dir={self.root}", "--ip=127.0.0.1",
+            "--no-browser", "--allow-root", f"--port={self.port}", "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.root}",
+            "--ip=127.0.0.1", f"--RuntimedExtension.data_dir={self.data}",
         ]  # fmt: skip
         self._process = process = subprocess.Popen(
-            [sys.executable, *argv], env=env, stderr=subprocess.PIPE, text=True, cwd=self.root
+            [sys.executable, "-c", START, *argv],
+            env=env,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self._folder,
         )
         running = threading.Event()
         self._reader = threading.Thread(target=self._read, args=(process, running))
@@ -63,6 +79,7 @@ class LiveServer:
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
+            probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def _read(self, process: subprocess.Popen[str], running: threading.Event) -> None:
@@ -76,16 +93,37 @@ class LiveServer:
         process.wait()
         running.set()
 
+    # ------------------------------------------------------------ what happens to servers
+
     def kill(self) -> None:
         """As a power cut would."""
-        self._end(signal.SIGKILL)
+        self._send(signal.SIGKILL)
+        self._gone()
 
     def stop(self) -> None:
-        self._end(signal.SIGTERM)
+        """As an administrator would. A server that does not go says where each thread is."""
+        self._send(signal.SIGTERM)
+        try:
+            self._gone()
+        except subprocess.TimeoutExpired:
+            self._send(signal.SIGUSR1)
+            self._send(signal.SIGKILL)
+            self._gone()
+            said = self.log.read_text()[-20_000:]
+            raise AssertionError(f"no end after SIGTERM:\n{said}") from None
 
-    def _end(self, how: signal.Signals) -> None:
+    def freeze(self) -> None:
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def _send(self, what: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(30)
-            self._reader.join()
+            self._process.send_signal(what)
+
+    def _gone(self) -> None:
+        if self._process is not None:
+            self._process.wait(GOODBYE_SECONDS)
+            self._reader.join(GOODBYE_SECONDS)
             self._process = None

@@ -27,7 +27,7 @@ from jupyter_runtimed.host.datadir import DataDir
 from jupyter_runtimed.protocol.happened import Told
 
 from .people import PATIENCE_SECONDS, Typist
-from .server import Server
+from ..client.live_server import LiveServer
 
 pytestmark = pytest.mark.kernel
 PATH = "a.ipynb"
@@ -62,13 +62,13 @@ def fill(folder: Path) -> Path:
     return filler
 
 
-def put_notebook(server: Server) -> None:
+def put_notebook(server: LiveServer) -> None:
     cells = [nbformat.v4.new_code_cell("", id=cell) for cell in ("ana", "bob")]
     cells.append(nbformat.v4.new_code_cell(PRINTER, id="printer"))
     nbformat.write(nbformat.v4.new_notebook(cells=cells), server.root / PATH)
 
 
-def stored(server: Server) -> dict[str, str]:
+def stored(server: LiveServer) -> dict[str, str]:
     """The sources as the store has them now, read without a server."""
     room = kept.find(DataDir(server.data), PATH)
     assert room.reading.damage == ()
@@ -76,12 +76,12 @@ def stored(server: Server) -> dict[str, str]:
     return {cell.id: cell.source for cell in room.notebook().content().cells}
 
 
-def on_disk(server: Server) -> dict[str, str]:
+def on_disk(server: LiveServer) -> dict[str, str]:
     notebook = nbformat.read(server.root / PATH, 4)
     return {cell.id: cell.source for cell in notebook.cells}
 
 
-def assert_acknowledged_is_stored(server: Server, *typists: Typist) -> None:
+def assert_acknowledged_is_stored(server: LiveServer, *typists: Typist) -> None:
     sources = stored(server)
     for typist in typists:
         assert sources[typist.cell].startswith("".join(typist.acknowledged))
@@ -100,15 +100,15 @@ def told(nb: LiveNotebook, name: str) -> list[dict[str, object]]:
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    server = Server(tmp_path)
+async def server(tmp_path: Path) -> AsyncIterator[LiveServer]:
+    server = LiveServer(tmp_path)
     put_notebook(server)
     yield server
-    if server.process is not None:
+    if server.started:
         server.kill()
 
 
-async def sit_down(server: Server, *, pause_seconds: float = 0.04) -> tuple[Typist, Typist]:
+async def sit_down(server: LiveServer, *, pause_seconds: float = 0.04) -> tuple[Typist, Typist]:
     ana = await Typist.sit_down(server, PATH, "ana", pause_seconds)
     bob = await Typist.sit_down(server, PATH, "bob", pause_seconds)
     ana.begin()
@@ -124,7 +124,7 @@ async def put_back(nb: LiveNotebook) -> None:
         await nb.save()
 
 
-async def all_is_well(server: Server, *typists: Typist) -> None:
+async def all_is_well(server: LiveServer, *typists: Typist) -> None:
     """Everything that was ever typed is there once, with everyone, in the store and in the file."""
     for typist in typists:
         await typist.finish()
@@ -142,7 +142,7 @@ async def all_is_well(server: Server, *typists: Typist) -> None:
     }
 
 
-async def test_kill_9_and_sigterm_lose_nothing_that_was_acknowledged(server: Server) -> None:
+async def test_kill_9_and_sigterm_lose_nothing_that_was_acknowledged(server: LiveServer) -> None:
     server.start()
     ana, bob = await sit_down(server)
     await asyncio.gather(ana.more(), bob.more())
@@ -164,7 +164,7 @@ async def test_kill_9_and_sigterm_lose_nothing_that_was_acknowledged(server: Ser
     await bob.leave()
 
 
-async def frozen(server: Server, ana: Typist, seconds: float) -> None:
+async def frozen(server: LiveServer, ana: Typist, seconds: float) -> None:
     """The server stands still for a while; nothing is lost of what is typed and printed."""
     running = asyncio.create_task(ana.nb.run("printer"))
     await ana.nb.until(lambda: bool(ana.nb.outputs("printer")), PATIENCE_SECONDS)
@@ -177,7 +177,7 @@ async def frozen(server: Server, ana: Typist, seconds: float) -> None:
 
 
 @pytest.mark.long
-async def test_a_server_that_stood_still_goes_on(server: Server) -> None:
+async def test_a_server_that_stood_still_goes_on(server: LiveServer) -> None:
     server.start()
     ana, bob = await sit_down(server)
     await ana.more()
@@ -193,7 +193,7 @@ async def test_a_full_disk_under_the_store_is_told_and_nothing_is_acknowledged(
     tmp_path: Path,
 ) -> None:
     with small_disk(tmp_path / "store", "1m"):
-        server = Server(tmp_path)
+        server = LiveServer(tmp_path)
         put_notebook(server)
         server.start()
         try:
@@ -224,7 +224,7 @@ async def test_a_full_disk_under_the_store_is_told_and_nothing_is_acknowledged(
 @pytest.mark.long
 async def test_a_full_disk_under_the_notebooks_leaves_the_file_whole(tmp_path: Path) -> None:
     with small_disk(tmp_path / "notebooks", "64k"):
-        server = Server(tmp_path)
+        server = LiveServer(tmp_path)
         put_notebook(server)
         server.start()
         try:
@@ -244,7 +244,7 @@ async def test_a_full_disk_under_the_notebooks_leaves_the_file_whole(tmp_path: P
 
 
 async def test_a_data_folder_that_is_removed_is_there_again_with_everything(
-    server: Server,
+    server: LiveServer,
 ) -> None:
     server.start()
     ana, bob = await sit_down(server)
@@ -260,7 +260,7 @@ async def test_a_data_folder_that_is_removed_is_there_again_with_everything(
 
 
 @pytest.mark.long
-async def test_a_notebook_folder_that_is_removed_costs_no_edit(server: Server) -> None:
+async def test_a_notebook_folder_that_is_removed_costs_no_edit(server: LiveServer) -> None:
     server.start()
     ana, bob = await sit_down(server)
     await ana.more()
@@ -273,7 +273,7 @@ async def test_a_notebook_folder_that_is_removed_costs_no_edit(server: Server) -
 
 
 @pytest.mark.long
-async def test_the_long_run(server: Server) -> None:
+async def test_the_long_run(server: LiveServer) -> None:
     """A hundred times something happens, mostly the worst."""
     cycles = int(os.environ.get("FAULT_CYCLES", "100"))
     seed = int(os.environ.get("FAULT_SEED", "0"))
@@ -301,7 +301,7 @@ async def test_the_long_run(server: Server) -> None:
                 await asyncio.gather(ana.more(5), bob.more(5))
                 server.root.mkdir()
                 await put_back(ana.nb)
-        if server.process is None:
+        if not server.started:
             assert_acknowledged_is_stored(server, ana, bob)
             await asyncio.to_thread(server.start)
             if what == "kill early":
