@@ -53,6 +53,9 @@ class Pen:
     def disconnect(self, code: int, reason: str) -> None:
         self._news.set()
 
+    def leave(self) -> None:
+        self._host.leave(self._session)
+
     def flush(self) -> None:
         self._flush(self.peer.drain())
 
@@ -179,6 +182,7 @@ class Desk:
         self._root = folder / "notebooks"
         self._root.mkdir(exist_ok=True)
         self._watcher = Watcher()
+        self._pens: list[Pen] = []
         self.rooms = Registry(
             self.data,
             settings=Settings(**settings),
@@ -194,9 +198,13 @@ class Desk:
 
     async def open(self, path: str, seed: int = 0) -> Pen:
         pen = Pen(await self.rooms.open(path), seed)
+        self._pens.append(pen)
         await pen.until(lambda: pen.peer.live and pen.peer.runtime is not None)
         return pen
 
     async def close(self) -> None:
+        """Everybody leaves, then the server stops."""
+        for pen in self._pens:
+            pen.leave()
         await self.rooms.close_all()
         await self._watcher.close()

@@ -116,6 +116,12 @@ COMMANDS = (
                 "remove damaged files too that were set aside",
                 {"action": "store_true"},
             ),
+            Argument(
+                ("--history",),
+                "remove former histories too, which servers set aside when they grow long; "
+                "versions of that time are gone, nothing else",
+                {"action": "store_true"},
+            ),
         ),
     ),
     Command(

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..crdt import heads_of
 from ..document import ipynb
 from ..document.content import NOTHING, Content
 from ..document.notebook import Notebook
@@ -24,8 +25,8 @@ from ..errors import DocumentError, PeerError, RoomElsewhere, StorageError
 from ..host import log_store, room_log
 from ..host.datadir import DataDir, sync_folder
 from ..host.lease import Lease
-from . import versions
 from .kept import Kept, blob, chosen, find, rooms, troubles
+from .versions import History
 
 FINE, FAILED, USAGE, IN_USE = 0, 1, 2, 3
 
@@ -71,18 +72,19 @@ def list_rooms(data: DataDir, _: argparse.Namespace) -> Answer:
 
 def export(data: DataDir, asked: argparse.Namespace) -> Answer:
     it = find(data, asked.room)
-    notebook = it.notebook()
+    history, damaged = it.history()
+    warnings = [*it.reading.damage, *damaged]
     if asked.list:
-        return _history(notebook)
+        return _listed(history, warnings)
     if asked.at is not None:
-        heads = versions.at_time(notebook.document, asked.at)
+        document, heads = history.at_time(asked.at)
     elif asked.version is not None:
-        heads = versions.named(notebook.document, asked.version)
+        document, heads = history.named(asked.version)
     else:
-        heads = versions.newest(notebook.document)
-    is_newest = heads == versions.newest(notebook.document)
+        document, heads = history.newest, heads_of(history.newest)
+    is_newest = document is history.newest and heads == heads_of(document)
+    notebook = Notebook(document)
     content = notebook.content() if is_newest else notebook.content_at(heads)
-    warnings = list(it.reading.damage)
     if is_newest:
         content, missing = _with_outputs(data, it, content)
         warnings += missing
@@ -93,12 +95,12 @@ def export(data: DataDir, asked: argparse.Namespace) -> Answer:
     return Answer(lines, value, FAILED if warnings else FINE, warnings)
 
 
-def _history(notebook: Notebook) -> Answer:
-    found = versions.versions(notebook.document)
+def _listed(history: History, warnings: list[str]) -> Answer:
+    found = history.versions()
     value = [{"time": it.when, "heads": list(it.heads), "changes": it.changes} for it in found]
     table = [["UNTIL", "CHANGES", "VERSION"]]
     table += [[it.when, str(it.changes), it.name] for it in found]
-    return Answer(_aligned(table), value)
+    return Answer(_aligned(table), value, FAILED if warnings else FINE, warnings)
 
 
 def _with_outputs(data: DataDir, it: Kept, content: Content) -> tuple[Content, list[str]]:
@@ -153,6 +155,7 @@ def problems(data: DataDir, it: Kept) -> list[str]:
     ]
     try:
         it.notebook().content()
+        found += it.history()[1]
     except DocumentError as error:
         found.append(f"the notebook cannot be read: {error}")
     try:
@@ -168,7 +171,8 @@ def problems(data: DataDir, it: Kept) -> list[str]:
 
 
 def compact(data: DataDir, asked: argparse.Namespace) -> Answer:
-    return _each(data, asked, lambda it: _compacted(it, keep_damaged=not asked.damaged))
+    kept = Spared(damaged=not asked.damaged, history=not asked.history)
+    return _each(data, asked, lambda it: _compacted(it, kept))
 
 
 def forget(data: DataDir, asked: argparse.Namespace) -> Answer:
@@ -207,7 +211,15 @@ def _with_lease(data: DataDir, it: Kept, do: Callable[[Kept], str]) -> str:
         lease.release()
 
 
-def _compacted(it: Kept, *, keep_damaged: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """What compacting leaves: damaged files that were set aside, former documents."""
+
+    damaged: bool
+    history: bool
+
+
+def _compacted(it: Kept, spared: Spared) -> str:
     before = _size(it.folder)
     its_log = room_log.RoomLog(it.folder, it.room, still_ours=lambda: None)
     try:
@@ -222,7 +234,9 @@ def _compacted(it: Kept, *, keep_damaged: bool) -> str:
         raise StorageError(f"{it.path} is damaged; `check` says how, and nothing was removed")
     for path in it.folder.iterdir():
         superseded = path.suffix == room_log.SUFFIX and path.stem != f"{reading.number:08}"
-        if superseded or (path.suffix == room_log.DAMAGED and not keep_damaged):
+        damaged = path.suffix == room_log.DAMAGED and not spared.damaged
+        former = path.suffix == room_log.FORMER and not spared.history
+        if superseded or damaged or former:
             path.unlink()
     return f"{it.path}: {before} bytes, now {_size(it.folder)}"
 

@@ -21,6 +21,7 @@ from ..host.datadir import DataDir
 from ..host.lease import holder_of
 from ..host.room_log import Reading
 from ..ids import RoomId, Sha256
+from .versions import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,19 @@ class Kept:
 
     def notebook(self) -> Notebook:
         return Notebook(self.document(NOTEBOOK))
+
+    def history(self) -> tuple[History, list[str]]:
+        """Every document that the notebook had, and what cannot be read of them.
+
+        Raises `DocumentError` for the one that it has now.
+        """
+        found, damaged = [self.document(NOTEBOOK)], []
+        for path in room_log.former(self.folder):
+            try:
+                found.append(crdt.load(path.read_bytes(), actor=os.urandom(16)))
+            except (OSError, DocumentError) as error:
+                damaged.append(f"the history in {path} cannot be read: {error}")
+        return History(found), damaged
 
     def runtime(self) -> Runtime:
         return Runtime(self.document(RUNTIME))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..crdt import Change, Document, Heads, heads_of, holds
+from ..crdt import Change, Document, Heads, holds
 from ..errors import NotFound, PeerError
 
 MINUTE_SECONDS = 60
@@ -47,32 +47,43 @@ def versions(document: Document) -> list[Version]:
     return found
 
 
-def at_time(document: Document, moment: str) -> Heads:
-    """The heads of everything written until then. Raises `PeerError`, `NotFound`."""
-    try:
-        until = datetime.fromisoformat(moment).timestamp()
-    except ValueError as error:
-        raise PeerError(f"{moment} is no time; write it as 2026-11-23T14:30") from error
-    taken = list(_until(document, until))
-    if not any(change.time for change in taken):
+class History:
+    """The documents that a notebook had, one after another. The first that is given is the last."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.newest, *former = documents
+        self._documents = [*sorted(former, key=_last_time), self.newest]
+
+    def versions(self) -> list[Version]:
+        """Oldest first."""
+        return [version for document in self._documents for version in versions(document)]
+
+    def at_time(self, moment: str) -> tuple[Document, Heads]:
+        """Everything written until then. Raises `PeerError`, `NotFound`."""
+        try:
+            until = datetime.fromisoformat(moment).timestamp()
+        except ValueError as error:
+            raise PeerError(f"{moment} is no time; write it as 2026-11-23T14:30") from error
+        for document in reversed(self._documents):
+            taken = list(_until(document, until))
+            if any(change.time for change in taken):
+                heads = {change.hash for change in taken}
+                for change in taken:
+                    heads -= set(change.deps)
+                return document, tuple(sorted(heads))
         raise NotFound(f"the notebook has no version of {moment}; its history begins later")
-    heads = {change.hash for change in taken}
-    for change in taken:
-        heads -= set(change.deps)
-    return tuple(sorted(heads))
 
-
-def named(document: Document, name: str) -> Heads:
-    """The heads that these hashes, or beginnings of hashes, name. Raises `NotFound`."""
-    parts = name.split(",")
-    if holds(document, parts):
-        return tuple(sorted(parts))
-    known = [change.hash for change in document.changes_after([])]
-    return tuple(sorted(_the_one(known, part) for part in parts))
-
-
-def newest(document: Document) -> Heads:
-    return heads_of(document)
+    def named(self, name: str) -> tuple[Document, Heads]:
+        """What these hashes, or beginnings of hashes, name. Raises `NotFound`."""
+        parts = name.split(",")
+        for document in reversed(self._documents):
+            if holds(document, parts):
+                return document, tuple(sorted(parts))
+            known = [change.hash for change in document.changes_after([])]
+            fits = [[it for it in known if part and it.startswith(part)] for part in parts]
+            if all(len(fit) == 1 for fit in fits):
+                return document, tuple(sorted(fit[0] for fit in fits))
+        raise NotFound(f"the notebook has no one version {name}; --list lists its versions")
 
 
 def _until(document: Document, until: float) -> Iterator[Change]:
@@ -84,8 +95,5 @@ def _until(document: Document, until: float) -> Iterator[Change]:
             yield change
 
 
-def _the_one(known: Sequence[str], beginning: str) -> str:
-    fits = [it for it in known if beginning and it.startswith(beginning)]
-    if len(fits) != 1:
-        raise NotFound(f"the notebook has no one version {beginning}; --list lists its versions")
-    return fits[0]
+def _last_time(document: Document) -> int:
+    return max((change.time for change in document.changes_after([])), default=0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ..crdt import ROOT, Change, Document, Heads, Obj, ObjId, Patch, Text, heads_of, own_errors
 from ..errors import DocumentError, NotFound
 from ..ids import CellId
-from . import positions
+from . import positions, seeds
 from .content import Cell, Content, JsonMap, JsonText
 from .schema import DEFAULT_MINOR, TRUSTED
 
@@ -99,7 +99,22 @@ class Notebook:
         with own_errors("this version is not part of the notebook"):
             return Notebook(self.document.fork_at(list(heads))).content()
 
+    @property
+    def change_count(self) -> int:
+        """How many changes led here: what opening costs besides the text itself."""
+        return self.document.change_count
+
     # ------------------------------------------------------------ copies
+
+    def rotated(self, actor: bytes) -> Notebook:
+        """A document of another history with the same content, which is its one change.
+
+        The change has no time: nobody wrote anything then.
+        """
+        fresh = Notebook(seeds.empty_notebook(actor))
+        fresh.fill(self.content())
+        fresh.document.commit()
+        return fresh
 
     def fork(self, *, actor: bytes | None = None) -> Notebook:
         """An independent copy, with all that was read of this one; cheap, whatever its size."""

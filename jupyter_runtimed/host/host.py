@@ -27,6 +27,7 @@ from ..protocol.frames import Frame
 from ..room import events as ev
 from ..room.merging import merge
 from ..room.room import CLOSING, Room
+from .formers import Formers
 from .garbage import garbage_put_off
 from .kernel_port import Link
 from .ports import Outlet, Ports
@@ -63,6 +64,7 @@ class Host:
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
         self._ended = False
+        self._deserted = False
         self._outlets: dict[SessionId, Outlet] = {}
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._tickets = 0
@@ -83,6 +85,7 @@ class Host:
             known=lambda: self.room.filing.stamp,
             post=self.post,
         )
+        self._formers = Formers(room.room_id, ports.store)
         self._kernel = RoomKernel(
             ports.kernels, self._tasks, path=lambda: self.path, post=self.post
         )
@@ -189,6 +192,7 @@ class Host:
             ev.Replace: self._replace,
             ev.Remember: self._remember,
             ev.PutBlob: self._put_blob,
+            ev.LookBack: self._look_back,
             ev.Note: lambda e: log.warning("%s: %s", self.path, e.text),
             ev.SaveFile: self._file.save,
             ev.MergeFile: self._merge_file,
@@ -203,7 +207,7 @@ class Host:
             ev.WakeAt: self._wake_at,
             WidgetShows: self._kernel.show_widget,
             WidgetAsked: self._kernel.ask_widget,
-            ev.CloseRoom: lambda _: self._end(),
+            ev.CloseRoom: lambda _: self._end(deserted=True),
         }
 
     def _send(self, effect: ev.Send) -> None:
@@ -222,6 +226,13 @@ class Host:
 
     def _put_blob(self, e: ev.PutBlob) -> None:
         self._ports.blobs.put(self.room_id, e.sha256, e.data)
+
+    def _look_back(self, effect: ev.LookBack) -> None:
+        self._tasks.start(self._looked_back(effect), f"look back in {self.path}")
+
+    async def _looked_back(self, effect: ev.LookBack) -> None:
+        last = await self._formers.last(effect.epoch)
+        self.post(ev.LookedBack(effect.session, effect.hello, last))
 
     def _merge_file(self, effect: ev.MergeFile) -> None:
         if self._at_once:
@@ -399,9 +410,10 @@ class Host:
 
     # ------------------------------------------------------------ the end
 
-    def _end(self) -> None:
+    def _end(self, *, deserted: bool = False) -> None:
+        """`deserted`: nobody was here who would go on where he is."""
         if not self._ended:
-            self._ended = True
+            self._ended, self._deserted = True, deserted
             self._closed(self)
 
     async def closing(self, message: str) -> None:
@@ -410,6 +422,7 @@ class Host:
         Who goes on typing is let go first: what is acknowledged after the last save is not in the
         file, and as long as edits come there is no last one.
         """
+        deserted = not self._outlets
         self._last_save = asyncio.Event()
         self.post(ev.Closing(message))
         for session in list(self._outlets):
@@ -418,7 +431,7 @@ class Host:
             await asyncio.wait_for(self._last_save.wait(), LAST_SAVE_SECONDS)
         except asyncio.TimeoutError:
             log.warning("%s was not saved at the end; the store has every edit", self.path)
-        self._end()
+        self._end(deserted=deserted)
 
     async def stop(self) -> None:
         """After the end: let go of file, kernel and store; everything is durable on return."""
@@ -431,7 +444,16 @@ class Host:
         self._file.unwatch()
         await self._tasks.close()
         await self._kernel.close()
+        if self._deserted:
+            await self._put_away()
         await self._ports.store.release(self.room_id)
+
+    async def _put_away(self) -> None:
+        try:
+            if (anew := await asyncio.to_thread(_put_away, self.room)) is not None:
+                await self._ports.store.begin_anew(self.room_id, anew)
+        except Exception:
+            log.exception("The history of %s stays in its document", self.path)
 
 
 def _merged(task: ev.MergeFile) -> ev.Merged | ev.MergeFailed:
@@ -441,6 +463,11 @@ def _merged(task: ev.MergeFile) -> ev.Merged | ev.MergeFailed:
     except Exception as error:
         log.exception("Merging failed")
         return _not_merged(task.number, error)
+
+
+@garbage_put_off()
+def _put_away(room: Room) -> ev.BegunAnew | None:
+    return room.put_away()
 
 
 def _not_merged(number: int, error: Exception) -> ev.MergeFailed:

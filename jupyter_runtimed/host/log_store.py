@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from ..crdt import Heads
 from ..document.schema import NOTEBOOK, RUNTIME, DocName
 from ..errors import DocumentError, StorageError
 from ..ids import Epoch, RoomId
-from ..room.events import Stamp
+from ..room.events import BegunAnew, Stamp
 from . import records, room_log
 from .datadir import DataDir
 from .lease import Lease, file_name
@@ -61,7 +62,7 @@ class _Growth:
     @property
     def worth_it(self) -> bool:
         """At the end: would the next opening be quicker for it?"""
-        return self.changes >= 100
+        return self.changes >= 100 or self.replaced_bytes >= 64 << 10
 
 
 class LogStore:
@@ -177,6 +178,26 @@ class LogStore:
 
     def locate(self, room: RoomId, path: str) -> None:
         self._write(room, 0, records.located(path))
+
+    async def begin_anew(self, room: RoomId, anew: BegunAnew) -> None:
+        outcome: Future[None] = Future()
+        begin = partial(_begin_anew, self._logs[room], anew, outcome)
+        self.writer.submit(Write(room, files=begin))
+        waiting = asyncio.wrap_future(outcome)
+        await asyncio.wait({waiting}, timeout=RELEASE_SECONDS)
+        # Later it may not happen any more: somebody may open the room as it is.
+        if outcome.cancel():
+            raise StorageError(f"the store {self._folder.root} takes too long")
+        await waiting
+        former = self._growth.pop((room, NOTEBOOK), _Growth())
+        replaced = former.whole_bytes + former.bytes + former.replaced_bytes
+        self._growth[room, NOTEBOOK] = _Growth(len(anew.data), replaced_bytes=replaced)
+
+    async def former(self, room: RoomId, epoch: Epoch) -> bytes | None:
+        try:
+            return await asyncio.to_thread(room_log.former_of, self._place(room), epoch)
+        except OSError as error:
+            raise StorageError(f"{self._place(room)} cannot be read ({error})") from error
 
     def _write(self, room: RoomId, number: int, record: Record) -> None:
         self.writer.submit(Write(room, number, record))
@@ -294,6 +315,19 @@ def _fold_if_possible(
     except DocumentError as error:
         log.warning("The %s document of %s cannot be folded (%s)", doc, place, error)
         return data
+
+
+def _begin_anew(its_log: RoomLog, anew: BegunAnew, outcome: Future[None]) -> None:
+    if outcome.done() or not outcome.set_running_or_notify_cancel():
+        return
+    whole = Whole(NOTEBOOK, anew.epoch, anew.data)
+    try:
+        room_log.keep_aside(its_log.folder, anew.former_epoch, anew.former)
+        its_log.append([whole, records.remembered(anew.saved.heads, anew.saved.stamp)])
+    except OSError as error:
+        outcome.set_exception(StorageError(f"{its_log.folder} cannot be written ({error})"))
+    else:
+        outcome.set_result(None)
 
 
 def _put_in_place(its_log: RoomLog, renewal: room_log.Renewal) -> None:

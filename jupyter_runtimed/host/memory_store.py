@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ..crdt import Heads
-from ..document.schema import DocName
-from ..errors import RoomElsewhere
+from ..document.schema import NOTEBOOK, DocName
+from ..errors import RoomElsewhere, StorageError
 from ..ids import Epoch, RoomId
-from ..room.events import Stamp
+from ..room.events import BegunAnew, Stamp
 from .store import Listener, StoredDocument, StoredRoom
 
 Later = Callable[[Callable[[], None]], object]
@@ -31,6 +31,7 @@ class MemoryStore:
 
     later: Later = _soon
     broken: str | None = None
+    put_aside: dict[tuple[RoomId, Epoch], bytes] = field(default_factory=dict)
     _durable: dict[RoomId, StoredRoom] = field(default_factory=dict)
     _waiting: list[tuple[RoomId, int, Callable[[StoredRoom], StoredRoom]]] = field(
         default_factory=list
@@ -80,6 +81,18 @@ class MemoryStore:
 
     def locate(self, room: RoomId, path: str) -> None:
         self._write(room, 0, lambda now: replace(now, path=path))
+
+    async def begin_anew(self, room: RoomId, anew: BegunAnew) -> None:
+        if self.broken is not None:
+            raise StorageError(self.broken)
+        now = self._durable[room]
+        self.put_aside[room, anew.former_epoch] = anew.former
+        documents = {**now.documents, NOTEBOOK: StoredDocument(anew.epoch, (anew.data,))}
+        saved = (anew.saved.heads, anew.saved.stamp)
+        self._durable[room] = replace(now, documents=documents, saved=saved, intended=None)
+
+    async def former(self, room: RoomId, epoch: Epoch) -> bytes | None:
+        return self.put_aside.get((room, epoch))
 
     async def release(self, room: RoomId) -> None:
         self.commit()

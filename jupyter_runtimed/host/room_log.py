@@ -3,6 +3,9 @@
     rooms/ROOM/00000007.log   superseded: kept, because it mends the newest where that is damaged,
                               and because a copy of the folder may just be reading it
     rooms/ROOM/00000008.log   the newest: everything so far, folded, and what came since
+    rooms/ROOM/EPOCH.automerge
+                              a former document of the notebook, as Automerge saves it: nothing
+                              but old versions is read from it
 
 A generation is made aside and renamed when it is whole; then it takes what is appended. Nothing in
 a file is ever changed in place, so whatever a copy of the folder finds, taken at any moment, is a
@@ -22,7 +25,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import StorageError
-from ..ids import RoomId
+from ..ids import Epoch, RoomId
 from .datadir import sync_folder
 from .records import HEADER, NAME, VERSION, Decoder, Encoder, Facts, Gap, Record, State
 
@@ -33,6 +36,7 @@ KEPT_SECONDS: Final = 600.0
 KEPT_BYTES: Final = 32 << 20
 """More than this, and twice the room, is not kept for it."""
 SUFFIX: Final = ".log"
+FORMER: Final = ".automerge"
 ASIDE: Final = ".tmp"
 DAMAGED: Final = ".damaged"
 
@@ -70,6 +74,25 @@ def generations(folder: Path) -> list[int]:
     except FileNotFoundError:
         return []
     return sorted(int(name[: -len(SUFFIX)]) for name in names if name[: -len(SUFFIX)].isdecimal())
+
+
+def keep_aside(folder: Path, epoch: Epoch, data: bytes) -> None:
+    """Put a former document beside the generations; durable on return. May be repeated."""
+    _make(folder)
+    fresh = _written(folder, data)
+    fresh.rename(folder / f"{epoch}{FORMER}")
+    sync_folder(folder)
+
+
+def former(folder: Path) -> list[Path]:
+    """The former documents of a room, in no order."""
+    return list(folder.glob(f"*{FORMER}"))
+
+
+def former_of(folder: Path, epoch: str) -> bytes | None:
+    """The former document of this epoch, which somebody named. Raises `OSError`."""
+    paths = [path for path in former(folder) if path.stem == epoch]
+    return paths[0].read_bytes() if paths else None
 
 
 def read(folder: Path) -> Reading | None:
@@ -219,9 +242,7 @@ class RoomLog:
         return self._file
 
     def _begin(self, records: Iterable[Record]) -> None:
-        if not self.folder.exists():
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sync_folder(self.folder.parent)
+        _make(self.folder)
         encoder = Encoder()
         data = HEADER + encoder.encode(records) + encoder.placed()
         fresh = _written(self.folder, data)
@@ -245,6 +266,12 @@ class RoomLog:
             file.truncate(self._end)
         except OSError:
             self._suspect = True
+
+
+def _make(folder: Path) -> None:
+    if not folder.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def tidy(folder: Path, *, now: float | None = None, keep_seconds: float = KEPT_SECONDS) -> None:

@@ -16,7 +16,7 @@ from typing import Protocol
 from ..crdt import Heads
 from ..document.schema import DocName
 from ..ids import Epoch, RoomId
-from ..room.events import Stamp
+from ..room.events import BegunAnew, Stamp
 
 
 class Listener(Protocol):
@@ -80,6 +80,16 @@ class Store(Protocol):
 
     def locate(self, room: RoomId, path: str) -> None:
         """Keep where the room's file is."""
+
+    async def begin_anew(self, room: RoomId, anew: BegunAnew) -> None:
+        """Keep the notebook's former document aside and its new one in its place: both, or nothing.
+
+        Nothing else may be under way for the room. Durable on return; raises `StorageError` if
+        everything is as it was.
+        """
+
+    async def former(self, room: RoomId, epoch: Epoch) -> bytes | None:
+        """A former document of the notebook; None if there is none. Raises `StorageError`."""
 
     async def release(self, room: RoomId) -> None:
         """Let others have the room, after everything written for it is durable."""

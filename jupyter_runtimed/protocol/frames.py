@@ -49,6 +49,10 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
+    """`had`: the last change by each of this client's actors that a former document held, if the
+    client named its epoch: the present one has all of these in it, and all that came before them.
+    """
+
     room: str
     path: str
     server: str
@@ -61,6 +65,7 @@ class Welcome:
     limits: Mapping[str, int]
     saved: bool
     protocol: int = PROTOCOL
+    had: Heads = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ def _plain(frame: Frame) -> list[Any]:
                 "server": frame.server, "session": frame.session, "user": dict(frame.user),
                 "role": frame.role, "actor": frame.actor, "proof": frame.proof,
                 "docs": _held_plain(frame.docs), "limits": dict(frame.limits),
-                "saved": frame.saved,
+                "saved": frame.saved, "had": list(frame.had),
             }]  # fmt: skip
         case Sync():
             return ["sync", frame.doc, frame.epoch, frame.full, frame.data, list(frame.heads)]
@@ -320,6 +325,7 @@ def _welcome(parts: list[Any]) -> Frame:
         docs=_held(body.get("docs"), "welcome docs"),
         limits=_body(body.get("limits"), "welcome limits"),
         saved=_want(bool, body.get("saved"), "welcome saved"),
+        had=_heads(body.get("had", []), "welcome had"),
         protocol=_want(int, body.get("protocol"), "welcome protocol"),
     )
 

@@ -52,15 +52,23 @@ def carry_over(
     identity: Identity,
     *,
     same_line: bool,
+    had: Heads,
     refusal: Refusal | None,
     may_write: bool,
 ) -> Carried:
-    """Go from `old` to what `load` gives; `same_line`: both have one history."""
+    """Go from `old` to what `load` gives; `same_line`: both have one history. If not, `had` are
+    the last changes of which the fresh copy has what they did.
+    """
     fresh = load()
     new_ledger = Ledger(fresh.heads)
     if old is None:
         return Carried(fresh, new_ledger, fresh.heads)
-    lost = _lacking(old, fresh) if same_line else ledger.own
+    for change in ledger.own:
+        if same_line and fresh.document.has(change.hash):
+            # The server has it, and has not said that it will not lose it.
+            new_ledger.made(change)
+            new_ledger.there(change.hash)
+    lost = _lacking(old, fresh) if same_line else ledger.beyond(had)
     own = [change for change in lost if identity.wrote(change)]
     as_they_are = _fitting(own, old, fresh) if same_line and refusal is None else []
     rest = own[len(as_they_are) :]

@@ -42,6 +42,12 @@ class Ledger:
         missing = [change for change in self._own.values() if change.hash not in self._there]
         return missing or self.own[-1:]
 
+    def beyond(self, had: Iterable[str]) -> Sequence[Change]:
+        """`own` without what was in a document that had these changes."""
+        own = list(self._own)
+        known = [own.index(hash_) + 1 for hash_ in had if hash_ in self._own]
+        return self.own[max(known, default=0) :]
+
     def made(self, change: Change) -> None:
         self._own[change.hash] = change
 

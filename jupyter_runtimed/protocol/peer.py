@@ -323,6 +323,7 @@ class Peer:
             self._ledger,
             self._identity,
             same_line=self._epochs.get("notebook") == sync.epoch,
+            had=self.welcome.had if self.welcome is not None else (),
             refusal=self._refusal,
             may_write=self.role != "viewer",
         )
@@ -342,10 +343,12 @@ class Peer:
 
     def _hello(self) -> bytes:
         docs: dict[DocName, tuple[Epoch, Heads]] = {}
-        if self.notebook is not None and "notebook" not in self._distrusted:
+        if self.notebook is not None:
             docs["notebook"] = (self._epochs["notebook"], self.shared)
-        if self.runtime is not None and "runtime" not in self._distrusted:
+        if self.runtime is not None:
             docs["runtime"] = (self._epochs["runtime"], heads_of(self.runtime.document))
+        for doc in self._distrusted & docs.keys():
+            docs[doc] = (docs[doc][0], ())
         tickets = self._identity.tickets(self._ledger.own)
         return encode(frames.Hello(self.client, self.kind, docs, tickets))
 

@@ -18,7 +18,7 @@ from ..document.schema import DocName
 from ..execution.captures import WidgetAsked, WidgetShows
 from ..execution.messages import KernelMessage
 from ..ids import CellId, Epoch, RunId, SessionId, Sha256
-from ..protocol.frames import Frame
+from ..protocol.frames import Frame, Hello
 
 NOTHING_TOUCHED = Touched()
 
@@ -55,6 +55,20 @@ class SavedState:
     notebook: Notebook | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class BegunAnew:
+    """A notebook's next document, which holds what the former one, to be kept aside, ends with.
+
+    `saved` is its version that the file holds.
+    """
+
+    former_epoch: Epoch
+    former: bytes
+    epoch: Epoch
+    data: bytes
+    saved: SavedState
+
+
 # ---------------------------------------------------------------- events
 
 
@@ -72,6 +86,15 @@ class Received:
     session: SessionId
     frame: Frame
     rights: Rights
+
+
+@dataclass(frozen=True, slots=True)
+class LookedBack:
+    """The answer to `LookBack`: the last change by each actor in the document it asked for."""
+
+    session: SessionId
+    hello: Hello
+    last: Mapping[bytes, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +259,7 @@ class Closing:
 
 
 Event: TypeAlias = (
-    Joined | Received | Left | Called | Put | Stored | StoreFailed | Saved | SaveFailed
+    Joined | Received | LookedBack | Left | Called | Put | Stored | StoreFailed | Saved | SaveFailed
     | FileSeen | Merged | MergeFailed | FileMoved | FileGone
     | KernelSaid | Overheard | KernelIs | KernelFailed | Done | Tick | Closing
 )  # fmt: skip
@@ -250,6 +273,15 @@ class Send:
 
     sessions: tuple[SessionId, ...]
     data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LookBack:
+    """Somebody greets with a former document: look what was in it before they are answered."""
+
+    session: SessionId
+    hello: Hello
+    epoch: Epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,7 +427,7 @@ class CloseRoom:
 
 
 Effect: TypeAlias = (
-    Send | Append | Replace | Remember | PutBlob | Note | SaveFile | MergeFile
+    Send | LookBack | Append | Replace | Remember | PutBlob | Note | SaveFile | MergeFile
     | StartKernel | Execute | Reply | Interrupt | Restart | Shutdown | Disconnect
     | Answered | WakeAt | CloseRoom | WidgetShows | WidgetAsked
 )  # fmt: skip
@@ -412,3 +444,4 @@ class Settings:
     heads_ms: int = 10_000
     inline_chars: int = 8192
     change_bytes: int = 64 << 20
+    history_changes: int = 10_000

@@ -6,13 +6,12 @@ The room owns both documents, knows who is here, what runs and what the file hol
 sockets, files, kernels, clocks or chance: the host turns those into events and carries effects out,
 in order. The parts, each a machine of its own: `sessions` (who is here), `replica` (what a peer
 lacks), `running` (what is executed), `calls` (what is asked for), `saving` (when the file is
-written), `filing` (what the file holds and how its changes come in).
+written), `filing` (what the file holds and how its changes come in), `keeping` (what is durable).
 """
 
 from __future__ import annotations
 
 import json
-from collections import deque
 from collections.abc import Mapping
 
 from typing_extensions import assert_never
@@ -30,6 +29,7 @@ from ..protocol import frames, tickets
 from . import events as ev
 from .calls import Asker, Calls
 from .filing import Filing
+from .keeping import Keeping
 from .merging import merge
 from .replica import Replica
 from .running import Running
@@ -68,10 +68,7 @@ class Room:
         self._new_id = new_id
         self._server = server
         self._out: list[ev.Effect] = []
-        self._numbers = 0
-        self._stored = 0
-        self._store_trouble: str | None = None
-        self._unacked: deque[tuple[int, SessionId, frames.Heads]] = deque()
+        self._keeping = Keeping()
         self._now = 0
         self._idle_since: int | None = None
         self._said_unsaved = False
@@ -94,13 +91,16 @@ class Room:
     @property
     def idle(self) -> bool:
         """Nobody is here, nothing runs, nothing is unsaved or not yet durable."""
+        return self._deserted and self._keeping.done
+
+    @property
+    def _deserted(self) -> bool:
         return (
             not len(self.sessions)
             and not self.running.active
             and not self.filing.unsaved
             and not self.filing.merging
             and not self.calls.waiting
-            and self._stored >= self._numbers
         )
 
     @property
@@ -153,6 +153,9 @@ class Room:
                 self._join(event)
             case ev.Received():
                 self._receive(event, now)
+            case ev.LookedBack():
+                if (session := self.sessions.get(event.session)) is not None:
+                    self._greet(session, event.hello, event.last)
             case ev.Left():
                 self._leave(event.session)
             case ev.Called():
@@ -165,7 +168,7 @@ class Room:
             case ev.Stored():
                 self._durable(event.number)
             case ev.StoreFailed():
-                self._store_trouble = event.message
+                self._keeping.trouble = event.message
                 self._tell("storage", {"ok": False, "message": event.message})
             case ev.Saved():
                 self._saved(event, now)
@@ -237,7 +240,7 @@ class Room:
             return
         match event.frame:
             case frames.Hello():
-                self._greet(session, event.frame)
+                self._heard_hello(session, event.frame)
             case frames.Change():
                 self._change(session, event.frame, now)
             case frames.Call() as call:
@@ -252,24 +255,33 @@ class Room:
                 # `check` lets nothing else through.
                 return
 
-    def _greet(self, session: Session, hello: frames.Hello) -> None:
+    def _heard_hello(self, session: Session, hello: frames.Hello) -> None:
         if hello.protocol != frames.PROTOCOL:
             reason = f"this server speaks protocol {frames.PROTOCOL}; please reload"
             self._disconnect(session.id, OTHER_PROTOCOL, reason)
             return
+        epoch, _ = hello.docs.get(NOTEBOOK, (self._replicas[NOTEBOOK].epoch, ()))
+        if epoch == self._replicas[NOTEBOOK].epoch:
+            self._greet(session, hello, {})
+        else:
+            self._out.append(ev.LookBack(session.id, hello, epoch))
+
+    def _greet(self, session: Session, hello: frames.Hello, last: Mapping[bytes, str]) -> None:
+        """`last`: see `LookedBack`."""
         session.greet(hello, secret=self._secret, room=self.room_id)
         self.sessions.greeted()
-        self._send((session.id,), self._welcome(session))
+        had = [last[actor] for actor in last if actor[: frames.PREFIX_BYTES] in session.prefixes]
+        self._send((session.id,), self._welcome(session, tuple(sorted(had))))
         for doc in (NOTEBOOK, RUNTIME):
             self._send((session.id,), self._replicas[doc].sync_for(hello.docs.get(doc)))
         for other in self.sessions:
             if other.presence is not None and other is not session:
                 self._send((session.id,), frames.Presence(other.id, other.presence))
-        if self._store_trouble is not None:
-            body = {"ok": False, "message": self._store_trouble}
+        if self._keeping.trouble is not None:
+            body = {"ok": False, "message": self._keeping.trouble}
             self._send((session.id,), frames.Event("storage", body))
 
-    def _welcome(self, session: Session) -> frames.Welcome:
+    def _welcome(self, session: Session, had: frames.Heads) -> frames.Welcome:
         user = session.user
         return frames.Welcome(
             room=self.room_id,
@@ -283,6 +295,7 @@ class Room:
             docs={doc: (r.epoch, r.heads) for doc, r in self._replicas.items()},
             limits={"frame": self.settings.change_bytes, "inline": self.settings.inline_chars},
             saved=not self.filing.unsaved,
+            had=had,
         )
 
     # ------------------------------------------------------------ changes
@@ -318,9 +331,9 @@ class Room:
             self._send(self.sessions.live(but=session.id), frames.Change(NOTEBOOK, data))
             self._append(NOTEBOOK, data)
             self._noticed(touched, now)
-        self._unacked.append((self._numbers, session.id, self.notebook.heads))
-        if self._stored >= self._numbers:
-            self._durable(self._stored)
+        self._keeping.wait(session.id, self.notebook.heads)
+        if self._keeping.done:
+            self._acknowledge(self._keeping.reached())
 
     def _refuse(
         self, session: Session, doc: DocName, hashes: tuple[str, ...], code: str, reason: str
@@ -360,8 +373,7 @@ class Room:
     def _announce_epoch(self) -> None:
         replica = self._replicas[RUNTIME]
         replica.renewed(self.running.runtime.epoch)
-        self._numbers += 1
-        self._out.append(ev.Replace(self._numbers, RUNTIME, replica.epoch, replica.whole()))
+        self._out.append(self._keeping.replace(RUNTIME, replica))
         self._send(self.sessions.live(), replica.sync_for(None))
 
     def _write_next_input(self, wish: NextInput, now: int) -> None:
@@ -390,24 +402,42 @@ class Room:
     # ------------------------------------------------------------ durability
 
     def _append(self, doc: DocName, data: bytes) -> None:
-        self._numbers += 1
-        self._out.append(ev.Append(self._numbers, doc, self._replicas[doc].epoch, data))
+        self._out.append(self._keeping.append(doc, self._replicas[doc].epoch, data))
 
     def store_whole(self, *, only_runtime: bool = False) -> list[ev.Effect]:
         """The effects that store documents from nothing: a room that was just made."""
-        effects: list[ev.Effect] = []
-        for doc, replica in self._replicas.items():
-            if doc == RUNTIME or not only_runtime:
-                self._numbers += 1
-                effects.append(ev.Replace(self._numbers, doc, replica.epoch, replica.whole()))
-        return effects
+        return [
+            self._keeping.replace(doc, replica)
+            for doc, replica in self._replicas.items()
+            if doc == RUNTIME or not only_runtime
+        ]
 
     def remember_saved(self) -> list[ev.Effect]:
         """The effect that stores which file this room was made from."""
-        if (saved := self.filing.state) is None:
-            return []
-        self._numbers += 1
-        return [ev.Remember(self._numbers, saved.heads, saved.stamp)]
+        saved = self.filing.state
+        return [] if saved is None else [self._keeping.remember(saved.heads, saved.stamp)]
+
+    def put_away(self) -> ev.BegunAnew | None:
+        """A new document for a notebook with a long history, now that the room was closed.
+
+        Opening costs time for every change ever made, so the document begins anew where the former
+        one ends, and that one is kept aside. Whoever comes with edits made upon it makes them
+        again, as after a crash. None if it is not worth it, and while the file is behind or
+        missing: its next merge needs the version that it was saved from.
+        """
+        saved, limit = self.filing.state, self.settings.history_changes
+        if not limit or self.notebook.change_count <= limit:
+            return None
+        if not self._deserted or saved is None or self._keeping.trouble is not None:
+            return None
+        fresh = self.notebook.rotated(tickets.prefix_of(self._new_id()))
+        return ev.BegunAnew(
+            former_epoch=self._replicas[NOTEBOOK].epoch,
+            former=self.notebook.document.save(),
+            epoch=Epoch(self._new_id()),
+            data=fresh.document.save(),
+            saved=ev.SavedState(fresh.heads, saved.stamp),
+        )
 
     def found_file(self, file: Content, stamp: ev.Stamp, now_ms: int) -> list[ev.Effect]:
         """What the file holds when the room is opened again."""
@@ -422,14 +452,12 @@ class Room:
         return others + [e for task in merges for e in self.handle(merge(task), now_ms)]
 
     def _durable(self, number: int) -> None:
-        self._stored = max(self._stored, number)
-        if self._store_trouble is not None:
-            self._store_trouble = None
+        if self._keeping.trouble is not None:
+            self._keeping.trouble = None
             self._tell("storage", {"ok": True, "message": ""})
-        newest: dict[SessionId, frames.Heads] = {}
-        while self._unacked and self._unacked[0][0] <= self._stored:
-            _, session, heads = self._unacked.popleft()
-            newest[session] = heads
+        self._acknowledge(self._keeping.reached(number))
+
+    def _acknowledge(self, newest: Mapping[SessionId, frames.Heads]) -> None:
         for session, heads in newest.items():
             if self.sessions.get(session) is not None:
                 self._send((session,), frames.Ack(NOTEBOOK, heads))
@@ -440,8 +468,7 @@ class Room:
         heads = self.filing.saved(event, now)
         if heads is None:
             return
-        self._numbers += 1
-        self._out.append(ev.Remember(self._numbers, heads, event.stamp))
+        self._out.append(self._keeping.remember(heads, event.stamp))
         self._said_unsaved = False
         self.calls.saved(event.attempt, self._tell_saved(event.stamp, heads))
 
@@ -464,8 +491,7 @@ class Room:
     def _merged(self, event: ev.Merged, now: int) -> None:
         before = self.notebook.heads
         if (state := self.filing.merged(event, now)) is not None:
-            self._numbers += 1
-            self._out.append(ev.Remember(self._numbers, state.heads, state.stamp))
+            self._out.append(self._keeping.remember(state.heads, state.stamp))
             stamp = {"hash": state.stamp.hash, "last_modified": state.stamp.last_modified}
             cells = sorted({*event.touched.cells, *event.outcomes})
             span = {"before": list(before), "after": list(self.notebook.heads)}

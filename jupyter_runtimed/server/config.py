@@ -56,6 +56,13 @@ class Settable(Configurable):
         min=1 << 20,
         help="A client that has this much unread is disconnected; it comes back by itself.",
     ).tag(config=True)
+    history_limit = Integer(
+        10_000,
+        min=0,
+        help="A notebook with more changes than this begins a new document when everybody has left "
+        "it, so that it opens fast; the former one, with its whole history, is kept beside it for "
+        "`jupyter runtimed export`. 0: never.",
+    ).tag(config=True)
     heads_wait_seconds = Float(
         10.0, min=0.0, help="How long a request waits for the edits that it builds on."
     ).tag(config=True)
@@ -77,6 +84,7 @@ class Settable(Configurable):
                 heads_ms=_ms(self.heads_wait_seconds),
                 inline_chars=self.inline_limit,
                 change_bytes=self.max_change_bytes,
+                history_changes=self.history_limit,
             ),
             backlog_bytes=self.max_backlog_bytes,
             frame_bytes=self.max_change_bytes,

@@ -1,7 +1,7 @@
 //! Versions, bytes and changes of a document.
 
 use automerge::transaction::CommitOptions;
-use automerge::{Automerge, LoadOptions, Patch as CorePatch, PatchLog};
+use automerge::{Automerge, LoadOptions, Patch as CorePatch, PatchLog, ReadDoc};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyIterator};
@@ -30,6 +30,11 @@ impl Document {
             .iter()
             .filter_map(|hash| doc.get_change_meta_by_hash(hash));
         Ok(metas.map(|meta| meta.max_op).max().unwrap_or_default())
+    }
+
+    #[getter]
+    fn change_count(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.lock(py).closed()?.stats().num_changes)
     }
 
     fn heads(&self, py: Python<'_>) -> PyResult<Vec<String>> {

@@ -31,6 +31,16 @@ def test_edits_are_pending_until_they_are_committed() -> None:
     assert (change.hash, change.message, change.time, change.seq) == (committed, "why", 42, 1)
 
 
+def test_changes_are_counted_with_those_of_others() -> None:
+    ana, ben = Document(actor=ANA), Document(actor=BEN)
+    assert ana.change_count == 0
+    for peer in (ana, ben):
+        peer.put(ROOT, "key", 1)
+        peer.commit()
+    ana.merge(ben)
+    assert (ana.change_count, ben.change_count) == (2, 1)
+
+
 def test_a_commit_of_nothing_is_no_change(doc: Document) -> None:
     heads = doc.heads()
     assert doc.commit() is None

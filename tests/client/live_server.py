@@ -1,4 +1,4 @@
-"""A real Jupyter server in a process of its own, to be killed, stopped, frozen and started again."""
+"""A real Jupyter server in a process of its own, to be killed, stopped, frozen, started again."""
 
 from __future__ import annotations
 

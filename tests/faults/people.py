@@ -8,8 +8,7 @@ import random
 import jupyter_runtimed
 from jupyter_runtimed.client import LiveNotebook
 
-from ..client.live_server import TOKEN
-from ..client.live_server import LiveServer
+from ..client.live_server import TOKEN, LiveServer
 
 PATIENCE_SECONDS = 60
 
@@ -26,7 +25,9 @@ class Typist:
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
-    async def sit_down(cls, server: LiveServer, path: str, cell: str, pause_seconds: float) -> Typist:
+    async def sit_down(
+        cls, server: LiveServer, path: str, cell: str, pause_seconds: float
+    ) -> Typist:
         nb = await jupyter_runtimed.open(server.url, path, TOKEN)
         return cls(nb, cell, pause_seconds)
 

@@ -26,8 +26,8 @@ from jupyter_runtimed.errors import RuntimedError, SaveFailed
 from jupyter_runtimed.host.datadir import DataDir
 from jupyter_runtimed.protocol.happened import Told
 
-from .people import PATIENCE_SECONDS, Typist
 from ..client.live_server import LiveServer
+from .people import PATIENCE_SECONDS, Typist
 
 pytestmark = pytest.mark.kernel
 PATH = "a.ipynb"

@@ -32,9 +32,7 @@ class Person:
         self.closed = None
         self.sent_bytes = []
         self._changed = asyncio.Event()
-        self._session = host.join(User(name, name), rights, self)
-        for data in self.peer.connected():
-            self._out(data)
+        self.rejoin(host)
 
     # what the host calls
 
@@ -68,6 +66,13 @@ class Person:
 
     def leave(self):
         self.host.leave(self._session)
+
+    def rejoin(self, host):
+        """The same person, with what they hold, in a room that was opened again."""
+        self.host = host
+        self._session = host.join(User(self.name, self.name), self.rights, self)
+        for data in self.peer.connected():
+            self._out(data)
 
     async def call(self, name, **args):
         call_id = self.peer.call(name, args)

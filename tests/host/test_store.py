@@ -4,14 +4,18 @@ A new implementation joins by a line in `make`: something that opens the same st
 with `fold` a function that joins chunks (`whole_text`), where it folds at all.
 """
 
+import errno
 import os
+import threading
 
 import pytest
 
-from jupyter_runtimed.errors import RoomElsewhere
+from jupyter_runtimed.errors import RoomElsewhere, StorageError
+from jupyter_runtimed.host import log_store, room_log
 from jupyter_runtimed.host.log_store import LogStore
 from jupyter_runtimed.host.memory_store import MemoryStore
-from jupyter_runtimed.room.events import Stamp
+from jupyter_runtimed.host.writer import Write
+from jupyter_runtimed.room.events import BegunAnew, SavedState, Stamp
 
 from .stores import ONE, OTHER, ROOM, TWO, Ear, whole_text
 
@@ -134,6 +138,44 @@ async def test_changes_of_another_epoch_are_not_mixed_in(make):
     assert (await store.load(ROOM)).documents["runtime"].data == b"new-new"
 
 
+SAVED = SavedState(("ef" * 32,), Stamp("file", "then"))
+ANEW = BegunAnew(former_epoch=ONE, former=b"whole-a", epoch=TWO, data=b"anew", saved=SAVED)
+
+
+async def test_a_document_that_begins_anew_has_its_place_and_the_former_one_is_kept(make):
+    store, ear = make(), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.replace(ROOM, 1, "notebook", ONE, b"whole")
+    store.append(ROOM, 2, "notebook", ONE, b"-a")
+    store.replace(ROOM, 3, "runtime", ONE, b"rt")
+    await ear.until(lambda: ear.durable == 3)
+    await store.begin_anew(ROOM, ANEW)
+    await store.release(ROOM)
+    await store.close()
+    again = make()
+    found = await again.load(ROOM)
+    assert (found.documents["notebook"].epoch, found.documents["notebook"].data) == (TWO, b"anew")
+    assert found.documents["runtime"].data == b"rt"
+    assert found.saved == (SAVED.heads, SAVED.stamp)
+    assert await again.former(ROOM, ONE) == b"whole-a"
+    for other in (TWO, "../" + ONE, "*", ""):
+        assert await again.former(ROOM, other) is None
+
+
+async def test_what_follows_a_new_beginning_belongs_to_it(make):
+    store, ear = make(), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.replace(ROOM, 1, "notebook", ONE, b"whole")
+    await ear.until(lambda: ear.durable == 1)
+    await store.begin_anew(ROOM, ANEW)
+    store.append(ROOM, 2, "notebook", TWO, b"-b")
+    await ear.until(lambda: ear.durable == 2)
+    await store.close()
+    assert (await make().load(ROOM)).documents["notebook"].data == b"anew-b"
+
+
 async def test_a_room_can_be_moved_and_saved_again_and_again(make):
     store, ear = make(), Ear()
     store.claim(ROOM)
@@ -204,3 +246,46 @@ async def test_what_was_not_committed_does_not_survive_a_crash():
     store.crash()
     assert store.stored(ROOM).documents["notebook"].data == b"a"
     assert ear.reports == [1]
+
+
+async def test_without_room_for_it_nothing_begins_anew(folder, monkeypatch):
+    store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.replace(ROOM, 1, "notebook", ONE, b"whole")
+    await ear.until(lambda: ear.durable == 1)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room_log, "keep_aside", full)
+        with pytest.raises(StorageError, match="no space left"):
+            await store.begin_anew(ROOM, ANEW)
+    store.append(ROOM, 2, "notebook", ONE, b"-b")
+    await ear.until(lambda: ear.durable == 2)
+    await store.close()
+    again = LogStore(folder, server="here", fold=whole_text)
+    assert (await again.load(ROOM)).documents["notebook"].data == b"whole-b"
+    await again.close()
+
+
+async def test_a_store_that_takes_too_long_does_not_begin_anew_later(folder, monkeypatch):
+    """By then somebody may have opened the room as it was."""
+    store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.replace(ROOM, 1, "notebook", ONE, b"whole")
+    await ear.until(lambda: ear.durable == 1)
+    slow = threading.Event()
+    store.writer.submit(Write(ROOM, files=slow.wait))
+    monkeypatch.setattr(log_store, "RELEASE_SECONDS", 0)
+    with pytest.raises(StorageError, match="too long"):
+        await store.begin_anew(ROOM, ANEW)
+    slow.set()
+    store.append(ROOM, 2, "notebook", ONE, b"-b")
+    await ear.until(lambda: ear.durable == 2)
+    await store.close()
+    again = LogStore(folder, server="here", fold=whole_text)
+    assert (await again.load(ROOM)).documents["notebook"].data == b"whole-b"
+    await again.close()

@@ -98,13 +98,15 @@ class Breaking(World):
     def at(self, step: int) -> str:
         """One step, by its number: it does the same whichever others were left out."""
         self.random = random.Random(self.seed * 1_000_003 + step)
-        usual = [self.type, self.cells, self.run, self.line, self.tab, self.server, self.file]
+        usual = [
+            self.type, self.cells, self.run, self.line, self.tab, self.night, self.server, self.file
+        ]  # fmt: skip
         broken = [
             self.store, self.slow, self.disk, self.dies, self.power, self.clock, self.late,
             self.twice, self.torn,
         ]  # fmt: skip
         doing = self.random.choices(
-            usual + broken, weights=[50, 14, 10, 8, 3, 2, 3] + [2] * len(broken)
+            usual + broken, weights=[50, 14, 10, 8, 3, 2, 2, 3] + [2] * len(broken)
         )[0]
         doing()
         self.net.run_for(self.random.choice([0, 3, 10, 40, 300, 1_500]))
@@ -192,6 +194,10 @@ class Breaking(World):
     def check(self) -> None:
         if self.lied:
             self.net.gone.clear()
+        if self.faulty.built_on_a_lie:
+            # Who saw a word acknowledged has it, but no former document says that it is missed.
+            for peer in self.net.peers.values():
+                peer.acknowledged.clear()
         super().check()
         room = self.net.server.open_room()
         here = next(iter(self.net.peers.values()))

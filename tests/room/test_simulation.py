@@ -45,7 +45,7 @@ class World:
     """One simulated story: what may happen, and what must hold at its end."""
 
     def __init__(self, seed: int, *, server: type[SimServer] = SimServer) -> None:
-        self.net = Network(*SOURCES, seed=seed, settings=Settings(idle_ms=2_000), server=server)
+        self.net = Network(*SOURCES, seed=seed, settings=self.settings(seed), server=server)
         self.random = self.net.clock.random
         # A slow disk: much that others have seen and built on is lost in a crash.
         self.net.server.commit_ms = (3, 3, 300, 2_000)[seed % 4]
@@ -54,11 +54,17 @@ class World:
         for name in NAMES:
             self.net.join(name, kind="agent" if name == "bot" else "browser")
 
+    @staticmethod
+    def settings(seed: int) -> Settings:
+        """In every other world the document begins anew in each night."""
+        return Settings(idle_ms=2_000, history_changes=0 if seed % 2 else 5)
+
     def step(self) -> None:
         doing = self.random.choices(
-            [self.type, self.cells, self.run, self.line, self.tab, self.server, self.file],
-            weights=[50, 14, 8, 8, 3, 2, 3],
-        )[0]
+            [self.type, self.cells, self.run, self.line, self.tab, self.night, self.server,
+             self.file],
+            weights=[50, 14, 8, 8, 3, 2, 2, 3],
+        )[0]  # fmt: skip
         doing()
         self.net.run_for(self.random.choice([0, 3, 10, 40, 300]))
 
@@ -115,6 +121,15 @@ class World:
             self.net.heal(name)
         else:
             self.net.cut(name)
+
+    def night(self) -> None:
+        """Nobody has a connection for so long that the room is closed; some go on by themselves."""
+        for name, peer in self.net.peers.items():
+            if not peer.cut:
+                self.net.cut(name)
+        for _ in range(self.random.randrange(4)):
+            self.random.choice([self.type, self.cells])()
+        self.net.run_for(self.random.choice([2_500, 12_000]))
 
     def tab(self) -> None:
         """A tab is closed (when everything in it is acknowledged) or opened."""

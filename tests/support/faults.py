@@ -9,6 +9,7 @@ from typing import TypeAlias
 from jupyter_runtimed.document.authority import Rights
 from jupyter_runtimed.ids import SessionId
 from jupyter_runtimed.room import events as ev
+from jupyter_runtimed.room.room import Room
 
 from .server import SimServer
 
@@ -37,6 +38,10 @@ class FaultySimServer(SimServer):
     skew_ms = 0
     saved_ahead = False
     """May the file ever have been saved with what the store does not have?"""
+    lied = False
+    """Has the disk ever lost what it said it had?"""
+    built_on_a_lie = False
+    """Has the document begun anew since then, perhaps without what somebody may still bring?"""
     _before: _Kept | None = None
 
     def write_torn(self, data: bytes, whole_after_ms: int) -> None:
@@ -50,7 +55,7 @@ class FaultySimServer(SimServer):
         self.dies_in = None
         if lost_fsync and self._before is not None and "notebook" in self._before[0]:
             # Without its first write a room begins anew from the file; nobody can know better.
-            self.saved_ahead = True
+            self.saved_ahead = self.lied = True
             self.disk.documents, self.disk.saved, self.disk.intended = self._before
         self._before = None
 
@@ -107,6 +112,13 @@ class FaultySimServer(SimServer):
             super()._when_kept(event)
         else:
             self.post(event)
+
+    def _put_away(self, room: Room) -> None:
+        if self.store_trouble is None:
+            before = self.disk.documents["notebook"]
+            super()._put_away(room)
+            if self.disk.documents["notebook"] is not before:
+                self.built_on_a_lie = self.lied
 
     # ------------------------------------------------------------ the file
 

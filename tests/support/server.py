@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from jupyter_runtimed.document import ipynb
 from jupyter_runtimed.document.authority import Rights
 from jupyter_runtimed.errors import NotebookError
+from jupyter_runtimed.host.formers import last_changes
 from jupyter_runtimed.ids import RoomId, SessionId, Sha256
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.room import events as ev
@@ -40,6 +41,7 @@ class Disk:
     saved: ev.SavedState | None = None
     intended: ev.SavedState | None = None
     blobs: dict[str, bytes] = field(default_factory=dict)
+    former: dict[str, bytes] = field(default_factory=dict)
     writes: int = 0
 
     def stamp(self) -> ev.Stamp:
@@ -231,7 +233,7 @@ class SimServer:
                 self._store(effect)
             case ev.PutBlob():
                 self._put_blob(effect.data)
-            case ev.SaveFile() | ev.MergeFile():
+            case ev.SaveFile() | ev.MergeFile() | ev.LookBack():
                 self._file_do(effect)
             case ev.WakeAt():
                 room = self.room
@@ -239,6 +241,8 @@ class SimServer:
                 delay = effect.at_ms - self._handled_ms
                 self._post_later(delay, lambda: self._woken(room, effect.at_ms))
             case ev.CloseRoom():
+                assert self.room is not None
+                self._put_away(self.room)
                 self.room = None
             case ev.Disconnect():
                 self.outlets.pop(effect.session, None)
@@ -250,16 +254,30 @@ class SimServer:
             case _:
                 self._kernel_do(effect)
 
+    def _put_away(self, room: Room) -> None:
+        if (anew := room.put_away()) is not None:
+            self.disk.former[anew.former_epoch] = anew.former
+            self.disk.documents["notebook"] = (anew.epoch, [anew.data])
+            self.disk.saved, self.disk.intended = anew.saved, None
+
+    def _looked_back(self, effect: ev.LookBack) -> ev.LookedBack:
+        data = self.disk.former.get(effect.epoch)
+        last = {} if data is None else last_changes(data)
+        return ev.LookedBack(effect.session, effect.hello, last)
+
     def _woken(self, room: Room | None, at_ms: int) -> ev.Tick | None:
         """As the host: of several wishes only the newest counts."""
         return ev.Tick() if self.room is room and self._wish_ms == at_ms else None
 
-    def _file_do(self, effect: ev.SaveFile | ev.MergeFile) -> None:
+    def _file_do(self, effect: ev.SaveFile | ev.MergeFile | ev.LookBack) -> None:
         if isinstance(effect, ev.SaveFile):
             self._post_later(WRITE_MS, lambda: self._intend(effect))
-        else:
-            took_ms = self.clock.random.randint(0, MERGE_MS)
+            return
+        took_ms = self.clock.random.randint(0, MERGE_MS)
+        if isinstance(effect, ev.MergeFile):
             self._post_later(took_ms, lambda: merge(effect))
+        else:
+            self._post_later(took_ms, lambda: self._looked_back(effect))
 
     def _kernel_do(self, effect: ev.Effect) -> None:
         match effect:

@@ -113,6 +113,11 @@ export class RoomDocuments implements Replica {
     }
   }
 
+  has(change: Uint8Array): boolean {
+    const held = this._notebook;
+    return held !== null && am.hasHeads(held.doc, [am.decodeChange(change).hash]);
+  }
+
   rebase(own: Uint8Array[], epoch: string, fresh: Uint8Array): Rebased {
     this._refuseInside();
     const held = this._notebook;

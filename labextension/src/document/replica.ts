@@ -37,6 +37,8 @@ export interface Replica {
   apply(doc: DocName, data: Uint8Array): void;
   /** Notebook changes that are not among the ancestors of `heads`, oldest first. */
   changesSince(heads: string[]): Uint8Array[];
+  /** Whether the notebook has this change. */
+  has(change: Uint8Array): boolean;
   /** The whole document as Automerge saves it. */
   save(doc: DocName): Uint8Array;
   /** The actor of local changes from now on. */

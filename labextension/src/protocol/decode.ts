@@ -212,7 +212,8 @@ function welcome(parts: unknown[]): Welcome {
       frame: count(limits['frame'], 'welcome frame limit'),
       inline: count(limits['inline'], 'welcome inline limit')
     },
-    saved: flag(from['saved'], 'welcome saved')
+    saved: flag(from['saved'], 'welcome saved'),
+    had: hashes(from['had'] ?? [], 'welcome had')
   };
 }
 

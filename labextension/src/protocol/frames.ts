@@ -75,6 +75,12 @@ export interface Welcome {
   docs: Held;
   limits: { frame: number; inline: number };
   saved: boolean;
+  /**
+   * The last change by each of this client's actors that a former document held,
+   * if the client named its epoch: the present one has all of these in it, and
+   * all that came before them.
+   */
+  had: Heads;
 }
 
 export interface Sync {
@@ -176,9 +182,11 @@ function plainHello(frame: Hello): Record<string, unknown> {
 }
 
 function plainWelcome(frame: Welcome): Record<string, unknown> {
-  const { protocol, room, path, server, session, user, role, actor, proof, limits, saved } = frame;
+  const { protocol, room, path, server, session, user, role, actor, proof } = frame;
+  const { limits, saved, had } = frame;
   const docs = plainHeld(frame.docs);
-  return { protocol, room, path, server, session, user, role, actor, proof, docs, limits, saved };
+  const who = { protocol, room, path, server, session, user, role, actor, proof };
+  return { ...who, docs, limits, saved, had };
 }
 
 function plainHeld(docs: Held): Record<string, unknown> {

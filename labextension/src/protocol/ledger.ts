@@ -62,11 +62,22 @@ export class Ledger {
     return (missing.length > 0 ? missing : this.unacked.slice(-1)).map(({ data }) => data);
   }
 
-  /** The notebook is about to be another one: returns what was not acknowledged of the old. */
-  leave(): Bytes[] {
-    const { own } = this;
+  /**
+   * The notebook is about to be another one, which has these changes of the old in it, and all
+   * before them: returns what was not acknowledged of the rest.
+   */
+  leave(had: Heads): Bytes[] {
+    const newest = this.unacked.findLastIndex(({ start }) =>
+      had.some(hash => start !== '' && hash.startsWith(start))
+    );
+    const own = this.own.slice(newest + 1);
     this.unacked = [];
     return own;
+  }
+
+  /** The notebook has these changes, made here; the server has not said that it will keep them. */
+  doubt(chunks: Bytes[]): void {
+    this.unacked = [...chunks.map(made), ...this.unacked];
   }
 
   /** A change was made here. */

@@ -74,6 +74,8 @@ export class Session {
   /** Documents that are asked for anew, whatever is held here. */
   private readonly anew = new Set<DocName>();
   private why = OTHER_HISTORY;
+  /** The last of what was made here that is in the server's document, if that is another one. */
+  private had: Heads = [];
   /** A notebook that waits for the first outputs, so that its cells are made with them. */
   private early: Frames.Sync | null = null;
   private presence: PresenceState | null = null;
@@ -181,9 +183,9 @@ export class Session {
     const docs: Frames.Held = {};
     for (const doc of DOCS) {
       const epoch = this.replica.epoch(doc);
-      if (epoch !== null && !this.anew.has(doc)) {
-        const heads = doc === 'notebook' ? this.ledger.shared : this.replica.heads(doc);
-        docs[doc] = { epoch, heads: [...heads].sort() };
+      if (epoch !== null) {
+        const held = doc === 'notebook' ? this.ledger.shared : this.replica.heads(doc);
+        docs[doc] = { epoch, heads: this.anew.has(doc) ? [] : [...held].sort() };
       }
     }
     const { client } = this.options;
@@ -205,6 +207,7 @@ export class Session {
     this.role = frame.role;
     this.cap = frame.limits.frame;
     this.saved = frame.saved;
+    this.had = frame.had;
     this.ledger.takeTicket({ prefix: frame.actor, proof: frame.proof });
     this.actAs(frame.actor);
     return [{ type: 'keepMemory' }];
@@ -267,13 +270,17 @@ export class Session {
     const { code, reason, discard } = this.why;
     this.why = OTHER_HISTORY;
     this.anew.delete('notebook');
-    const own = this.ledger.leave();
+    const other = frame.epoch !== this.replica.epoch('notebook');
+    const own = this.ledger.leave(other ? this.had : []);
+    const effects: Effect[] = [{ type: 'keepAll' }];
     if (own.length === 0 || discard) {
       this.replica.load('notebook', frame.epoch, frame.data);
-      return [{ type: 'keepAll' }];
+    } else {
+      const rebased = this.replica.rebase(own, frame.epoch, frame.data);
+      effects.push({ type: 'rebased', rebased, code, reason });
     }
-    const rebased = this.replica.rebase(own, frame.epoch, frame.data);
-    return [{ type: 'keepAll' }, { type: 'rebased', rebased, code, reason }];
+    this.ledger.doubt(own.filter(change => this.replica.has(change)));
+    return effects;
   }
 
   /** Whether it could be done; if not, the next `hello` asks for the whole document. */

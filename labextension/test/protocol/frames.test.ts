@@ -34,7 +34,8 @@ const FRAMES: Frame[] = [
       runtime: { epoch: 'e2', heads: [] }
     },
     limits: { frame: 1 << 26, inline: 8192 },
-    saved: true
+    saved: true,
+    had: [HASH]
   },
   {
     kind: 'sync',

@@ -41,6 +41,8 @@ export class Room {
   refusals: string[] = [];
   /** Whether changes are acknowledged as they come. */
   acking = true;
+  /** What a former document had of who greets. */
+  had: Heads = [];
   calls: Call[] = [];
   private count = 0;
 
@@ -101,7 +103,8 @@ export class Room {
       proof: actor,
       docs: {},
       limits: { frame: 1 << 20, inline: 8192 },
-      saved: true
+      saved: true,
+      had: this.had
     });
     for (const doc of ['notebook', 'runtime'] as const) {
       client.get(this.sync(doc, hello.docs[doc]));
@@ -110,7 +113,8 @@ export class Room {
 
   private sync(doc: DocName, held: Hello['docs'][DocName]): Frame {
     const { epoch, doc: mine } = this.docs[doc];
-    const known = held?.epoch === epoch && am.hasHeads(mine, held.heads);
+    const named = held?.epoch === epoch && held.heads.length > 0;
+    const known = named && am.hasHeads(mine, held.heads);
     const data = known ? am.getChangesSince(mine, held.heads) : [am.save(mine)];
     return {
       kind: 'sync',

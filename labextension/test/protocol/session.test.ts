@@ -59,7 +59,7 @@ describe('greeting', () => {
       saved: true
     } as const;
     ana.session.handle({ type: 'opened' });
-    const effects = ana.session.handle({ type: 'frame', frame: { ...welcome, docs: {} } });
+    const effects = ana.session.handle({ type: 'frame', frame: { ...welcome, docs: {}, had: [] } });
     expect(effects).toContainEqual({ type: 'closed', fault: 'protocol' });
     expect(ana.session.status.fault).toBe('protocol');
   });
@@ -304,6 +304,20 @@ describe('refusal', () => {
   });
 });
 
+describe('a fresh copy', () => {
+  it('leaves in doubt what the server has and did not acknowledge', () => {
+    const ana = new Client(room, 'ana').join();
+    room.acking = false;
+    ana.set('a', '1');
+    room.refusals = ['gap'];
+    ana.set('b', '2');
+    expect(room.metadata()).toEqual({ a: '"1"', b: '"2"' });
+    expect(ana.session.status.unacked).toBe(2);
+    room.acknowledge(ana);
+    expect(ana.session.status.unacked).toBe(0);
+  });
+});
+
 describe('another epoch', () => {
   it('of the notebook takes local work along', async () => {
     const ana = new Client(room, 'ana').join();
@@ -316,6 +330,22 @@ describe('another epoch', () => {
     ana.join();
     expect(ana.documents.epoch('notebook')).toBe('n2');
     expect(room.metadata()).toEqual({ a: '"1"', b: '"2"' });
+  });
+
+  it('of the notebook that has what was made here takes only the rest along', async () => {
+    const ana = new Client(room, 'ana').join();
+    room.acking = false;
+    ana.set('a', '1');
+    const [kept] = room.heads('notebook');
+    ana.cut();
+    ana.set('b', '2');
+    const other = await Room.open();
+    new Client(other, 'ben').join().set('a', 'by ben since');
+    room.rotate('notebook', 'n2', new Client(other, 'x').join().documents.save('notebook'));
+    room.had = [kept ?? ''];
+    ana.join();
+    expect(room.metadata()).toEqual({ a: '"by ben since"', b: '"2"' });
+    expect(ana.session.status.unacked).toBe(1);
   });
 
   it('of the runtime document is loaded when it is announced', () => {
@@ -341,7 +371,7 @@ describe('bytes that are no change', () => {
     ana.cut(4400);
     ana.join();
     const hello = ana.sent.at(-1);
-    expect(hello?.kind === 'hello' && Object.keys(hello.docs)).toEqual(['notebook']);
+    expect(hello).toMatchObject({ docs: { runtime: { epoch: 'r1', heads: [] } } });
     expect(ana.session.phase).toBe('live');
   });
 });

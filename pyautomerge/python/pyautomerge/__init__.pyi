@@ -296,6 +296,9 @@ class Document:
     # -- versions
     def heads(self) -> Heads: ...
     @property
+    def change_count(self) -> int:
+        """How many changes the document holds."""
+    @property
     def max_op(self) -> int:
         """The highest operation number in the document: an honest next change starts one above."""
     def has(self, hash: ChangeHash, /) -> bool:  # noqa: A002
