@@ -38,16 +38,24 @@ PRINTER = f"import time\nfor i in range({LINES}):\n    print(i, flush=True)\n   
 @contextlib.contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """A disk of this size, mounted here; skips where that is not allowed."""
+    with disk_if_possible(folder, size) as small:
+        if not small:
+            pytest.skip("a small disk cannot be mounted here: needs Linux, and root")
+        yield folder
+
+
+@contextlib.contextmanager
+def disk_if_possible(folder: Path, size: str) -> Iterator[bool]:
+    """Whether this folder is a disk of its own now."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
-    if sys.platform != "linux" or shutil.which("mount") is None:
-        pytest.skip("needs Linux to mount a small disk")
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk cannot be mounted here: not root")
+    possible = sys.platform == "linux" and shutil.which("mount") is not None
+    mounted = possible and not subprocess.run(mount, capture_output=True, check=False).returncode
     try:
-        yield folder
+        yield mounted
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill(folder: Path) -> Path:
@@ -272,35 +280,75 @@ async def test_a_notebook_folder_that_is_removed_costs_no_edit(server: LiveServe
     await bob.leave()
 
 
+async def filled_up(server: LiveServer, ana: Typist, *, dies: bool) -> None:
+    """The disk under the store is full for a while; `dies`: the server is killed meanwhile."""
+    news = told(ana.nb, "storage")
+    filler = fill(server.data.parent)
+    await ana.nb.until(lambda: bool(news), PATIENCE_SECONDS)
+    assert news[0]["ok"] is False
+    await ana.typed(10)
+    assert ana.nb.unacked
+    if dies:
+        server.kill()
+        assert_acknowledged_is_stored(server, ana)
+    filler.unlink()
+    if not dies:
+        await ana.nb.until(lambda: news[-1]["ok"] is True, PATIENCE_SECONDS)
+
+
+async def folder_removed(server: LiveServer, *typists: Typist) -> None:
+    shutil.rmtree(server.root)
+    await asyncio.gather(*(typist.more(5) for typist in typists))
+    server.root.mkdir()
+    await put_back(typists[0].nb)
+
+
+def planned(dice: random.Random, cycles: int, *, small: bool) -> list[str]:
+    """What happens, in this order; in the middle the server stands still for a minute."""
+    weights = {"kill": 6, "stop": 6, "kill early": 3, "freeze": 1, "remove data": 2}
+    weights["remove notebooks"] = 1
+    if small:
+        weights |= {"fill": 1, "fill and kill": 1}
+    plan = dice.choices(list(weights), list(weights.values()), k=cycles)
+    plan[cycles // 2] = "freeze for a minute"
+    return plan
+
+
 @pytest.mark.long
-async def test_the_long_run(server: LiveServer) -> None:
+@pytest.mark.timeout(3600)
+async def test_the_long_run(tmp_path: Path) -> None:
     """A hundred times something happens, mostly the worst."""
     cycles = int(os.environ.get("FAULT_CYCLES", "100"))
     seed = int(os.environ.get("FAULT_SEED", "0"))
-    dice = random.Random(seed)
+    with disk_if_possible(tmp_path / "disk", "64m") as small:
+        server = LiveServer(tmp_path)
+        server.data = tmp_path / "disk" / "store"
+        put_notebook(server)
+        try:
+            await long_run(server, random.Random(seed), cycles, small=small)
+        finally:
+            server.kill()
+
+
+async def long_run(server: LiveServer, dice: random.Random, cycles: int, *, small: bool) -> None:
     server.start()
     ana, bob = await sit_down(server, pause_seconds=0.2)
-    for cycle in range(cycles):
+    for cycle, what in enumerate(planned(dice, cycles, small=small)):
         await asyncio.gather(ana.more(5), bob.more(5))
-        what = dice.choices(
-            ["kill", "stop", "kill early", "freeze", "remove data", "remove notebooks"],
-            [6, 6, 3, 1, 2, 1],
-        )[0]
-        print(f"cycle {cycle} of seed {seed}: {what}", flush=True)
+        print(f"cycle {cycle}, {len(ana.words)} words each: {what}", flush=True)
         match what:
             case "kill" | "kill early":
                 server.kill()
             case "stop":
                 await asyncio.to_thread(server.stop)
-            case "freeze":
-                await frozen(server, ana, 60 if cycle == cycles // 2 else 1)
+            case "freeze" | "freeze for a minute":
+                await frozen(server, ana, 60 if what == "freeze for a minute" else 1)
             case "remove data":
                 shutil.rmtree(server.data)
             case "remove notebooks":
-                shutil.rmtree(server.root)
-                await asyncio.gather(ana.more(5), bob.more(5))
-                server.root.mkdir()
-                await put_back(ana.nb)
+                await folder_removed(server, ana, bob)
+            case "fill" | "fill and kill":
+                await filled_up(server, ana, dies=what == "fill and kill")
         if not server.started:
             assert_acknowledged_is_stored(server, ana, bob)
             await asyncio.to_thread(server.start)
