@@ -19,6 +19,8 @@ from jupyter_runtimed.host.host import Host
 from jupyter_runtimed.host.kernel_port import READY_SECONDS, Deliver, Link
 from jupyter_runtimed.host.local_files import LocalFiles
 from jupyter_runtimed.host.registry import Registry
+from jupyter_runtimed.host.stored_chunks import chunks
+from jupyter_runtimed.host.sweeping import stored
 from jupyter_runtimed.host.watcher import Watcher
 from jupyter_runtimed.ids import CellId, RoomId, RunId
 from jupyter_runtimed.protocol import frames
@@ -55,6 +57,9 @@ class Pen:
 
     def leave(self) -> None:
         self._host.leave(self._session)
+
+    def is_at(self, host: Host) -> bool:
+        return self._host is host
 
     def flush(self) -> None:
         self._flush(self.peer.drain())
@@ -201,6 +206,25 @@ class Desk:
         self._pens.append(pen)
         await pen.until(lambda: pen.peer.live and pen.peer.runtime is not None)
         return pen
+
+    async def end_visit(self, path: str) -> None:
+        """Save, leave, and wait until the room is closed, as it is when nobody comes back."""
+        host = self.rooms.by_path(path)
+        assert host is not None
+        pens = [pen for pen in self._pens if pen.is_at(host)]
+        pens[0].call("save")
+        await pens[0].until(lambda: not host.room.filing.unsaved)
+        for pen in pens:
+            pen.leave()
+        while self.rooms.by_path(path) is not None:
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*self.rooms._ending.values())
+
+    def swept(self) -> None:
+        """Remove the blobs that nothing needs, as if enough time had passed."""
+        blobs = self.rooms._made().blobs
+        for _ in ("marked", "removed"):
+            blobs.sweep(stored(chunks(self.data / "rooms")), grace_seconds=-1)
 
     async def close(self) -> None:
         """Everybody leaves, then the server stops."""
