@@ -26,6 +26,7 @@ from ..room.room import Room
 from .blobs import Blobs
 from .datadir import DataDir
 from .files import NotebookFiles
+from .freed import Freed
 from .garbage import garbage_put_off
 from .host import Host
 from .kernel_port import Kernels
@@ -76,6 +77,7 @@ class Registry:
         self._hosts: dict[RoomId, Host] = {}
         self._opening: dict[RoomId, asyncio.Task[Host]] = {}
         self._ending: dict[RoomId, asyncio.Task[None]] = {}
+        self._freed = Freed()
         self._stopping = False
 
     def keep_in(self, files: NotebookFiles, trust: Trust) -> None:
@@ -156,6 +158,7 @@ class Registry:
         if any(isinstance(effect, ev.Replace) for effect in effects):
             # A history that a crash can still take away is none for anybody to build on.
             await host.tried()
+        self._freed.give_back_soon()
         return host
 
     async def _make(
@@ -237,10 +240,13 @@ class Registry:
             await host.stop()
         except RuntimedError:
             log.exception("Room %s did not close well", host.room_id)
+        if not self._stopping:
+            self._freed.give_back_soon()
 
     async def close_all(self) -> None:
         """Save everything, say goodbye, and stop; what could not be written is in the log."""
         self._stopping = True
+        self._freed.close()
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
         await asyncio.gather(*(host.closing(GOODBYE) for host in self.hosts()))
         await asyncio.gather(*self._ending.values())
