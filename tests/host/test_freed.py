@@ -11,10 +11,10 @@ from .conftest import notebook
 
 
 @pytest.fixture
-def trims(monkeypatch):
+async def trims(monkeypatch):
     """Each time that memory was given back."""
     seen = asyncio.Queue()
-    loop = asyncio.get_event_loop()
+    loop = asyncio.get_running_loop()
 
     def trim(_pad):
         loop.call_soon_threadsafe(seen.put_nowait, True)
