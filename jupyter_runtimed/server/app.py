@@ -35,7 +35,6 @@ class RuntimedExtension(Settable, ExtensionApp):
     name = "jupyter_runtimed"
     description = "Registry for notebooks: live, durable, with server-side runs."
     version = __version__
-    open_browser = False
     rooms: Registry
 
     @property
