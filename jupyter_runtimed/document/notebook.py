@@ -106,15 +106,21 @@ class Notebook:
 
     # ------------------------------------------------------------ copies
 
-    def rotated(self, actor: bytes) -> Notebook:
-        """A document of another history with the same content, which is its one change.
+    def rotated(self, actor: bytes, metadata: JsonMap) -> tuple[Notebook, Heads]:
+        """A document of another history with the same content, and a version of it.
 
-        The change has no time: nobody wrote anything then.
+        That one has this metadata of the notebook. The changes have no time: nobody wrote anything
+        then.
         """
-        fresh = Notebook(seeds.empty_notebook(actor))
-        fresh.fill(self.content())
+        fresh, content = Notebook(seeds.empty_notebook(actor)), self.content()
+        fresh.fill(replace(content, metadata=metadata))
         fresh.document.commit()
-        return fresh
+        heads = fresh.heads
+        for key in metadata.keys() | content.metadata.keys():
+            if metadata.get(key) != content.metadata.get(key):
+                fresh.set_metadata(None, key, content.metadata.get(key))
+        fresh.document.commit()
+        return fresh, heads
 
     def fork(self, *, actor: bytes | None = None) -> Notebook:
         """An independent copy, with all that was read of this one; cheap, whatever its size."""

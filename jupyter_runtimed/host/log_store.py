@@ -180,6 +180,11 @@ class LogStore:
         self._write(room, 0, records.located(path))
 
     async def begin_anew(self, room: RoomId, anew: BegunAnew) -> None:
+        # What is still on its way is of the former document, and must not come behind.
+        before = asyncio.create_task(self.writer.flush(room))
+        if not (await asyncio.wait({before}, timeout=RELEASE_SECONDS))[0]:
+            before.cancel()
+            raise self._too_slow()
         outcome: Future[None] = Future()
         begin = partial(_begin_anew, self._logs[room], anew, outcome)
         self.writer.submit(Write(room, files=begin))
@@ -187,11 +192,14 @@ class LogStore:
         await asyncio.wait({waiting}, timeout=RELEASE_SECONDS)
         # Later it may not happen any more: somebody may open the room as it is.
         if outcome.cancel():
-            raise StorageError(f"the store {self._folder.root} takes too long")
+            raise self._too_slow()
         await waiting
         former = self._growth.pop((room, NOTEBOOK), _Growth())
         replaced = former.whole_bytes + former.bytes + former.replaced_bytes
         self._growth[room, NOTEBOOK] = _Growth(len(anew.data), replaced_bytes=replaced)
+
+    def _too_slow(self) -> StorageError:
+        return StorageError(f"the store {self._folder.root} takes too long")
 
     async def former(self, room: RoomId, epoch: Epoch) -> bytes | None:
         try:

@@ -430,13 +430,17 @@ class Room:
             return None
         if not self._deserted or saved is None or self._keeping.trouble is not None:
             return None
-        fresh = self.notebook.rotated(tickets.prefix_of(self._new_id()))
+        # What was too little to save is in the notebook alone.
+        fresh, heads = self.notebook.rotated(
+            tickets.prefix_of(self._new_id()),
+            (saved.content or self.notebook.content_at(saved.heads)).metadata,
+        )
         return ev.BegunAnew(
             former_epoch=self._replicas[NOTEBOOK].epoch,
             former=self.notebook.document.save(),
             epoch=Epoch(self._new_id()),
             data=fresh.document.save(),
-            saved=ev.SavedState(fresh.heads, saved.stamp),
+            saved=ev.SavedState(heads, saved.stamp),
         )
 
     def found_file(self, file: Content, stamp: ev.Stamp, now_ms: int) -> list[ev.Effect]:

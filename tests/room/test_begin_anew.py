@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from jupyter_runtimed.crdt import heads_of, load
 from jupyter_runtimed.document import ipynb
+from jupyter_runtimed.document.content import to_json
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.room.events import Settings
 
@@ -116,3 +117,22 @@ def test_a_file_that_was_changed_meanwhile_is_merged_as_ever() -> None:
     assert room.notebook.source(CellId("c1")) == "two and a half\n"
     found = ipynb.read(net.disk.file, new_id=net.new_id, put_blob=net.server._put_blob)
     assert found.content.cells[0].source == room.notebook.source(CellId("c0"))
+
+
+def test_what_only_the_room_has_is_not_taken_for_what_the_file_had() -> None:
+    """What JupyterLab notes of the kernel is not saved by itself, so the file goes without it."""
+    net = network(history_changes=LIMIT)
+    net.join("ana")
+    type_much(net)
+    net.run_for(8_000)
+    net.peers["ana"].edit(lambda nb: nb.set_metadata(None, "language_info", to_json({"name": "x"})))
+    everybody_leaves(net)
+    assert len(net.disk.former) == 1
+    assert b"language_info" not in net.disk.file
+
+    net.disk.file = net.disk.file.replace(b"two", b"two and a half")
+    net.join("ben")
+    net.run_for(8_000)
+    room = net.server.open_room()
+    assert room.notebook.source(CellId("c1")) == "two and a half\n"
+    assert "language_info" in room.notebook.metadata()

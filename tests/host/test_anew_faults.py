@@ -1,0 +1,180 @@
+"""A document begins anew while something happens: a kill, a full disk, a copy, another server."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import jupyter_runtimed
+from jupyter_runtimed.crdt import load
+from jupyter_runtimed.errors import RoomElsewhere
+from jupyter_runtimed.host import room_log
+from jupyter_runtimed.host.datadir import DataDir
+from jupyter_runtimed.host.lease import Lease
+from jupyter_runtimed.host.log_store import LogStore
+from jupyter_runtimed.host.writer import Write
+from jupyter_runtimed.room.events import BegunAnew, SavedState, Settings, Stamp
+
+from .conftest import Place, notebook
+from .people import Person
+from .stores import ONE, ROOM, TWO, Ear, whole_text
+
+try:
+    import resource
+except ImportError:
+    resource = None
+
+LIMIT = 30
+SHORT = Settings(quiet_ms=5, longest_ms=20, idle_ms=60_000, history_changes=LIMIT)
+WORDS = [f"{n} " for n in range(2 * LIMIT)]
+WHEN = ["before", "between", "after"]
+"""The former document is kept aside, then the log goes over to the new one: when it happens."""
+
+
+async def typed(place, *words):
+    server = place.server(SHORT)
+    ana = Person(await server.open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    for word in words:
+        ana.type("c0", word)
+    await ana.durable()
+    ana.leave()
+    return server, ana
+
+
+def kept(place):
+    return place.data / "rooms" / "a-ipynb"
+
+
+async def found(place):
+    server = place.server(SHORT)
+    ana = Person(await server.open("a.ipynb"))
+    await ana.until(lambda: ana.peer.live)
+    source = ana.source("c0")
+    ana.leave()
+    await server.close_all()
+    return source
+
+
+def at(monkeypatch, when, do):
+    """Have this done once, before, between or after the two writes."""
+    left = [do]
+
+    def once(moment):
+        if left and moment == when:
+            left.pop()()
+
+    aside, append = room_log.keep_aside, room_log.RoomLog.append
+
+    def keep_aside(*args):
+        once("before")
+        aside(*args)
+        keep_aside.done = True
+        once("between")
+
+    def appended(self, records):
+        append(self, records)
+        if getattr(keep_aside, "done", False):
+            once("after")
+
+    monkeypatch.setattr(room_log, "keep_aside", keep_aside)
+    monkeypatch.setattr(room_log.RoomLog, "append", appended)
+
+
+@pytest.mark.parametrize("when", WHEN)
+async def test_kill_9_around_its_two_writes_loses_nothing(tmp_path, when):
+    package = Path(jupyter_runtimed.__path__[0]).parent
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.host.anew_writer", str(tmp_path), when),
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(package)},
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == -9
+    place = Place(tmp_path)
+    assert not room_log.read(kept(place)).damage
+    formers = room_log.former(kept(place))
+    assert len(formers) == (when != "before")
+    for former in formers:
+        load(former.read_bytes(), actor=os.urandom(16))
+    before = place.sources()
+    assert await found(place) == said.decode() == before[0]
+    assert len(room_log.former(kept(place))) == 1
+    assert await found(place) == said.decode()
+    assert place.sources() == before
+    await place.close()
+
+
+@pytest.mark.parametrize("when", WHEN)
+async def test_a_copy_that_is_taken_meanwhile_is_a_backup(place, tmp_path, monkeypatch, when):
+    place.put("a.ipynb", notebook("begin: "))
+    server, ana = await typed(place, *WORDS)
+    copy = tmp_path / "copy"
+    at(monkeypatch, when, lambda: shutil.copytree(tmp_path, copy, ignore=lambda *_: ["copy"]))
+    await server.close_all()
+    other = Place(copy)
+    assert await found(other) == ana.source("c0") == await found(place)
+    await other.close()
+
+
+@pytest.mark.parametrize("when", WHEN)
+async def test_another_server_is_kept_out_until_it_is_over(place, monkeypatch, when):
+    place.put("a.ipynb", notebook("begin: "))
+    server, ana = await typed(place, *WORDS)
+    refused = []
+
+    def take():
+        with pytest.raises(RoomElsewhere) as error:
+            Lease.take(DataDir(place.data).locks, place.room_id("a.ipynb"), holder="another")
+        refused.append(error)
+
+    at(monkeypatch, when, take)
+    await server.close_all()
+    assert len(refused) == 1
+    assert await found(place) == ana.source("c0")
+
+
+@pytest.mark.skipif(resource is None, reason="needs a limit on the size of files")
+@pytest.mark.parametrize("when", ["before", "between"])
+async def test_a_full_disk_leaves_the_history_where_it_is(place, monkeypatch, caplog, when):
+    """A limit on the size of files stands for the disk: what is larger is refused."""
+    place.put("a.ipynb", notebook("begin: "))
+    server, ana = await typed(place, *WORDS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    at(monkeypatch, when, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (256, hard)))
+    try:
+        await server.close_all()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "stays in its document" in caplog.text
+    assert not room_log.read(kept(place)).damage
+    assert len(room_log.former(kept(place))) == (when == "between")
+    assert await found(place) == ana.source("c0")
+    assert len(room_log.former(kept(place))) == 1
+
+
+async def test_what_was_asked_for_before_it_is_kept_before_it(folder):
+    """The state of the file that was saved last is that of the new document, however slow it is."""
+    store, ear = LogStore(folder, server="slow", fold=whole_text), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    store.replace(ROOM, 1, "notebook", ONE, b"former,")
+    await ear.until(lambda: ear.durable == 1)
+    slow = threading.Event()
+    store.writer.submit(Write(ROOM, files=slow.wait))
+    store.append(ROOM, 2, "notebook", ONE, b"last,")
+    store.remember(ROOM, 3, ("aa",), Stamp("f", "then"))
+    anew = BegunAnew(ONE, b"former,last,", TWO, b"new,", SavedState(("bb",), Stamp("f", "then")))
+    beginning = asyncio.create_task(store.begin_anew(ROOM, anew))
+    await asyncio.sleep(0)
+    slow.set()
+    await beginning
+    kept = await store.load(ROOM)
+    assert (kept.documents["notebook"].epoch, kept.saved[0]) == (TWO, ("bb",))
+    await store.close()
