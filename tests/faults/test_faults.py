@@ -297,10 +297,18 @@ async def filled_up(server: LiveServer, ana: Typist, *, dies: bool) -> None:
 
 
 async def folder_removed(server: LiveServer, *typists: Typist) -> None:
+    # A kernel that cannot start keeps Jupyter Server from ever stopping (jupyter_client forgets
+    # nothing that it waited for), and no kernel starts in a folder that is not there.
+    await typists[0].nb.until(lambda: nothing_runs(typists[0].nb), PATIENCE_SECONDS)
     shutil.rmtree(server.root)
     await asyncio.gather(*(typist.more(5) for typist in typists))
     server.root.mkdir()
     await put_back(typists[0].nb)
+
+
+def nothing_runs(nb: LiveNotebook) -> bool:
+    run = nb.last_run("printer")
+    return run is None or run.state not in ("queued", "running")
 
 
 def planned(dice: random.Random, cycles: int, *, small: bool) -> list[str]:
@@ -358,6 +366,7 @@ async def long_run(server: LiveServer, dice: random.Random, cycles: int, *, smal
                 assert_acknowledged_is_stored(server, ana, bob)
                 await asyncio.to_thread(server.start)
         if dice.random() < 0.2:
-            asyncio.ensure_future(ana.nb.run("printer")).add_done_callback(lambda t: t.exception())
+            running = asyncio.ensure_future(ana.nb.run("printer"))
+            running.add_done_callback(lambda task: task.cancelled() or task.exception())
     await all_is_well(server, ana, bob)
     await asyncio.to_thread(server.stop)
