@@ -120,6 +120,10 @@ class FaultySimServer(SimServer):
             if self.disk.documents["notebook"] is not before:
                 self.built_on_a_lie = self.lied
 
+    def _kept_aside(self) -> None:
+        if self.clock.random.random() < 0.2:
+            raise _Died
+
     # ------------------------------------------------------------ the file
 
     def _intend_and(self, intended: Callable[[], None], write: Callable[[], None]) -> None:

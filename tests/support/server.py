@@ -257,8 +257,12 @@ class SimServer:
     def _put_away(self, room: Room) -> None:
         if (anew := room.put_away()) is not None:
             self.disk.former[anew.former_epoch] = anew.former
+            self._kept_aside()
             self.disk.documents["notebook"] = (anew.epoch, [anew.data])
             self.disk.saved, self.disk.intended = anew.saved, None
+
+    def _kept_aside(self) -> None:
+        """The first of the two writes with which a document begins anew is done."""
 
     def _looked_back(self, effect: ev.LookBack) -> ev.LookedBack:
         data = self.disk.former.get(effect.epoch)
