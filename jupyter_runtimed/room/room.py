@@ -4,9 +4,10 @@
 
 The room owns both documents, knows who is here, what runs and what the file holds. It does not know
 sockets, files, kernels, clocks or chance: the host turns those into events and carries effects out,
-in order. The parts, each a machine of its own: `sessions` (who is here), `replica` (what a peer
-lacks), `running` (what is executed), `calls` (what is asked for), `saving` (when the file is
-written), `filing` (what the file holds and how its changes come in), `keeping` (what is durable).
+in order. The parts, each a machine of its own: `sessions` (who is here, and is told), `greeting`
+(how they come), `replica` (what a peer lacks), `running` (what is executed), `calls` (what is asked
+for), `saving` (when the file is written), `filing` (what the file holds and how its changes come
+in), `keeping` (what is durable).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ..protocol import frames, tickets
 from . import events as ev
 from .calls import Asker, Calls
 from .filing import Filing
+from .greeting import Greeting
 from .keeping import Keeping
 from .merging import merge
 from .replica import Replica
@@ -63,11 +65,9 @@ class Room:
         self.path = path
         self.settings = settings
         self.notebook = notebook
-        self.sessions = Sessions()
-        self._secret = secret
         self._new_id = new_id
-        self._server = server
         self._out: list[ev.Effect] = []
+        self.sessions = Sessions(self._out)
         self._keeping = Keeping()
         self._now = 0
         self._idle_since: int | None = None
@@ -85,6 +85,10 @@ class Room:
             NOTEBOOK: Replica(NOTEBOOK, notebook_epoch, lambda: self.notebook.document),
             RUNTIME: Replica(RUNTIME, runtime.epoch, lambda: self.running.runtime.document),
         }
+        self._greeting = Greeting(
+            self.sessions, self._replicas, self._out,
+            room_id=room_id, server=server, secret=secret, settings=settings,
+        )  # fmt: skip
 
     # ------------------------------------------------------------ what others may ask
 
@@ -169,7 +173,7 @@ class Room:
                 self._durable(event.number)
             case ev.StoreFailed():
                 self._keeping.trouble = event.message
-                self._tell("storage", {"ok": False, "message": event.message})
+                self.sessions.tell("storage", {"ok": False, "message": event.message})
             case ev.Saved():
                 self._saved(event, now)
             case ev.SaveFailed():
@@ -185,10 +189,10 @@ class Room:
             case ev.FileMoved():
                 self.path = event.path
                 self.filing.moved()
-                self._tell("moved", {"path": event.path})
+                self.sessions.tell("moved", {"path": event.path})
             case ev.FileGone():
                 self.filing.gone()
-                self._tell("deleted", {"message": event.message})
+                self.sessions.tell("deleted", {"message": event.message})
             case ev.KernelSaid():
                 for wish in self.running.said(event.messages, now):
                     self._write_next_input(wish, now)
@@ -224,7 +228,7 @@ class Room:
         left = self.sessions.remove(session_id)
         self.calls.forget(session_id)
         if left is not None and left.presence is not None:
-            self._send(self.sessions.live(), frames.Presence(session_id, None))
+            self.sessions.send_all(frames.Presence(session_id, None))
 
     def _receive(self, event: ev.Received, now: int) -> None:
         session = self.sessions.get(event.session)
@@ -232,7 +236,7 @@ class Room:
             return
         if event.rights != session.rights:
             session.rights = event.rights
-            self._send((session.id,), frames.Event("rights", {"role": event.rights.role}))
+            self.sessions.send((session.id,), frames.Event("rights", {"role": event.rights.role}))
         try:
             session.check(event.frame)
         except BadFrame as error:
@@ -240,7 +244,7 @@ class Room:
             return
         match event.frame:
             case frames.Hello():
-                self._heard_hello(session, event.frame)
+                self._hello(session, event.frame)
             case frames.Change():
                 self._change(session, event.frame, now)
             case frames.Call() as call:
@@ -250,53 +254,23 @@ class Room:
                 )
             case frames.Presence():
                 state = session.show(event.frame.state)
-                self._send(self.sessions.live(but=session.id), frames.Presence(session.id, state))
+                self.sessions.send_all_but(session.id, frames.Presence(session.id, state))
             case _:
                 # `check` lets nothing else through.
                 return
 
-    def _heard_hello(self, session: Session, hello: frames.Hello) -> None:
+    def _hello(self, session: Session, hello: frames.Hello) -> None:
         if hello.protocol != frames.PROTOCOL:
             reason = f"this server speaks protocol {frames.PROTOCOL}; please reload"
             self._disconnect(session.id, OTHER_PROTOCOL, reason)
-            return
-        epoch, _ = hello.docs.get(NOTEBOOK, (self._replicas[NOTEBOOK].epoch, ()))
-        if epoch == self._replicas[NOTEBOOK].epoch:
+        elif not self._greeting.needs_a_look_back(session, hello):
             self._greet(session, hello, {})
-        else:
-            self._out.append(ev.LookBack(session.id, hello, epoch))
 
     def _greet(self, session: Session, hello: frames.Hello, last: Mapping[bytes, str]) -> None:
-        """`last`: see `LookedBack`."""
-        session.greet(hello, secret=self._secret, room=self.room_id)
-        self.sessions.greeted()
-        had = [last[actor] for actor in last if actor[: frames.PREFIX_BYTES] in session.prefixes]
-        self._send((session.id,), self._welcome(session, tuple(sorted(had))))
-        for doc in (NOTEBOOK, RUNTIME):
-            self._send((session.id,), self._replicas[doc].sync_for(hello.docs.get(doc)))
-        for other in self.sessions:
-            if other.presence is not None and other is not session:
-                self._send((session.id,), frames.Presence(other.id, other.presence))
-        if self._keeping.trouble is not None:
-            body = {"ok": False, "message": self._keeping.trouble}
-            self._send((session.id,), frames.Event("storage", body))
-
-    def _welcome(self, session: Session, had: frames.Heads) -> frames.Welcome:
-        user = session.user
-        return frames.Welcome(
-            room=self.room_id,
-            path=self.path,
-            server=self._server,
-            session=session.id,
-            user={"username": user.username, "name": user.name, "color": user.color},
-            role=session.rights.role,
-            actor=session.actor,
-            proof=tickets.prove(self._secret, self.room_id, session.actor),
-            docs={doc: (r.epoch, r.heads) for doc, r in self._replicas.items()},
-            limits={"frame": self.settings.change_bytes, "inline": self.settings.inline_chars},
-            saved=not self.filing.unsaved,
-            had=had,
-        )
+        self._greeting.greet(
+            session, hello, last=last,
+            path=self.path, saved=not self.filing.unsaved, trouble=self._keeping.trouble,
+        )  # fmt: skip
 
     # ------------------------------------------------------------ changes
 
@@ -328,7 +302,7 @@ class Room:
             return
         if fresh:
             data = b"".join(change.bytes for change in fresh)
-            self._send(self.sessions.live(but=session.id), frames.Change(NOTEBOOK, data))
+            self.sessions.send_all_but(session.id, frames.Change(NOTEBOOK, data))
             self._append(NOTEBOOK, data)
             self._noticed(touched, now)
         self._keeping.wait(session.id, self.notebook.heads)
@@ -338,7 +312,7 @@ class Room:
     def _refuse(
         self, session: Session, doc: DocName, hashes: tuple[str, ...], code: str, reason: str
     ) -> None:
-        self._send((session.id,), frames.Refuse(doc, hashes, code, reason))
+        self.sessions.send((session.id,), frames.Refuse(doc, hashes, code, reason))
 
     def _noticed(self, touched: Touched, now: int) -> None:
         if (stamp := self.filing.noticed(touched, now)) is not None:
@@ -352,10 +326,10 @@ class Room:
         merged = self.filing.take_changes()
         if merged:
             self._append(NOTEBOOK, merged)
-            self._send(self.sessions.live(), frames.Change(NOTEBOOK, merged))
+            self.sessions.send_all(frames.Change(NOTEBOOK, merged))
         if (data := self.running.commit(now)) is not None:
             self._append(RUNTIME, data)
-            self._send(self.sessions.live(), frames.Change(RUNTIME, data))
+            self.sessions.send_all(frames.Change(RUNTIME, data))
             self._outputs_changed(now)
         if self.running.rotate_when_due(now):
             self._announce_epoch()
@@ -374,7 +348,7 @@ class Room:
         replica = self._replicas[RUNTIME]
         replica.renewed(self.running.runtime.epoch)
         self._out.append(self._keeping.replace(RUNTIME, replica))
-        self._send(self.sessions.live(), replica.sync_for(None))
+        self.sessions.send_all(replica.sync_for(None))
 
     def _write_next_input(self, wish: NextInput, now: int) -> None:
         """The kernel wants text in a cell (`%load` does): write it as an edit of the server."""
@@ -458,13 +432,13 @@ class Room:
     def _durable(self, number: int) -> None:
         if self._keeping.trouble is not None:
             self._keeping.trouble = None
-            self._tell("storage", {"ok": True, "message": ""})
+            self.sessions.tell("storage", {"ok": True, "message": ""})
         self._acknowledge(self._keeping.reached(number))
 
     def _acknowledge(self, newest: Mapping[SessionId, frames.Heads]) -> None:
         for session, heads in newest.items():
             if self.sessions.get(session) is not None:
-                self._send((session,), frames.Ack(NOTEBOOK, heads))
+                self.sessions.send((session,), frames.Ack(NOTEBOOK, heads))
 
     # ------------------------------------------------------------ the file
 
@@ -478,18 +452,18 @@ class Room:
 
     def _tell_saved(self, stamp: ev.Stamp, heads: frames.Heads) -> dict[str, str]:
         file = {"hash": stamp.hash, "last_modified": stamp.last_modified}
-        self._tell("saved", {**file, "heads": list(heads)})
+        self.sessions.tell("saved", {**file, "heads": list(heads)})
         return file
 
     def _not_saved(self, message: str) -> None:
-        self._tell("save_failed", {"message": message})
+        self.sessions.tell("save_failed", {"message": message})
         self.calls.not_saved(message)
 
     def _say_unsaved(self) -> None:
         """Tell everybody once that the file is behind; `saved` says when it is not any more."""
         unsaved = self.filing.unsaved
         if unsaved and not self._said_unsaved:
-            self._tell("unsaved", {})
+            self.sessions.tell("unsaved", {})
         self._said_unsaved = unsaved
 
     def _merged(self, event: ev.Merged, now: int) -> None:
@@ -501,9 +475,9 @@ class Room:
             span = {"before": list(before), "after": list(self.notebook.heads)}
             # The change first, so that what is said of it can be understood.
             self._publish(now)
-            self._tell("merged", {**stamp, "cells": cells, **span})
+            self.sessions.tell("merged", {**stamp, "cells": cells, **span})
             if not self.filing.unsaved:
-                self._tell("saved", {**stamp, "heads": list(self.notebook.heads)})
+                self.sessions.tell("saved", {**stamp, "heads": list(self.notebook.heads)})
 
     # ------------------------------------------------------------ life
 
@@ -525,18 +499,9 @@ class Room:
             self._out.append(ev.WakeAt(max(min(due), now)))
 
     def _closing(self, message: str) -> None:
-        self._tell("closing", {"message": message})
+        self.sessions.tell("closing", {"message": message})
         if self.filing.unsaved or self.filing.merging:
             self.filing.ask()
-
-    # ------------------------------------------------------------ sending
-
-    def _send(self, sessions: tuple[SessionId, ...], frame: frames.Frame) -> None:
-        if sessions:
-            self._out.append(ev.Send(sessions, frames.encode(frame)))
-
-    def _tell(self, name: str, body: Mapping[str, object]) -> None:
-        self._send(self.sessions.live(), frames.Event(name, body))
 
     def _disconnect(self, session: SessionId, code: int, reason: str) -> None:
         self._leave(session)

@@ -18,7 +18,8 @@ from ..document.authority import Rights
 from ..errors import BadFrame
 from ..ids import RoomId, SessionId
 from ..protocol import tickets
-from ..protocol.frames import Call, Change, Frame, Hello, PeerKind, Presence
+from ..protocol.frames import Call, Change, Event, Frame, Hello, PeerKind, Presence, encode
+from . import events as ev
 from .events import User
 
 
@@ -71,9 +72,10 @@ class Session:
 
 
 class Sessions:
-    """All sessions of a room, in the order in which they came."""
+    """All sessions of a room, in the order in which they came, and what they are sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, out: list[ev.Effect]) -> None:
+        self._out = out
         self._here: dict[SessionId, Session] = {}
         self._live: tuple[SessionId, ...] | None = None
 
@@ -97,10 +99,24 @@ class Sessions:
     def greeted(self) -> None:
         self._live = None
 
-    def live(self, *, but: SessionId | None = None) -> tuple[SessionId, ...]:
+    def live(self) -> tuple[SessionId, ...]:
         """Who gets live frames."""
         if self._live is None:
             self._live = tuple(s.id for s in self if s.phase is SessionPhase.LIVE)
-        if but is None:
-            return self._live
-        return tuple(session for session in self._live if session != but)
+        return self._live
+
+    # ------------------------------------------------------------ what they are sent
+
+    def send(self, sessions: tuple[SessionId, ...], frame: Frame) -> None:
+        if sessions:
+            self._out.append(ev.Send(sessions, encode(frame)))
+
+    def send_all(self, frame: Frame) -> None:
+        self.send(self.live(), frame)
+
+    def send_all_but(self, one: SessionId, frame: Frame) -> None:
+        self.send(tuple(session for session in self.live() if session != one), frame)
+
+    def tell(self, name: str, body: Mapping[str, object]) -> None:
+        """An event, to everybody."""
+        self.send_all(Event(name, body))
