@@ -41,6 +41,13 @@ def saved(lab: Lab, path: str) -> list[str]:
     return [cell.source for cell in nbformat.read(lab.root / path, as_version=4).cells]
 
 
+async def variable_is_there(person: Person) -> None:
+    """Run a second cell that needs what the first one has set."""
+    await person.type(1, "\nprint('still', one)", delay_ms=0)
+    await person.run(1)
+    await person.sees_output(1, "still 1")
+
+
 async def current(person: Person, name: str) -> None:
     """Wait until the tab in front has this in its name."""
     label = person.page.locator(".lm-mod-current .lm-TabBar-tabLabel", has_text=name)
@@ -84,6 +91,64 @@ async def test_it_is_renamed_while_open(fresh: Pair, one_lab: Lab, tmp_path: Pat
     await fresh.ana.status_is("Saved")
     assert saved(one_lab, f"{tmp_path.name}-renamed.ipynb")[0].endswith("# after the rename")
     assert not (one_lab.root / f"{tmp_path.name}.ipynb").exists()
+    await fresh.agree()
+
+
+async def test_the_kernel_goes_with_a_renamed_notebook(fresh: Pair, tmp_path: Path) -> None:
+    await fresh.ana.kernel_ready()
+    await fresh.ana.run(0)
+    await expect(fresh.ben.cell(0).locator(".jp-InputPrompt")).to_have_text("[1]:")
+    await fresh.ana.command("docmanager:rename")
+    await fresh.ana.page.locator(".jp-Dialog input").fill(f"{tmp_path.name}-renamed.ipynb")
+    await fresh.ana.accept()
+    for person in fresh.people:
+        await current(person, "renamed")
+    await variable_is_there(fresh.ben)
+    await fresh.ana.sees_output(1, "still 1")
+    await fresh.agree()
+
+
+async def test_the_kernel_stays_when_the_notebook_goes_back_to_a_checkpoint(fresh: Pair) -> None:
+    await fresh.ana.kernel_ready()
+    await fresh.ana.press("Control+s")
+    await fresh.ana.status_is("Saved")
+    await fresh.ana.type(0, "\nspoilt = 1", delay_ms=0)
+    await fresh.ana.run(0)
+    await expect(fresh.ben.cell(0).locator(".jp-InputPrompt")).to_have_text("[1]:")
+    await fresh.ana.status_is("Saved")
+    await fresh.ana.command("docmanager:restore-checkpoint")
+    await fresh.ana.accept()
+    for person in fresh.people:
+        await person.source_is(0, "one = 1")
+    await variable_is_there(fresh.ben)
+    await fresh.ana.sees_output(1, "still 1")
+    await fresh.agree()
+
+
+async def test_save_as_leaves_the_kernel_where_it_is_and_takes_the_outputs_along(
+    fresh: Pair, tmp_path: Path
+) -> None:
+    """As JupyterLab does: the copy gets a kernel of its own, the other one goes on for the rest."""
+    ana, ben = fresh.people
+    await ana.kernel_ready()
+    await ana.type(0, "\nprint('ran')", delay_ms=0)
+    await ana.run(0)
+    await ben.sees_output(0, "ran")
+    await ana.status_is("Saved")
+    await ana.command("docmanager:save-as")
+    await ana.page.locator(".jp-Dialog input").fill(f"{tmp_path.name}-copy.ipynb")
+    await ana.accept()
+    await current(ana, "copy")
+    # JupyterLab looks whether the name is free, and its console calls that a failure.
+    ana.complaints = [said for said in ana.complaints if "-copy.ipynb" not in said]
+    await ana.sees_output(0, "ran")
+    await ana.kernel_ready()
+    await ana.type(1, "\nprint(globals().get('one', 'another kernel'))", delay_ms=0)
+    await ana.run(1)
+    await ana.sees_output(1, "another kernel")
+    await variable_is_there(ben)
+    await ana.open_beside(f"{tmp_path.name}.ipynb")
+    await ana.sees_output(1, "still 1")
     await fresh.agree()
 
 
