@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,89 @@ async def test_edits_of_a_closed_tab_come_back(browser: Browser, lab: Lab, shots
     await both.ana.return_to("apart.ipynb")
     expected = ["one kept in the browser", "and this cell", "two meanwhile"]
     assert [cell["source"] for cell in await both.agree()] == expected
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Iterator[Lab]:
+    """A server whose rooms close soon, and begin anew when they were used at all."""
+    options = ("history_limit=5", "room_idle_seconds=0.3")
+    lab = Lab(tmp_path, *(f"--RuntimedExtension.{option}" for option in options))
+    lab.start()
+    yield lab
+    lab.stop()
+
+
+async def begun_anew(lab: Lab) -> None:
+    """Wait until everybody has left, and the history was put aside."""
+    # Another program tells nothing; looking is the only way.
+    while not list(lab.home.rglob("*.automerge")):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
+async def undone_and_typed(person: Person) -> None:
+    """Undo as far as it goes, then type, and take that back."""
+    await person.dismiss()
+    await person.cell(0).locator(".cm-content").click()
+    await person.press(*["Control+z"] * 5)
+    await person.status_is("Saved")
+    text = await person.source(0)
+    await person.type(0, " more")
+    await person.source_is(0, f"{text} more")
+    await person.press(*["Control+z"] * 5)
+    await person.page.wait_for_function(
+        "() => !window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells[0]"
+        ".getSource().includes('more')"
+    )
+
+
+async def test_a_closed_tab_comes_back_to_a_document_that_has_begun_anew(
+    browser: Browser, short: Lab, shots: Path
+) -> None:
+    write_notebook(short, "apart.ipynb", "one", "two")
+    ana = await Person.arrive(browser, short, "apart.ipynb", shots)
+    await ana.type(0, " typed before")
+    await ana.status_is("Saved")
+    await ana.context.set_offline(True)
+    await ana.type(0, " and offline")
+    await ana.press("Escape", "b", "Enter")
+    await ana.page.keyboard.type("a new cell")
+    await ana.kept()
+    await ana.page.close()
+    await begun_anew(short)
+    ben = await Person.arrive(browser, short, "apart.ipynb", shots)
+    assert await ben.sources() == ["one typed before", "two"]
+    await ben.type(1, " by ben")
+    await ana.context.set_offline(False)
+    await ana.return_to("apart.ipynb")
+    both = Pair(ana, ben)
+    expected = ["one typed before and offline", "a new cell", "two by ben"]
+    assert [cell["source"] for cell in await both.agree()] == expected
+    await undone_and_typed(ana)
+    await both.agree()
+    await unasked(both)
+
+
+async def test_an_open_tab_comes_back_to_a_document_that_has_begun_anew(
+    browser: Browser, short: Lab, shots: Path
+) -> None:
+    write_notebook(short, "apart.ipynb", "one", "two")
+    ana = await Person.arrive(browser, short, "apart.ipynb", shots)
+    await ana.type(0, " typed before")
+    await ana.status_is("Saved")
+    await ana.context.set_offline(True)
+    await expect(ana.status).to_contain_text("Offline")
+    await begun_anew(short)
+    await ana.type(0, " and offline")
+    ben = await Person.arrive(browser, short, "apart.ipynb", shots)
+    await ben.type(1, " by ben")
+    await ana.context.set_offline(False)
+    both = Pair(ana, ben)
+    await ben.source_is(0, "one typed before and offline")
+    await ana.source_is(1, "two by ben")
+    await both.agree()
+    await undone_and_typed(ana)
+    await both.agree()
+    await unasked(both)
 
 
 async def test_nothing_runs_offline_and_it_says_so(browser: Browser, lab: Lab, shots: Path) -> None:
