@@ -200,4 +200,4 @@ class RoomKernel:
     async def _shutdown(self) -> None:
         await self._kernels.shutdown(self.id)
         if self._link is not None:
-            await self.detach(ev.KernelIs("none", reason="the kernel was shut down"))
+            await self.detach(ev.KernelIs("none"))

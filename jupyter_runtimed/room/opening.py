@@ -163,5 +163,8 @@ def _reopened_runtime(making: Making, kept: Kept, now_ms: int) -> Runtime | None
         state: RunState = "cancelled" if run.state == "queued" else "lost"
         runtime.set_run(run.id, state=state, reason=UNHEARD, finished_at=now_ms, prompt=None)
     goes_on = any(run.state == "running" for run in runtime.runs())
-    runtime.set_kernel(KernelStatus(kernel.id, state="starting" if goes_on else "none"))
+    reason = kernel.reason if kernel.state == "none" else ""
+    runtime.set_kernel(
+        KernelStatus(kernel.id, state="starting" if goes_on else "none", reason=reason)
+    )
     return runtime

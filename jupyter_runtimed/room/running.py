@@ -192,7 +192,8 @@ class Running:
             name=event.name or before.name,
             display_name=event.display_name or before.display_name,
             state=state,
-            reason=event.reason,
+            # Who looks again later still learns why there is none.
+            reason=event.reason or (before.reason if state == before.state == "none" else ""),
         )
         if self._execution.others.left and state in (*ABSENT, "idle"):
             self._do(self._what_was_left(state, now))

@@ -15,6 +15,7 @@ from ..ids import CellId, RunId
 from ..room.events import KernelIs, Overheard, User
 from .compose import extend
 from .kernelsockets import KernelSockets
+from .kernelwatch import lighten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .kernelframes import CellRequest
 
 
-SHUT_DOWN = "the kernel was shut down"
 CULLED = (
     "the server shut the kernel down after a time without activity; run a cell to start another"
 )
@@ -152,7 +152,7 @@ class SessionKernels:
     async def session_deleted(self, path: str | None) -> None:
         host = self._host_at(path)
         if host is not None:
-            await host.detach(KernelIs("none", reason=SHUT_DOWN))
+            await host.detach(KernelIs("none"))
 
     def restarting(self, kernel_id: str, reason: str = "restarted") -> None:
         for host in self._hosts_of(kernel_id):
@@ -233,6 +233,10 @@ class RoomKernels:
     _room_kernels: SessionKernels
     cull_busy: bool
 
+    def start_watching_activity(self, kernel_id: str) -> None:
+        super().start_watching_activity(kernel_id)  # type: ignore[misc]
+        lighten(self.get_kernel(kernel_id))  # type: ignore[attr-defined]
+
     async def restart_kernel(self, kernel_id: str, now: bool = False, **more: Any) -> Any:
         self._room_kernels.restarting(kernel_id)
         return await super().restart_kernel(kernel_id, now=now, **more)  # type: ignore[misc]
@@ -243,7 +247,7 @@ class RoomKernels:
         result = await super().shutdown_kernel(kernel_id, now=now, restart=restart)  # type: ignore[misc]
         if not restart:
             culled = self._room_kernels.culled == kernel_id
-            await self._room_kernels.gone(kernel_id, CULLED if culled else SHUT_DOWN)
+            await self._room_kernels.gone(kernel_id, CULLED if culled else "")
         return result
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> Any:

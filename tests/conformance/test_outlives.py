@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_runtimed.execution.others import UNHEARD
+from jupyter_runtimed.room.events import KernelIs
 
 from ..host.conftest import Place
 from ..host.people import Person
@@ -135,3 +136,19 @@ async def test_a_kernel_that_dies_after_it_was_found_again_hangs_nothing(
     assert await asked == ["lost"]
     assert table.state("c0") == "lost"
     assert await table.run("c1") == ["ok"]
+
+
+async def test_why_it_is_gone_is_still_known_when_the_room_is_opened_again(place: Place) -> None:
+    table = await seat(place, "1")
+    assert await table.run("c0") == ["ok"]
+    await place.kernels.close()
+    await table.person.host.detach(KernelIs("none", reason="it was a quiet day"))
+    table = await next_server(place)
+    await table.person.call("clear", cells=["c0"])
+    assert (table.runtime.kernel.state, table.runtime.kernel.reason) == (
+        "none",
+        "it was a quiet day",
+    )
+    assert await table.run("c0") == ["ok"]
+    await table.person.until(lambda: table.runtime.kernel.state == "idle")
+    assert table.runtime.kernel.reason == ""
