@@ -18,9 +18,9 @@ from .content import NOTHING, Cell, Content, Outcome
 from .ipynb_read import IDS_FROM_MINOR
 from .ipynb_shape import Shape
 from .ipynb_write import (
-    CELL_DEPTH,
     LARGE_CHARS,
     SourceForm,
+    cell_anew,
     cell_over,
     source_form,
     splits,
@@ -89,33 +89,36 @@ class _Known:
         shape = Shape(get_blob, split=splits(self.forms))
         view = memoryview(like)
         bodies: list[bytes | memoryview] = []
+        forms: list[SourceForm | None] = []
         same = indices == list(range(len(old.cells)))
         for cell, index in zip(content.cells, indices, strict=True):
             span = None if index is None else view[slice(*self.spans[index])]
-            body = self._body(cell, index, content, span, shape)
+            body, form = self._body(cell, index, content, span, shape)
             same = same and body is span
             bodies.append(body)
+            forms.append(form)
         if same:
             return like, self
-        return self._joined(content, view, indices, bodies)
+        return self._joined(content, view, indices, bodies, forms)
 
     def _body(
         self, cell: Cell, index: int | None, new: Content, span: memoryview | None, shape: Shape
-    ) -> bytes | memoryview:
+    ) -> tuple[bytes | memoryview, SourceForm | None]:
         outcome = new.outcomes.get(cell.id, NOTHING)
         if index is None or span is None:
-            fresh = shape.cell(cell, outcome, with_id=True)
-            return _encoded(jsonstyle.dump(fresh, self.style, CELL_DEPTH))
+            fresh, form = cell_anew(cell, outcome, shape, self.style)
+            return _encoded(fresh), form
         was = self.content.cells[index]
         shown = self.content.outcomes.get(was.id, NOTHING)
         if (was is cell or was == cell) and (
             cell.cell_type != "code" or _same(outcome, shown, shape.get_blob)
         ):
-            return span
+            return span, self.forms[index]
         text = bytes(span).decode()
         value = jsontext.parse(text) if len(text) <= LARGE_CHARS else None
         template = Template(text, 0, len(text), value)
-        return _encoded(cell_over(template, cell, outcome, shown, shape, self.style))
+        over, form = cell_over(template, cell, outcome, shown, shape, self.style)
+        return _encoded(over), form
 
     def _joined(
         self,
@@ -123,6 +126,7 @@ class _Known:
         view: memoryview,
         indices: Sequence[int | None],
         bodies: Sequence[bytes | memoryview],
+        forms: Sequence[SourceForm | None],
     ) -> tuple[bytes, _Known]:
         marks = [(index, f"\0{number}\0") for number, index in enumerate(indices)]
         around = self.frame.around(marks, self.style, 1)
@@ -138,20 +142,12 @@ class _Known:
             out.append(piece)
             at += len(piece)
         data = b"".join(out)
-        forms = [
-            self.forms[index] if index is not None and isinstance(body, memoryview) else _form(body)
-            for index, body in zip(indices, bodies, strict=True)
-        ]
         view.release()
         return data, _framed(content, data, parts[::2], spans, self.style, forms)
 
 
 def _same(a: Outcome, b: Outcome, get_blob: GetBlob) -> bool:
     return a is b or same_outcome(a, b, get_blob)
-
-
-def _form(body: bytes | memoryview) -> SourceForm | None:
-    return source_form(jsontext.parse(bytes(body).decode()))
 
 
 def _encoded(text: str) -> bytes:

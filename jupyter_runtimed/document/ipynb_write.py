@@ -19,7 +19,7 @@ from .content import NOTHING, Cell, Content, Outcome
 from .ipynb_parse import Parsed
 from .ipynb_read import IDS_FROM_MINOR, FileContent, read_parsed
 from .ipynb_shape import JsonObject, Shape
-from .jsonstyle import Frame, Piece, Style, Template
+from .jsonstyle import Frame, Lines, Piece, Style, Template
 from .jsontext import Place, clean
 from .likeness import match
 from .mime import DEFAULT_LIMITS, GetBlob, Limits
@@ -196,11 +196,11 @@ class _Writer:
         with_ids = self.content.nbformat_minor >= IDS_FROM_MINOR
         outcome = self.content.outcomes.get(cell.id, NOTHING)
         if old is None:
-            return jsonstyle.dump(shape.cell(cell, outcome, with_id=with_ids), style, CELL_DEPTH)
+            return cell_anew(cell, outcome, shape, style, with_id=with_ids)[0]
         if (not with_ids or old.has_id(cell)) and self._says_same(cell, old.cell):
             return text[old.place.value : old.place.end]
         template = Template(text, old.place.value, old.place.end, old.raw)
-        return cell_over(template, cell, outcome, old.outcome, shape, style, with_id=with_ids)
+        return cell_over(template, cell, outcome, old.outcome, shape, style, with_id=with_ids)[0]
 
 
 def cell_over(
@@ -212,17 +212,25 @@ def cell_over(
     style: Style,
     *,
     with_id: bool = True,
-) -> str:
-    """The text of a cell in place of the one that it was, which showed `was`.
+) -> tuple[str, SourceForm | None]:
+    """The text of a cell in place of the one that it was, which showed `was`; its source's form.
 
     A very large one is written anew, in the file's style: to find what is the same in it would take
     many times its size.
     """
     if template.end - template.start > LARGE_CHARS:
-        return jsonstyle.dump(shape.cell(cell, outcome, with_id=with_id), style, CELL_DEPTH)
+        return cell_anew(cell, outcome, shape, style, with_id=with_id)
     old = template.value if isinstance(template.value, dict) else {}
     new = shape.cell(cell, outcome, with_id=with_id, old=old, old_outputs=was.outputs)
-    return jsonstyle.render(template, new, style, CELL_DEPTH)
+    return jsonstyle.render(template, new, style, CELL_DEPTH), source_form(new)
+
+
+def cell_anew(
+    cell: Cell, outcome: Outcome, shape: Shape, style: Style, *, with_id: bool = True
+) -> tuple[str, SourceForm | None]:
+    """The text of a cell that is written over nothing, and its source's form."""
+    new = shape.cell(cell, outcome, with_id=with_id)
+    return jsonstyle.dump(new, style, CELL_DEPTH), source_form(new)
 
 
 def splits(forms: Iterable[SourceForm | None]) -> bool:
@@ -234,6 +242,6 @@ def splits(forms: Iterable[SourceForm | None]) -> bool:
 def source_form(cell: object) -> SourceForm | None:
     """What a cell's value in a file says of how text is written; None if nothing."""
     source = cell.get("source") if isinstance(cell, dict) else None
-    if isinstance(source, list):
+    if isinstance(source, (list, Lines)):
         return "lines"
     return "whole" if isinstance(source, str) and "\n" in source else None

@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import TypeAlias
 
 from . import jsontext
 from .jsontext import Number, Place, same
 
 _UNICODE = json.JSONEncoder(ensure_ascii=False)
-_ASCII = json.JSONEncoder(ensure_ascii=True)
 _LAST_ASCII = 0x7F
 _STRIDE = 1 << 20
+_BLOCK = 1 << 17
+"""Characters whose lines are written at once: other threads wait as long as that takes."""
 _PLAIN_NUMBERS = frozenset({int, float})
 
 Piece: TypeAlias = tuple[int | None, str]
@@ -41,8 +43,10 @@ class Style:
         """What stands before a child at this depth."""
         return self.newline + self.indent * depth if self.newline else ""
 
-    def string(self, text: str) -> str:
-        return (_ASCII if self.ascii else _UNICODE).encode(text)
+    @property
+    def string(self) -> Callable[[str], str]:
+        """Text as a JSON string; in C, as a file may have a hundred thousand lines."""
+        return encode_basestring_ascii if self.ascii else encode_basestring
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def _dump(value: object, style: Style, depth: int) -> str:
         case list():
             kinds = set(map(type, value))
             if kinds <= {str}:
-                inner = list(map((_ASCII if style.ascii else _UNICODE).encode, value))
+                inner = list(map(style.string, value))
             elif kinds <= _PLAIN_NUMBERS:
                 inner = _UNICODE.encode(value)[1:-1].split(", ")
             else:
@@ -135,7 +139,7 @@ def _blocks(text: str, encode: Callable[[str], str], between: str) -> list[str]:
     """The lines as JSON, many to a block: a line by itself takes more than its text."""
     blocks, at = [], 0
     while at < len(text):
-        end = text.find("\n", at + _STRIDE) + 1 or len(text)
+        end = text.find("\n", at + _BLOCK) + 1 or len(text)
         blocks.append(between.join(map(encode, text[at:end].splitlines(keepends=True))))
         at = end
     return blocks
