@@ -15,6 +15,7 @@ from ..ids import CellId, RunId
 from ..room.events import KernelIs, Overheard, User
 from .compose import extend
 from .kernelsockets import KernelSockets
+from .kernelwatch import lighten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -231,6 +232,10 @@ class RoomKernels:
 
     _room_kernels: SessionKernels
     cull_busy: bool
+
+    def start_watching_activity(self, kernel_id: str) -> None:
+        super().start_watching_activity(kernel_id)  # type: ignore[misc]
+        lighten(self.get_kernel(kernel_id))  # type: ignore[attr-defined]
 
     async def restart_kernel(self, kernel_id: str, now: bool = False, **more: Any) -> Any:
         self._room_kernels.restarting(kernel_id)
