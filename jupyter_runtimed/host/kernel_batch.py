@@ -1,6 +1,6 @@
 """Kernel messages on their way to the loop: few and large batches, without waiting for the first.
 
-             message                     message, or PACE_SECONDS over
+             message                     message, and its pace over
     QUIET ------------> deliver, PACED ---------------------------------> deliver, PACED
       ^                                                                        |
       +------------------- PACE_SECONDS over, nothing came --------------------+
@@ -21,6 +21,9 @@ from dataclasses import replace
 from ..execution.messages import KernelMessage
 
 PACE_SECONDS = 0.05
+FLOOD_CHARS = 64 << 10
+FLOOD_SECONDS = 0.15
+"""The pace where so much text waits: nobody reads it line by line, and each delivery costs."""
 MERGED_CHARS = 256 << 10
 """Merged text is cut here, so that nothing that is handed over is too large to be taken in turn."""
 
@@ -39,7 +42,7 @@ class Batch:
     def __init__(self) -> None:
         self._messages: list[KernelMessage] = []
         self._text: list[str] = []
-        self._chars = 0
+        self._chars = self._waiting_chars = 0
         self._urgent = False
         self._taken_at = float("-inf")
         self._questions: list[KernelMessage] = []
@@ -77,11 +80,13 @@ class Batch:
             self._messages.append(message)
         self._text.append(text)
         self._chars += len(text)
+        self._waiting_chars += len(text)
 
     def due(self, now_seconds: float) -> float | None:
         waits = []
         if self._messages:
-            waits.append(0.0 if self._urgent else self._taken_at + PACE_SECONDS - now_seconds)
+            pace = FLOOD_SECONDS if self._waiting_chars >= FLOOD_CHARS else PACE_SECONDS
+            waits.append(0.0 if self._urgent else self._taken_at + pace - now_seconds)
         if self._questions:
             waits.append(self._ask_at - now_seconds)
         if self._replies:
@@ -97,6 +102,7 @@ class Batch:
             taken += self._questions
             self._questions = []
         self._urgent = False
+        self._waiting_chars = 0
         self._taken_at = now_seconds
         return taken
 

@@ -7,7 +7,7 @@ import pytest
 from jupyter_runtimed.errors import KernelDead, KernelError
 from jupyter_runtimed.execution.messages import KernelMessage
 from jupyter_runtimed.host.kernel import ClientLink, KernelLink
-from jupyter_runtimed.host.kernel_batch import Batch
+from jupyter_runtimed.host.kernel_batch import FLOOD_CHARS, FLOOD_SECONDS, Batch
 from jupyter_runtimed.host.kernel_port import wanted_by_rooms
 from jupyter_runtimed.host.kernel_wire import Wire
 
@@ -218,6 +218,18 @@ def test_the_first_message_does_not_wait_and_the_next_ones_do():
     assert batch.due(1.01) == pytest.approx(0.04)
     batch.add(said("status"), 1.02)
     assert batch.due(1.02) == 0.0
+
+
+def test_a_flood_of_text_is_handed_over_less_often_but_for_its_end():
+    batch = Batch()
+    batch.take(1.0)
+    batch.add(said("stream", "x" * FLOOD_CHARS), 1.01)
+    assert batch.due(1.01) == pytest.approx(FLOOD_SECONDS - 0.01)
+    batch.add(said("status"), 1.02)
+    assert batch.due(1.02) == 0.0
+    batch.take(1.02)
+    batch.add(said("stream", "x"), 1.02)
+    assert batch.due(1.02) == pytest.approx(0.05)
 
 
 def test_a_question_comes_after_what_was_printed_before_it():
