@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import nbformat
 import pytest
 
 from jupyter_runtimed.client import LiveNotebook
+from jupyter_runtimed.errors import SaveFailed
 
 from .people import Place
 
@@ -50,6 +52,26 @@ async def test_what_is_read_is_the_room_with_unsaved_typing(place: Place) -> Non
     assert (after["type"], after["format"], after["path"]) == ("notebook", "json", "a.ipynb")
     assert (await place.contents("a.ipynb", content=0))["content"] is None
     assert place.on_disk("a.ipynb") == ["x"]
+
+
+async def test_what_is_told_of_the_file_is_what_the_server_tells_without_us(place: Place) -> None:
+    file = place.write("a.ipynb", "x")
+    wanted = await place.contents("a.ipynb", content=0, hash=1)
+    assert wanted["hash"] == sha256(file.read_bytes()).hexdigest()
+    ana = await place.open("a.ipynb")
+    assert await place.contents("a.ipynb", content=0, hash=1) == wanted
+    await ana.append("c0", " + 1")
+    await ana.acked(30)
+    assert await place.contents("a.ipynb", content=0, hash=1) == wanted
+    whole = await place.contents("a.ipynb", hash=1)
+    told = ("hash", "hash_algorithm", "last_modified", "created", "size", "writable", "path")
+    assert [whole[name] for name in told] == [wanted[name] for name in told]
+    await ana.save()
+    after = await place.contents("a.ipynb", hash=1)
+    assert after["hash"] == sha256(file.read_bytes()).hexdigest() != wanted["hash"]
+    assert after["size"] == file.stat().st_size
+    bare = await place.contents("a.ipynb", content=0)
+    assert (bare["hash"], bare["hash_algorithm"]) == (None, None)
 
 
 async def test_a_put_is_merged_with_what_was_typed_since_it_was_read(place: Place) -> None:
@@ -167,6 +189,39 @@ async def test_a_deleted_folder_tells_its_rooms(place: Place) -> None:
     assert (await place.ask("DELETE", "api/contents/d")).status == 204
     await socket.event("deleted")
     assert not file.parent.exists()
+
+
+async def test_a_notebook_whose_folder_was_deleted_is_kept_until_there_is_one(place: Place) -> None:
+    place.app.contents_manager.delete_to_trash = False
+    place.app.contents_manager.always_delete_dir = True
+    file = place.write("d/e/a.ipynb", "x")
+    ana = await place.open("d/e/a.ipynb")
+    assert (await place.ask("DELETE", "api/contents/d")).status == 204
+    await ana.append("c0", " typed")
+    await ana.acked(30)
+    with pytest.raises(SaveFailed, match="its folder is gone"):
+        await ana.save()
+    assert not file.parent.exists()
+    file.parent.mkdir(parents=True)
+    await ana.save()
+    assert place.on_disk("d/e/a.ipynb") == ["x typed"]
+
+
+async def test_a_copied_folder_has_notebooks_of_its_own(place: Place) -> None:
+    place.write("d/a.ipynb", "x")
+    ana = await place.open("d/a.ipynb")
+    await ana.append("c0", " saved")
+    await ana.save()
+    answer = await place.ask("POST", "api/contents/", {"copy_from": "d"})
+    assert answer.status == 201, answer.body
+    path = f"{answer.json['path']}/a.ipynb"
+    assert place.on_disk(path) == ["x saved"]
+    ben = await place.open(path)
+    await ben.append("c0", " in the copy")
+    await ben.save()
+    assert await place.room(path) != await place.room("d/a.ipynb")
+    assert place.on_disk(path) == ["x saved in the copy"]
+    assert (ana.path, ana.source("c0")) == ("d/a.ipynb", "x saved")
 
 
 async def test_a_copy_has_what_is_not_saved_yet(place: Place) -> None:
