@@ -62,5 +62,15 @@ def _read(data: bytes) -> Any:
     read: Any = nbformat.reads
     if top.get("nbformat") != 4:
         return read(data.decode(), as_version=4)
+    _join_streams(top["cells"])
     of_v4: Any = nbformat.v4.to_notebook_json
     return of_v4(top, minor=top.get("nbformat_minor"))
+
+
+def _join_streams(cells: Any) -> None:
+    """As nbformat joins the lines of text in the end, but before it looks at each by itself."""
+    for cell in cells:
+        for output in cell.get("outputs", ()):
+            text = output.get("text") if output.get("output_type") == "stream" else None
+            if isinstance(text, list):
+                output["text"] = "".join(text)
