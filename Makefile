@@ -89,10 +89,11 @@ build/managers.stamp: build/install.stamp
 	$(PYTHON) -m venv build/managers
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 	  > "$$(build/managers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/under.pth"
-	build/managers/bin/python -m pip install --quiet 'jupyter-fs>=1.1' 'jupytext>=1.16'
+	build/managers/bin/python -m pip install --quiet \
+	  'jupyter-fs>=1.1' 'jupytext>=1.16' 's3contents>=0.11' 'moto[s3]>=5' flask flask-cors
 	touch $@
 
-test-managers: setup build/managers.stamp  ## contents managers of others: jupyter-fs, jupytext
+test-managers: setup build/managers.stamp  ## contents managers of others: jupyter-fs, jupytext, S3
 	mkdir -p $(REPORTS)
 	build/managers/bin/python -m pytest tests/server/test_contents_managers.py \
 	  --junitxml=$(REPORTS)/managers.xml

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from hashlib import md5
 from typing import Any
 
@@ -211,6 +211,51 @@ class TestMemory(Stories):
         folder = f"{key}:{uuid.uuid4().hex}"
         await Drive(place, "").ask("PUT", folder, 200, 201, body={"type": "directory"})
         yield Drive(place, f"{folder}/")
+
+
+@pytest.fixture(scope="session")
+def bucket() -> Iterator[dict[str, str]]:
+    """A bucket of a server that speaks S3, and how to reach it."""
+    moto = pytest.importorskip("moto.server", reason="it is installed where S3 is tried")
+    server = moto.ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    keys = {"access_key_id": "any", "secret_access_key": "any"}
+    told = {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1", **keys}
+    client_of(told).create_bucket(Bucket="notebooks")
+    yield {"bucket": "notebooks", **told}
+    server.stop()
+
+
+def client_of(bucket: dict[str, str]) -> Any:
+    """A client that knows nothing of Jupyter."""
+    how = {name: bucket[name] for name in ("endpoint_url", "region_name")}
+    keys = {f"aws_{name}": bucket[name] for name in ("access_key_id", "secret_access_key")}
+    return pytest.importorskip("boto3").client("s3", **how, **keys)
+
+
+class TestS3(Stories, Folders):
+    """s3contents over a bucket: no files at all, times in whole seconds, and slow."""
+
+    @pytest.fixture
+    def settings(self, bucket: dict[str, str]) -> dict[str, Any]:
+        manager = pytest.importorskip("s3contents").S3ContentsManager
+        self.prefix = uuid.uuid4().hex
+        own = {**bucket, "prefix": self.prefix}
+        return {"ServerApp": {"contents_manager_class": manager}, "S3ContentsManager": own}
+
+    @pytest_asyncio.fixture
+    async def drive(self, place: Place, bucket: dict[str, str]) -> AsyncIterator[Drive]:
+        self.objects = client_of(bucket)
+        yield Drive(place, "")
+
+    async def change_behind(self, drive: Drive, name: str, old: str, new: str) -> None:
+        """Another program writes the object itself."""
+        where = {"Bucket": "notebooks", "Key": f"{self.prefix}/{name}"}
+        data = self.objects.get_object(**where)["Body"].read()
+        assert f'"{old}"'.encode() in data
+        changed = data.replace(f'"{old}"'.encode(), f'"{new}"'.encode())
+        await asyncio.to_thread(self.objects.put_object, Body=changed, **where)
 
 
 class TestReplaced(Stories, Folders):
