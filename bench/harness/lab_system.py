@@ -6,6 +6,7 @@ import asyncio
 import json
 import uuid
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
@@ -96,6 +97,11 @@ def execute_request(message_id: str, code: str) -> str:
     return json.dumps(message | empty | {"buffers": []})
 
 
+def _whole(output: dict[str, Any]) -> dict[str, Any]:
+    """As a browser has it: text is one string."""
+    return {**output, "text": "".join(output["text"])} if "text" in output else output
+
+
 class LabSystem(System):
     name = "lab"
 
@@ -106,10 +112,20 @@ class LabSystem(System):
     async def open(self, path: str) -> FetchedNotebook:
         return FetchedNotebook(await self._fetch(f"api/contents/{path}?type=notebook&content=1"))
 
-    async def _fetch(self, path: str, body: Any = None) -> bytes:
+    async def save(self, path: str, outputs: Mapping[int, Sequence[dict[str, Any]]]) -> None:
+        """What a browser does: it puts all of the notebook, here with these cells' outputs."""
+        content = json.loads((self.server.root / path).read_bytes())
+        for cell in content["cells"]:
+            cell["source"] = "".join(cell["source"])
+        for at, shown in outputs.items():
+            content["cells"][at]["outputs"] = [_whole(output) for output in shown]
+        body = {"type": "notebook", "format": "json", "content": content}
+        await self._fetch(f"api/contents/{path}", body, method="PUT")
+
+    async def _fetch(self, path: str, body: Any = None, *, method: str = "POST") -> bytes:
         request = HTTPRequest(
             f"{self.server.url}/{path}",
-            method="GET" if body is None else "POST",
+            method="GET" if body is None else method,
             headers=HEADERS,
             body=None if body is None else json.dumps(body),
             request_timeout=120,

@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 
 TOKEN = "bench"
+_CPU_CLOCK = 2
+"""What Linux adds to a process's number to name the clock of its processor time."""
 
 
 def free_port() -> int:
@@ -96,8 +98,8 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """User and system time of the server process, kernels not counted."""
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
+        # The clock of the process: to the microsecond, where /proc has hundredths of a second.
+        return time.clock_gettime((~self._process.pid << 3) | _CPU_CLOCK)
 
     def memory_bytes(self) -> int:
         return int(self._process.memory_info().rss)

@@ -34,13 +34,23 @@ class Seen:
 
     def __init__(self) -> None:
         self.parts: list[str] = []
+        self.outputs: list[dict[str, Any]] = []
+        """As a notebook file has them, one for each message but text that goes on."""
         self.over = False
 
     def take(self, kind: str, content: dict[str, Any]) -> None:
         if kind == "stream":
             self.parts.append(content["text"])
+            last = self.outputs[-1] if self.outputs else {}
+            if last.get("name") != content["name"]:
+                last = {"output_type": "stream", "name": content["name"], "text": []}
+                self.outputs.append(last)
+            last["text"].append(content["text"])
         elif kind in ("execute_result", "display_data"):
             self.parts.append(content["data"]["text/plain"])
+            keys = ("data", "metadata", "execution_count")
+            shown = {key: content[key] for key in keys if key in content}
+            self.outputs.append({"output_type": kind, **shown})
         elif kind == "status" and content["execution_state"] == "idle":
             self.over = True
 
@@ -58,6 +68,10 @@ class Window(ABC):
     def received_bytes(self) -> int:
         """What came in over the wire so far, and what was fetched by hash."""
         return 0
+
+    @abstractmethod
+    async def filed(self) -> None:
+        """Return when the file holds what was shown last, in the way in which it gets there."""
 
     @abstractmethod
     async def close(self) -> None: ...
@@ -90,6 +104,9 @@ class BareWindow(Window):
                 self.changes += 1
         return now() - start, "".join(seen.parts)
 
+    async def filed(self) -> None:
+        """There is no file."""
+
     async def close(self) -> None:
         self._client.stop_channels()
         await self._manager.shutdown_kernel(now=True)
@@ -98,14 +115,19 @@ class BareWindow(Window):
 class LabWindow(Window):
     name = "lab"
 
-    def __init__(self, connection: ClientConnection, sources: list[str]) -> None:
+    def __init__(
+        self, system: LabSystem, path: str, connection: ClientConnection, sources: list[str]
+    ) -> None:
+        self._system = system
+        self._path = path
         self._connection = connection
         self._sources = sources
+        self._shown: dict[int, list[dict[str, Any]]] = {}
 
     @staticmethod
     async def open(server: Server, path: str, sources: list[str]) -> LabWindow:
-        connection = await LabSystem(server).kernel_socket(path)
-        return LabWindow(connection, sources)
+        system = LabSystem(server)
+        return LabWindow(system, path, await system.kernel_socket(path), sources)
 
     async def run(self, cell: int) -> tuple[float, str]:
         seen, request, start = Seen(), uuid.uuid4().hex, now()
@@ -117,7 +139,12 @@ class LabWindow(Window):
             if mine and told.get("channel") == "iopub":
                 seen.take(told["header"]["msg_type"], told["content"])
                 self.changes += 1
+        self._shown[cell] = seen.outputs
         return now() - start, "".join(seen.parts)
+
+    async def filed(self) -> None:
+        """As a browser saves: the whole notebook, by one `PUT`."""
+        await self._system.save(self._path, self._shown)
 
     def received_bytes(self) -> int:
         return received_bytes(self._connection)
@@ -163,6 +190,9 @@ class RoomWindow(Window):
         text = plain_text(outputs)
         self._text_bytes += len(text)
         return seconds, text
+
+    async def filed(self) -> None:
+        await self._runner.save()
 
     def received_bytes(self) -> int:
         # Whatever part of the text was fetched: at most all of it.
