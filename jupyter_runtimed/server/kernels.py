@@ -40,6 +40,8 @@ class SessionKernels:
         self._log = log
         self._rooms: Registry | None = None
         self._watched: set[str] = set()
+        self._untold: set[str] = set()
+        """Kernels that were culled while the room of their notebook was closed."""
         self.culled = ""
         """The kernel that is shut down just now because nothing happened in it."""
         self.sockets = KernelSockets(is_run=self._is_run, overheard=self.overheard)
@@ -64,6 +66,7 @@ class SessionKernels:
         for session in await self._sessions.list_sessions():
             if session["path"] == path and session.get("kernel"):
                 return await self.link(session["kernel"]["id"])
+        self._tell_of_culled(path)
         return None
 
     async def ensure(self, path: str, name: str) -> tuple[Link, KernelIs]:
@@ -165,9 +168,19 @@ class SessionKernels:
             host.post(KernelIs("dead", id=kernel_id, reason=reason))
 
     async def gone(self, kernel_id: str, reason: str) -> None:
-        for host in self._hosts_of(kernel_id):
+        hosts = self._hosts_of(kernel_id)
+        for host in hosts:
             await host.detach(KernelIs("none", reason=reason))
+        if reason and not hosts:
+            self._untold.add(kernel_id)
         self._watched.discard(kernel_id)
+
+    def _tell_of_culled(self, path: str) -> None:
+        host = self._host_at(path)
+        kernel_id = "" if host is None else host.room.runtime.kernel.id
+        if host is not None and kernel_id in self._untold:
+            self._untold.discard(kernel_id)
+            host.post(KernelIs("none", reason=CULLED))
 
     # ------------------------------------------------------------ what browsers do by themselves
 

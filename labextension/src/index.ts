@@ -10,6 +10,7 @@ import { aside } from './plugins/aside';
 import { binding } from './plugins/binding';
 import { content } from './plugins/content';
 import { executor } from './plugins/executor';
+import { gone } from './plugins/gone';
 import { guard } from './plugins/guard';
 import { notices } from './plugins/notices';
 import { outside } from './plugins/outside';
@@ -33,7 +34,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   readers,
   prompts,
   rest,
-  widgets
+  widgets,
+  gone
 ];
 
 export default plugins;

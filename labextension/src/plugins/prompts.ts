@@ -69,9 +69,10 @@ class Prompt {
     return this.input === document.activeElement;
   }
 
-  /** Whether this person may answer. */
-  set open(open: boolean) {
-    this.input.disabled = !open;
+  /** Null: this person may answer; otherwise why not. */
+  set closed(why: string | null) {
+    this.input.disabled = why !== null;
+    this.input.placeholder = this.input.title = why ?? '';
   }
 
   private readonly input: HTMLInputElement;
@@ -135,7 +136,7 @@ class Prompts {
   /** What this person may do has changed. */
   admit(): void {
     for (const prompt of this.shown.values()) {
-      prompt.open = this.mayAnswer;
+      prompt.closed = this.closed;
     }
   }
 
@@ -146,8 +147,10 @@ class Prompts {
     this.shown.clear();
   }
 
-  private get mayAnswer(): boolean {
-    return this.room.connection.status.role === 'runner';
+  private get closed(): string | null {
+    return this.room.connection.status.role === 'runner'
+      ? null
+      : this.trans.__('Only those who may run cells can answer');
   }
 
   private ask(host: Cell, question: Question): Prompt {
@@ -160,7 +163,7 @@ class Prompts {
     );
     placeIn(host)?.append(prompt.node);
     this.shown.set(host.model.id, prompt);
-    prompt.open = this.mayAnswer;
+    prompt.closed = this.closed;
     // Somebody else's question must not take the keys from who is typing.
     const { activeCell, mode } = this.panel.content;
     if (activeCell === host && mode === 'command' && this.panel.isVisible) {
