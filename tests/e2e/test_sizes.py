@@ -97,6 +97,7 @@ async def check_long_stream(at: Any, lines: int) -> None:
     )
     await person.type(1, " and typed")
     await person.source_is(1, "typed = '' and typed")
+    await person.shot("sizes-stream")
     assert await alone.text_saved() == "".join(f"{i} {LINE}\n" for i in range(lines))
 
 
@@ -117,6 +118,7 @@ async def check_endless(at: Any, seconds: float) -> None:
     # While it prints: typing is taken, and what is shown moves on.
     await person.type(1, " and typed")
     await person.source_is(1, "typed = '' and typed")
+    await person.shot("sizes-endless")
     await person.page.evaluate("ms => new Promise(done => setTimeout(done, ms))", seconds * 1000)
     await person.command("notebook:interrupt-kernel")
     await alone.over()
@@ -144,8 +146,14 @@ async def check_large_value(at: Any, size: int) -> None:
     await expect(alone.rest).to_be_visible()
     await alone.person.type(1, " and typed")
     await alone.person.source_is(1, "typed = '' and typed")
+    await alone.person.shot("sizes-value")
     (output,) = await alone.saved()
     assert len(output["data"]["application/octet-stream"]) == (size + 2) // 3 * 4
+    await alone.rest.locator("button").click()
+    await alone.person.sees_output(0, "a picture")
+    await expect(alone.rest).to_have_count(0)
+    await alone.person.type(1, " again")
+    await alone.person.source_is(1, "typed = '' and typed again")
 
 
 async def test_a_large_binary_display_waits_until_it_is_asked_for(at: Any) -> None:
@@ -164,6 +172,7 @@ async def check_displays(at: Any, count: int) -> None:
     await alone.person.sees_output(0, "49")
     await alone.person.type(1, " and typed")
     await alone.person.source_is(1, "typed = '' and typed")
+    await alone.person.shot("sizes-displays")
     outputs = await alone.saved()
     assert [output["data"]["text/plain"] for output in outputs] == [[str(i)] for i in range(count)]
 
@@ -193,7 +202,11 @@ async def test_of_a_long_traceback_the_last_lines_are_shown_and_the_others_when_
 
 @pytest.mark.long
 async def test_a_hundred_thousand_flushes(at: Any) -> None:
-    alone = await at("for i in range(100_000): print(i, flush=True)")
+    alone = await at("for i in range(100_000): print(i, flush=True)", "typed = ''")
     await alone.run()
     await alone.over()
+    await alone.person.sees_output(0, "99999")
+    await alone.person.type(1, " and typed")
+    await alone.person.source_is(1, "typed = '' and typed")
+    await alone.person.shot("sizes-flushes")
     assert await alone.text_saved() == "".join(f"{i}\n" for i in range(100_000))
