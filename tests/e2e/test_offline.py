@@ -180,6 +180,31 @@ async def test_an_open_tab_comes_back_to_a_document_that_has_begun_anew(
     await unasked(both)
 
 
+async def test_a_closed_tab_s_edits_wait_beside_those_of_a_tab_that_went_on(
+    browser: Browser, short: Lab, shots: Path
+) -> None:
+    """Two tabs of one browser share what it keeps; only one of them is there for the new start."""
+    write_notebook(short, "apart.ipynb", "one", "two")
+    closed = await Person.arrive(browser, short, "apart.ipynb", shots)
+    ana = Person(short, closed.context, await closed.context.new_page(), shots)
+    await ana.open("apart.ipynb")
+    await closed.page.bring_to_front()
+    await closed.type(0, " typed before")
+    await closed.status_is("Saved")
+    await ana.sees(0, "typed before")
+    await ana.context.set_offline(True)
+    await closed.page.keyboard.type(" and offline")
+    await closed.kept()
+    await closed.page.close()
+    await begun_anew(short)
+    await ana.context.set_offline(False)
+    await ana.status_is("Saved", timeout_ms=40_000)
+    assert await ana.source(0) == "one typed before"
+    await closed.return_to("apart.ipynb")
+    await ana.source_is(0, "one typed before and offline")
+    await closed.source_is(0, "one typed before and offline")
+
+
 async def test_nothing_runs_offline_and_it_says_so(browser: Browser, lab: Lab, shots: Path) -> None:
     write_notebook(lab, "apart.ipynb", "print('ran')")
     ana = await Person.arrive(browser, lab, "apart.ipynb", shots)

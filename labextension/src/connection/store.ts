@@ -5,7 +5,9 @@
  *
  * Changes are appended as they come; a snapshot replaces them now and then.
  * Several tabs may have the same room open: a snapshot removes only those
- * changes that its writer knew, and a row of another epoch counts for nothing.
+ * changes that its writer knew, and changes of another epoch count for nothing.
+ * When a tab goes over to another epoch, what a tab that was closed has left on
+ * the document before stays beside it, and who opens the room next begins there.
  */
 import type { Memory } from '../protocol/effects';
 import type { Bytes, Heads, Ticket } from '../protocol/frames';
@@ -13,6 +15,10 @@ import { hex } from '../protocol/chunks';
 
 const VERSION = 1;
 const KEPT_MS = 30 * 24 * 3600 * 1000;
+/** Between a room and the epoch of a document before: no room has it in its name. */
+const BESIDE = '\n';
+/** The path of such a document. */
+const NOWHERE = '';
 
 export interface Kept {
   epoch: string;
@@ -121,6 +127,10 @@ export class RoomStore {
 
 export class KeptRoom {
   private known: IDBValidKey[] = [];
+  /** When the snapshot was written that this tab has read or written. */
+  private seen = 0;
+  /** The key of the former document that was taken up, to be dropped when that is done. */
+  private former: string | null = null;
 
   constructor(
     private readonly db: IDBDatabase,
@@ -129,16 +139,29 @@ export class KeptRoom {
 
   async load(): Promise<Kept | null> {
     const all = this.db.transaction(['rooms', 'changes', 'tickets']);
-    const row = done(all.objectStore('rooms').get(this.id)) as Promise<RoomRow | undefined>;
+    const rooms = all.objectStore('rooms');
+    const former = done(rooms.index('path').getAll(NOWHERE)) as Promise<RoomRow[]>;
+    const row = done(rooms.get(this.id)) as Promise<RoomRow | undefined>;
     const index = all.objectStore('changes').index('room');
     const keys = done(index.getAllKeys(this.id));
     const changes = done(index.getAll(this.id)) as Promise<ChangeRow[]>;
     const tickets = done(all.objectStore('tickets').index('room').getAll(this.id));
-    const [found, known, rows, proofs] = await Promise.all([row, keys, changes, tickets]);
-    this.known = known;
+    const [formers, newest, known, rows, proofs] = await Promise.all([
+      former,
+      row,
+      keys,
+      changes,
+      tickets
+    ]);
+    const left = formers.find(one => one.room === `${this.id}${BESIDE}${one.epoch}`);
+    const found = left ?? newest;
     if (found === undefined) {
+      this.known = known;
       return null;
     }
+    this.former = left?.room ?? null;
+    this.seen = found.used;
+    this.known = left ? known.filter((_, i) => rows[i]?.epoch === left.epoch) : known;
     return {
       epoch: found.epoch,
       snapshot: found.snapshot,
@@ -167,13 +190,45 @@ export class KeptRoom {
 
   async replace(row: Omit<RoomRow, 'room' | 'shared'>, memory: Memory): Promise<void> {
     const all = this.db.transaction(['rooms', 'changes', 'tickets'], 'readwrite');
-    const changes = all.objectStore('changes');
-    this.known.forEach(key => changes.delete(key));
+    if (!(await this.keepsFormer(all, row.epoch))) {
+      const changes = all.objectStore('changes');
+      this.known.forEach(key => changes.delete(key));
+    }
     const { snapshot, shared } = { snapshot: own(row.snapshot), shared: memory.shared };
     all.objectStore('rooms').put({ ...row, room: this.id, snapshot, shared });
     this.putTickets(all, memory.tickets);
     await finished(all);
     this.known = [];
+    this.seen = row.used;
+  }
+
+  /**
+   * Before this tab goes over to another epoch: what is kept of the document
+   * before stays, with all its changes, if there is any that it does not know.
+   */
+  private async keepsFormer(all: IDBTransaction, epoch: string): Promise<boolean> {
+    const rooms = all.objectStore('rooms');
+    if (this.former !== null) {
+      rooms.delete(this.former);
+      this.former = null;
+      return false;
+    }
+    const changes = all.objectStore('changes').index('room');
+    const [row, keys, kept] = await Promise.all([
+      done(rooms.get(this.id)) as Promise<RoomRow | undefined>,
+      done(changes.getAllKeys(this.id)),
+      done(changes.getAll(this.id)) as Promise<ChangeRow[]>
+    ]);
+    if (row === undefined || row.epoch === epoch) {
+      return false;
+    }
+    const known = new Set(this.known);
+    const rest = kept.some(({ epoch: of }, i) => of === row.epoch && !known.has(keys[i] ?? 0));
+    if (row.used === this.seen && !rest) {
+      return false;
+    }
+    rooms.put({ ...row, room: `${this.id}${BESIDE}${row.epoch}`, path: NOWHERE });
+    return true;
   }
 
   /** Tickets that this tab needs no more; those of other tabs stay. */

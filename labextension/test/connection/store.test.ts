@@ -67,14 +67,57 @@ describe('the store', () => {
 
   it('changes of another epoch count for nothing', async () => {
     await put(row(bytes(1), 'e1'));
-    const old = store.room('r');
-    await put(row(bytes(2), 'e2'));
+    const [old, alone] = [store.room('r'), store.room('r')];
+    await alone.load();
+    await alone.replace(row(bytes(2), 'e2'), memory(['h'], 1));
     await old.append('e1', [bytes(7)], memory(['lost'], 1));
     expect(await store.room('r').load()).toMatchObject({
       epoch: 'e2',
       changes: [],
       memory: { shared: ['h'] }
     });
+  });
+
+  it('what another tab left on the document before is taken up by the next one', async () => {
+    await put(row(bytes(1), 'e1'));
+    const [closed, open] = [store.room('r'), store.room('r')];
+    await closed.append('e1', [bytes(6)], memory(['h'], 1));
+    await open.load();
+    await closed.append('e1', [bytes(7)], memory(['h1'], 1));
+    await open.replace(row(bytes(2), 'e2', 2), memory(['h2'], 2));
+    const next = store.room('r');
+    expect(await next.load()).toMatchObject({
+      epoch: 'e1',
+      snapshot: bytes(1),
+      changes: [bytes(6), bytes(7)],
+      memory: memory(['h1'], 1, 2)
+    });
+    expect(await store.roomAt('a.ipynb')).toBe('r');
+    await next.replace(row(bytes(3), 'e2', 3), memory(['h3'], 2));
+    expect(await store.room('r').load()).toMatchObject({
+      epoch: 'e2',
+      snapshot: bytes(3),
+      changes: []
+    });
+  });
+
+  it('what another tab left in a snapshot of the document before is taken up too', async () => {
+    await put(row(bytes(1), 'e1'));
+    const open = store.room('r');
+    await open.load();
+    await store.room('r').replace(row(bytes(5), 'e1', 2), memory(['h1'], 1));
+    await open.replace(row(bytes(2), 'e2', 3), memory(['h2'], 2));
+    expect(await store.room('r').load()).toMatchObject({ epoch: 'e1', snapshot: bytes(5) });
+  });
+
+  it('a tab that is alone leaves nothing of the document before', async () => {
+    await put(row(bytes(1), 'e1'));
+    const alone = store.room('r');
+    await alone.load();
+    await alone.append('e1', [bytes(7)], memory(['h1'], 1));
+    await alone.replace(row(bytes(2), 'e2', 2), memory(['h2'], 1));
+    await alone.replace(row(bytes(3), 'e3', 3), memory(['h3'], 1));
+    expect(await store.room('r').load()).toMatchObject({ epoch: 'e3', changes: [] });
   });
 
   it('forgets rooms that nobody opened for a month', async () => {
