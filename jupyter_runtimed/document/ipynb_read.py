@@ -55,8 +55,11 @@ def read(
         return FileContent(
             empty, ("the file was empty; it is opened as a new notebook",), blank=True
         )
-    parsed = ipynb_parse.parse(text)
-    return read_parsed(parsed, new_id=new_id, put_blob=put_blob, limits=limits)[0]
+    found, parsed = read_parsed(
+        ipynb_parse.parse(text), new_id=new_id, put_blob=put_blob, limits=limits
+    )
+    parsed.let_go()
+    return found
 
 
 def read_parsed(

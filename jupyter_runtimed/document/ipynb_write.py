@@ -28,6 +28,8 @@ from .outcome import same_outcome
 CELL_DEPTH = 2
 """How deep the cells stand in a notebook's JSON."""
 LARGE_CHARS = 256 << 10
+_MARK = "\0cells\0"
+"""Stands in for the cells while what is around them is put together: no JSON text holds it."""
 SourceForm: TypeAlias = Literal["lines", "whole"]
 
 
@@ -50,7 +52,10 @@ def write(
         except NotebookError:
             pass
         else:
-            return writer.result()
+            try:
+                return writer.result()
+            finally:
+                writer.let_go()
     return _fresh(content, get_blob, jsonstyle.DEFAULT)
 
 
@@ -114,6 +119,10 @@ class _Writer:
         )
         self.is_v4 = self.parsed.top().get("nbformat") == 4
 
+    def let_go(self) -> None:
+        if self.parsed is not None:
+            self.parsed.let_go()
+
     def result(self) -> bytes:
         cells, old = self.content.cells, self.old.content
         by_place = old.nbformat_minor < IDS_FROM_MINOR or bool(self.old.made_ids)
@@ -156,13 +165,15 @@ class _Writer:
         old = parsed.top()
         new = shape.top(self.content, old) | {"cells": None}
         last = {place.key: index for index, place in enumerate(parsed.members)}
+        cells: list[str] = []
 
         def body(index: int, place: Place) -> str:
             if last[place.key] != index:
                 return text[place.start : place.end]
             key = text[place.start : place.value]
             if place.key == "cells":
-                return key + self._cells(parsed, place, pairs, shape, style)
+                cells[:] = self._cells(parsed, place, pairs, shape, style)
+                return key + _MARK
             child = Template(text, place.value, place.end, old[place.key])
             return key + jsonstyle.render(child, new[place.key], style, 1)
 
@@ -170,12 +181,14 @@ class _Writer:
             new["cells"] = shape.notebook(self.content)["cells"]
         pieces = jsonstyle.object_pieces(parsed.members, new, body, style, 0)
         frame = Frame(text, parsed.open, parsed.close, parsed.members)
-        whole = frame.around(pieces, style, 0)
-        return _encoded("".join((text[: parsed.open], whole, text[parsed.close + 1 :])))
+        whole = text[: parsed.open] + frame.around(pieces, style, 0) + text[parsed.close + 1 :]
+        before, _, after = whole.partition(_MARK)
+        # Piece by piece: each step over the whole text would hold up every other thread.
+        return b"".join(map(_encoded, (before, *cells, after)))
 
     def _cells(
         self, parsed: Parsed, place: Place, pairs: Sequence[int | None], shape: Shape, style: Style
-    ) -> str:
+    ) -> list[str]:
         places = parsed.cells()
         content = self.old.content
         olds = [
@@ -190,7 +203,7 @@ class _Writer:
             for cell, index in zip(self.content.cells, pairs, strict=True)
         ]
         frame = Frame(parsed.text, place.value, place.end - 1, places)
-        return frame.around(pieces, style, 1)
+        return frame.parts(pieces, style, 1)
 
     def _cell(self, text: str, cell: Cell, old: _Old | None, shape: Shape, style: Style) -> str:
         with_ids = self.content.nbformat_minor >= IDS_FROM_MINOR

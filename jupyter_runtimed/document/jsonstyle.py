@@ -176,10 +176,14 @@ class Frame:
 
     def around(self, pieces: Sequence[Piece], style: Style, depth: int) -> str:
         """`pieces` as the children, with the template's white space between them."""
+        return "".join(self.parts(pieces, style, depth))
+
+    def parts(self, pieces: Sequence[Piece], style: Style, depth: int) -> list[str]:
+        """The same, not joined yet."""
         text, places = self.text, self.places
         left, right = text[self.opened], text[self.close]
         if not pieces:
-            return left + right
+            return [left, right]
         opening = text[self.opened + 1 : places[0].start] if places else style.line(depth + 1)
         closing = text[places[-1].end : self.close] if places else style.line(depth)
         between = self._between(opening, style, depth)
@@ -195,7 +199,7 @@ class Frame:
             out.append(body)
             before = index
         out += [closing, right]
-        return "".join(out)
+        return out
 
     def _between(self, opening: str, style: Style, depth: int) -> str:
         if len(self.places) > 1:
