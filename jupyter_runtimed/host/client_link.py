@@ -33,9 +33,9 @@ NUDGE_SECONDS = 1.0
 class ClientLink:
     """A `Link` over a client that a kernel manager makes. Made on the loop that it delivers to."""
 
-    def __init__(self, manager: Any, *, wanted: Wanted = wanted_by_rooms) -> None:
-        self._name = str(getattr(manager, "kernel_name", "") or "the kernel")
-        client = self._client = manager.client()
+    def __init__(self, client: Any, name: str, *, wanted: Wanted = wanted_by_rooms) -> None:
+        self._name = name or "the kernel"
+        self._client = client
         self._wanted = wanted
         self._loop = asyncio.get_running_loop()
         self._deliver: Deliver | None = None

@@ -14,6 +14,7 @@ from ..host.kernel import ClientLink, KernelLink
 from ..ids import CellId, RunId
 from ..room.events import KernelIs, Overheard, User
 from .compose import extend
+from .gateway import client_of, taken_up
 from .kernelsockets import KernelSockets
 from .kernelwatch import lighten
 
@@ -65,9 +66,20 @@ class SessionKernels:
         """The kernel that the notebook's session has, if there is one."""
         for session in await self._sessions.list_sessions():
             if session["path"] == path and session.get("kernel"):
-                return await self.link(session["kernel"]["id"])
+                return await self.link(session["kernel"]["id"], path)
+        former = self._former(path)
+        if former and await taken_up(self._kernels, former):
+            await self._sessions.create_session(
+                path=path, name=path.rsplit("/", 1)[-1], type="notebook", kernel_id=former
+            )
+            return await self.link(former, path)
         self._tell_of_culled(path)
         return None
+
+    def _former(self, path: str) -> str:
+        """The kernel that the notebook had last; empty if its room is not open."""
+        host = self._host_at(path)
+        return "" if host is None else str(host.room.runtime.kernel.id)
 
     async def ensure(self, path: str, name: str) -> tuple[Link, KernelIs]:
         """The notebook's kernel, started if there is none; `name` is a kernelspec, or ""."""
@@ -79,7 +91,7 @@ class SessionKernels:
             )
         except Exception as error:
             raise KernelError(f"the kernel {name or '(default)'} did not start: {error}") from error
-        return await self.link(session["kernel"]["id"])
+        return await self.link(session["kernel"]["id"], path)
 
     async def interrupt(self, kernel_id: str) -> None:
         await self._do("interrupt_kernel", kernel_id)
@@ -113,13 +125,13 @@ class SessionKernels:
 
     # ------------------------------------------------------------ links
 
-    async def link(self, kernel_id: str) -> tuple[Link, KernelIs]:
+    async def link(self, kernel_id: str, path: str) -> tuple[Link, KernelIs]:
         kernel = self._kernels.get_kernel(kernel_id)
         self._watch(kernel_id)
         status = self._status(kernel_id, kernel, "starting")
         if getattr(kernel, "transport", "") in ("tcp", "ipc") and kernel.shell_port:
             return KernelLink(kernel.get_connection_info(session=False)), status
-        return ClientLink(kernel), status
+        return ClientLink(client_of(kernel, path), status.name), status
 
     def _status(self, kernel_id: str, kernel: Any, state: str, reason: str = "") -> KernelIs:
         name = str(getattr(kernel, "kernel_name", ""))
@@ -147,9 +159,9 @@ class SessionKernels:
 
     async def session_saved(self, path: str | None, kernel_id: str | None) -> None:
         host = self._host_at(path)
-        if host is None or not kernel_id or host.kernel_id == kernel_id:
+        if host is None or not path or not kernel_id or host.kernel_id == kernel_id:
             return
-        link, status = await self.link(kernel_id)
+        link, status = await self.link(kernel_id, path)
         await host.attach(link, status)
 
     async def session_deleted(self, path: str | None) -> None:
@@ -176,10 +188,9 @@ class SessionKernels:
         self._watched.discard(kernel_id)
 
     def _tell_of_culled(self, path: str) -> None:
-        host = self._host_at(path)
-        kernel_id = "" if host is None else host.room.runtime.kernel.id
-        if host is not None and kernel_id in self._untold:
-            self._untold.discard(kernel_id)
+        host, former = self._host_at(path), self._former(path)
+        if host is not None and former in self._untold:
+            self._untold.discard(former)
             host.post(KernelIs("none", reason=CULLED))
 
     # ------------------------------------------------------------ what browsers do by themselves

@@ -16,7 +16,11 @@ from .kernels import RealKernel, Said
 pytestmark = pytest.mark.kernel
 
 
-@pytest.fixture(params=[None, ClientLink], ids=["zmq", "client"])
+def over_a_client(manager):
+    return ClientLink(manager.client(), "python3")
+
+
+@pytest.fixture(params=[None, over_a_client], ids=["zmq", "client"])
 async def either(request):
     kernel = await RealKernel.start(request.param)
     yield kernel
