@@ -6,5 +6,5 @@ from test_benches import printed
 def test_what_keeping_every_edit_costs_is_measured() -> None:
     out = printed("store.py", "--quick")
     rows = [line.split(" | ") for line in out.splitlines() if " | at most " in line]
-    assert len(rows) == 8
+    assert len(rows) == 9
     assert all(row[3].startswith(("met", "missed")) for row in rows)
