@@ -8,7 +8,7 @@ notebooks.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import TypeAlias
@@ -42,6 +42,10 @@ class Style:
     def line(self, depth: int) -> str:
         """What stands before a child at this depth."""
         return self.newline + self.indent * depth if self.newline else ""
+
+    def between(self, depth: int) -> str:
+        """What stands between two children at this depth."""
+        return "," + (self.line(depth) or self.gap)
 
     @property
     def string(self) -> Callable[[str], str]:
@@ -102,54 +106,62 @@ def dump(value: object, style: Style, depth: int) -> str:
     What is nested deeper than Python's stack is written on one line.
     """
     try:
-        return _dump(value, style, depth)
+        return "".join(_dump(value, style, depth))
     except RecursionError:
         return jsontext.compact(value)
 
 
-def _dump(value: object, style: Style, depth: int) -> str:
+def _dump(value: object, style: Style, depth: int) -> list[str]:
+    """The text in parts: what is large is copied once, however deep it stands."""
     match value:
         case str():
-            return style.string(value)
+            return [style.string(value)]
         case dict():
             inner = [
-                f"{style.string(key)}{style.colon}{_dump(value[key], style, depth + 1)}"
+                [style.string(key), style.colon, *_dump(value[key], style, depth + 1)]
                 for key in sorted(value)
             ]
             return _wrapped("{", inner, "}", style, depth)
         case list():
             kinds = set(map(type, value))
             if kinds <= {str}:
-                inner = list(map(style.string, value))
+                texts = list(map(style.string, value))
             elif kinds <= _PLAIN_NUMBERS:
-                inner = _UNICODE.encode(value)[1:-1].split(", ")
+                texts = _UNICODE.encode(value)[1:-1].split(", ")
             else:
                 inner = [_dump(item, style, depth + 1) for item in value]
-            return _wrapped("[", inner, "]", style, depth)
+                return _wrapped("[", inner, "]", style, depth)
+            joined = style.between(depth + 1).join(texts)
+            return _wrapped("[", [[joined]] if texts else [], "]", style, depth)
         case Lines(text):
-            blocks = _blocks(text, style.string, "," + (style.line(depth + 1) or style.gap))
+            blocks = [[block] for block in _blocks(text, style.string, style.between(depth + 1))]
             return _wrapped("[", blocks, "]", style, depth)
         case Number(literal):
-            return literal
+            return [literal]
         case _:
-            return _UNICODE.encode(value)
+            return [_UNICODE.encode(value)]
 
 
-def _blocks(text: str, encode: Callable[[str], str], between: str) -> list[str]:
+def _blocks(text: str, encode: Callable[[str], str], between: str) -> Iterator[str]:
     """The lines as JSON, many to a block: a line by itself takes more than its text."""
-    blocks, at = [], 0
+    at = 0
     while at < len(text):
         end = text.find("\n", at + _BLOCK) + 1 or len(text)
-        blocks.append(between.join(map(encode, text[at:end].splitlines(keepends=True))))
+        yield between.join(map(encode, text[at:end].splitlines(keepends=True)))
         at = end
-    return blocks
 
 
-def _wrapped(left: str, inner: Sequence[str], right: str, style: Style, depth: int) -> str:
+def _wrapped(
+    left: str, inner: Sequence[Sequence[str]], right: str, style: Style, depth: int
+) -> list[str]:
     if not inner:
-        return left + right
-    between = "," + (style.line(depth + 1) or style.gap)
-    return f"{left}{style.line(depth + 1)}{between.join(inner)}{style.line(depth)}{right}"
+        return [left + right]
+    out = [left, style.line(depth + 1)]
+    for number, parts in enumerate(inner):
+        if number:
+            out.append(style.between(depth + 1))
+        out += parts
+    return [*out, style.line(depth), right]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +216,7 @@ class Frame:
     def _between(self, opening: str, style: Style, depth: int) -> str:
         if len(self.places) > 1:
             return self.text[self.places[0].end : self.places[1].start]
-        return "," + (opening if "\n" in opening else style.line(depth + 1) or style.gap)
+        return "," + opening if "\n" in opening else style.between(depth + 1)
 
 
 def render(template: Template, new: object, style: Style, depth: int) -> str:

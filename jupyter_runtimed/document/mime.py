@@ -9,6 +9,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TypeAlias, cast
 
 from ..ids import Sha256
@@ -22,6 +23,7 @@ GetBlob: TypeAlias = Callable[[Sha256], bytes]
 
 _BINARY_KINDS = frozenset({"image", "audio", "video", "font"})
 _BINARY_TYPES = frozenset({"application/pdf", "application/octet-stream", "application/zip"})
+_DECODED_CHARS = 1 << 20
 _SPLIT_TYPES = frozenset({"application/javascript", "image/svg+xml"})
 
 
@@ -157,9 +159,17 @@ def _blob(text: str, put_blob: PutBlob) -> Blob:
 def _decoded(text: str) -> bytes | None:
     """The bytes of base64 text, if encoding them again gives the text, line ends aside."""
     one_line = text.replace("\n", "").replace("\r", "")
-    try:
-        data = binascii.a2b_base64(one_line)
-    except ValueError:
-        return None
-    again = binascii.b2a_base64(data, newline=False).decode("ascii")
-    return data if again == one_line else None
+    data = BytesIO()
+    for at in range(0, len(one_line), _DECODED_CHARS):
+        # Piece by piece: a copy of all of it to compare with would be as large as the text.
+        piece = one_line[at : at + _DECODED_CHARS]
+        try:
+            decoded = binascii.a2b_base64(piece)
+        except ValueError:
+            return None
+        again = binascii.b2a_base64(decoded, newline=False).decode("ascii")
+        ended = piece.endswith("=") and at + len(piece) < len(one_line)
+        if again != piece or ended:
+            return None
+        data.write(decoded)
+    return data.getvalue()

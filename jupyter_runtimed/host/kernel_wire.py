@@ -28,10 +28,14 @@ class Wire:
         """The session of whoever sent the message read last: another one for each process."""
 
     def read(self, channel: Channel, parts: list[bytes], wanted: Wanted) -> KernelMessage | None:
-        """A message, or None if it is not wanted. Raises `ValueError`, whatever is wrong."""
+        """A message, or None if it is not wanted. Raises `ValueError`, whatever is wrong.
+
+        `parts` is empty then: of a large message there are copies enough.
+        """
         session = self.session
         try:
             _, rest = session.feed_identities(parts)
+            parts.clear()
             if len(rest) < _PARTS:
                 raise ValueError(f"a message of {len(rest)} parts")
             header, parent = session.unpack(rest[1]), session.unpack(rest[2])
@@ -46,8 +50,8 @@ class Wire:
                 "header": header,
                 "parent_header": parent,
                 "metadata": session.unpack(rest[3]),
-                "content": session.unpack(rest[4]),
                 "buffers": rest[_PARTS:],
+                "content": session.unpack(rest.pop(4)),
             }
             self.sender = _text(header, "session")
         except (ValueError, TypeError, RecursionError) as error:
