@@ -52,7 +52,10 @@ class Kept:
         Raises `DocumentError` for the one that it has now.
         """
         found, damaged = [self.document(NOTEBOOK)], []
+        epoch, _ = self.reading.state.documents[NOTEBOOK]
         for path in room_log.former(self.folder):
+            if path.stem == epoch:
+                continue  # a crash: it was kept aside, and is still the one that there is
             try:
                 found.append(crdt.load(path.read_bytes(), actor=os.urandom(16)))
             except (OSError, DocumentError) as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import jupyter_runtimed
+from jupyter_runtimed.cli import kept as kept_room
 from jupyter_runtimed.crdt import load
 from jupyter_runtimed.errors import RoomElsewhere
 from jupyter_runtimed.host import room_log
@@ -103,6 +104,8 @@ async def test_kill_9_around_its_two_writes_loses_nothing(tmp_path, when):
     assert len(formers) == (when != "before")
     for former in formers:
         load(former.read_bytes(), actor=os.urandom(16))
+    versions = kept_room.find(DataDir(place.data), "a.ipynb").history()[0].versions()
+    assert len({version.heads for version in versions}) == len(versions)
     before = place.sources()
     assert await found(place) == said.decode() == before[0]
     assert len(room_log.former(kept(place))) == 1
