@@ -81,6 +81,11 @@ def widget(person: Person, index: int) -> Locator:
     return person.cell(index).locator(".jp-Cell-outputArea .widget-output")
 
 
+def bars(person: Person) -> Locator:
+    """Of a plotly figure in the first cell."""
+    return person.cell(0).locator(".js-plotly-plot .bars .point")
+
+
 async def test_a_slider_is_moved_by_one_and_seen_by_all_also_after_a_reload(both: Pair) -> None:
     slider = "import ipywidgets as w\nslider = w.IntSlider(3); display(slider)"
     await ready(both, slider, "print('it is', slider.value)")
@@ -166,6 +171,34 @@ async def test_an_interactive_plot(both: Pair) -> None:
     for person in both.people:
         await expect(person.cell(0).locator("canvas").first).to_be_visible(timeout=30_000)
     await both.ben.shot("widgets-plot")
+
+
+async def test_a_plotly_figure_is_changed_from_python_and_seen_by_all_also_after_a_reload(
+    both: Pair,
+) -> None:
+    figure = (
+        "import plotly.graph_objects as go\nfigure = go.FigureWidget(go.Bar(y=[1, 2, 3])); figure"
+    )
+    await ready(
+        both,
+        figure,
+        "figure.layout.title.text = 'as it is now'; figure.add_bar(y=[3, 2]);",
+        "figure.layout.title.text = 'later'",
+    )
+    await both.ana.run(0)
+    for person in both.people:
+        await expect(bars(person)).to_have_count(3, timeout=60_000)
+    await both.ben.run(1)
+    for person in both.people:
+        await expect(bars(person)).to_have_count(5)
+        await expect(person.cell(0).locator(".gtitle")).to_have_text("as it is now")
+    await both.ana.shot("widgets-plotly")
+    await both.ben.open("shared.ipynb")
+    # Plotly's own state in the kernel is that of the last time it was displayed.
+    await expect(bars(both.ben)).to_have_count(3, timeout=60_000)
+    await both.ana.run(2)
+    for person in both.people:
+        await expect(person.cell(0).locator(".gtitle")).to_have_text("later")
 
 
 async def test_ten_megabytes_in_one_buffer_are_shown(both: Pair) -> None:

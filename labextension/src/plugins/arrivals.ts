@@ -7,6 +7,8 @@
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 
+/** For so long what fills a model is waited for. */
+export const FILLED_MS = 500;
 export const VIEW = 'application/vnd.jupyter.widget-view+json';
 
 /** Whether something may be on its way, and when that changes; see `Lag`. */
@@ -46,6 +48,31 @@ export async function arrival(
     const stop = whenOpened(kernel, id, () => {
       end('came');
     });
+    busy.changed.connect(look);
+  });
+}
+
+/**
+ * Waits until a model is as it was when its output was made, as far as that is known: what fills it
+ * may follow its opening, and a view that is made before may never look again. Never waits long,
+ * since what a long run has shown is to be seen while it runs.
+ */
+export async function filled(busy: Busy): Promise<void> {
+  if (!busy.now()) {
+    return;
+  }
+  await new Promise<void>(resolve => {
+    const end = (): void => {
+      clearTimeout(timer);
+      busy.changed.disconnect(look);
+      resolve();
+    };
+    const look = (): void => {
+      if (!busy.now()) {
+        end();
+      }
+    };
+    const timer = setTimeout(end, FILLED_MS);
     busy.changed.connect(look);
   });
 }

@@ -6,7 +6,7 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { arrival, VIEW, whenOpened } from './arrivals';
+import { arrival, filled, VIEW, whenOpened } from './arrivals';
 import { Lag } from './lag';
 import { DOMAIN, IRooms } from './tokens';
 import type { OpenRoom } from './tokens';
@@ -33,6 +33,7 @@ function hold(renderer: Renderer, panel: NotebookPanel, lag: Lag, trans: Transla
         });
         renderer.disposed.connect(stop);
       }
+      await filled(lag);
     }
     if (!renderer.isDisposed) {
       await render(model);

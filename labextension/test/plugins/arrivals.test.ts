@@ -1,10 +1,10 @@
 import type { ISessionContext } from '@jupyterlab/apputils';
 import type { Kernel } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { RoomDocuments } from '../../src/document/documents';
-import { arrival, whenOpened } from '../../src/plugins/arrivals';
+import { arrival, filled, FILLED_MS, whenOpened } from '../../src/plugins/arrivals';
 import { Lag } from '../../src/plugins/lag';
 
 /** A page: what the room's document says, and what the kernel's own socket has brought. */
@@ -160,5 +160,40 @@ describe('the kernel socket', () => {
     const later = other.lag();
     other.says('r', 'ok');
     expect(heard).toEqual([true]);
+  });
+});
+
+describe('what fills a model', () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('is waited for until the socket has brought the end of its run', async () => {
+    const page = new Page();
+    const lag = page.lag();
+    page.says('r', 'ok');
+    let done = false;
+    const waiting = filled(lag).then(() => {
+      done = true;
+    });
+    await Promise.resolve();
+    expect(done).toBe(false);
+    page.brings('status', 'r', { execution_state: 'idle' });
+    await waiting;
+  });
+
+  it('is not waited for when nothing is under way', async () => {
+    await filled(new Page().lag());
+  });
+
+  it('is not waited for as long as a run may take', async () => {
+    const page = new Page();
+    page.says('r', 'running');
+    const waiting = filled(page.lag());
+    vi.advanceTimersByTime(FILLED_MS);
+    await waiting;
   });
 });
