@@ -19,7 +19,6 @@ from jupyter_runtimed.host.host import Host
 from jupyter_runtimed.host.kernel_port import READY_SECONDS, Deliver, Link
 from jupyter_runtimed.host.local_files import LocalFiles
 from jupyter_runtimed.host.registry import Registry
-from jupyter_runtimed.host.stored_chunks import chunks
 from jupyter_runtimed.host.sweeping import stored
 from jupyter_runtimed.host.watcher import Watcher
 from jupyter_runtimed.ids import CellId, RoomId, RunId
@@ -224,7 +223,7 @@ class Desk:
         """Remove the blobs that nothing needs, as if enough time had passed."""
         blobs = self.rooms._made().blobs
         for _ in ("marked", "removed"):
-            blobs.sweep(stored(chunks(self.data / "rooms")), grace_seconds=-1)
+            blobs.sweep(stored(self.data / "rooms"), grace_seconds=-1)
 
     async def close(self) -> None:
         """Everybody leaves, then the server stops."""

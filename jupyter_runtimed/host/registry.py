@@ -33,7 +33,6 @@ from .kernel_port import Kernels
 from .log_store import LogStore
 from .ports import NoTrust, Ports, Trust
 from .store import StoredRoom
-from .stored_chunks import chunks
 from .sweeping import Sweeper
 
 log = logging.getLogger(__name__)
@@ -186,7 +185,7 @@ class Registry:
             self._secret = folder.secret()
             store = LogStore(folder, server=self._holder)
             blobs = Blobs(folder.blobs, store.writer)
-            self.sweeper = Sweeper(partial(chunks, folder.rooms), blobs, self.hosts)
+            self.sweeper = Sweeper(folder.rooms, blobs, self.hosts)
             self.sweeper.start()
             self._ports = Ports(
                 store=store,

@@ -1,7 +1,8 @@
 """Blobs that nothing needs any more are removed: when that is certain, and not before.
 
-What needs a blob: every stored document in any state of its history, and every open room. All that
-is read first; `Blobs.sweep` then marks what is not needed, and removes what it has found marked,
+What needs a blob: what every stored room shows, in the newest generation of its log and in those
+that were superseded; whatever can be read of a damaged one; and every open room. All that is read
+first; `Blobs.sweep` then marks what is not needed, and removes what it has found marked,
 and still not needed, much later. In between a browser that was asleep, a save that is tried again
 or another server on the same folder finds what it still refers to. While a stored document cannot
 be read nobody knows what it needs, and nothing is removed.
@@ -15,15 +16,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
+from .. import crdt
 from ..crdt import Change, own_errors
 from ..document.content import Blob, Content, Display, ErrorOutput, Output, Stream
+from ..document.runtime import Runtime
 from ..errors import DocumentError, StorageError
 from ..ids import Sha256
+from . import stored_outputs
 from .blobs import Blobs
 from .host import Host
 
@@ -40,16 +46,16 @@ _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 class Sweeper:
     """Looks after the blobs of one data folder, from `start` to `stop`.
 
-    `chunks` gives all that is stored, and is called in a thread; `hosts` are the open rooms.
+    `rooms` is the folder of the stored ones, `hosts` are the open ones.
     """
 
     def __init__(
         self,
-        chunks: Callable[[], Iterable[bytes]],
+        rooms: Path,
         blobs: Blobs,
         hosts: Callable[[], Iterable[Host]],
     ) -> None:
-        self._chunks = chunks
+        self._rooms = rooms
         self._blobs = blobs
         self._hosts = hosts
         self._task: asyncio.Task[None] | None = None
@@ -71,7 +77,7 @@ class Sweeper:
 
     def _sweep(self, live: set[Sha256]) -> int:
         try:
-            live |= stored(self._chunks())
+            live |= stored(self._rooms)
         except (DocumentError, StorageError) as error:
             log.warning("No blob is removed: a stored document cannot be read (%s)", error)
             return 0
@@ -89,30 +95,40 @@ class Sweeper:
                 log.warning("The blobs cannot be swept (%s); it is tried again later", error)
 
 
-def stored(chunks: Iterable[bytes]) -> set[Sha256]:
-    """What stored documents refer to, or ever did: any text in them that looks like a hash.
+def stored(rooms: Path) -> set[Sha256]:
+    """What stored rooms refer to. Raises `DocumentError`, `StorageError` if that cannot be known.
 
-    Raises `DocumentError`, and what reading `chunks` raises. Not for the event loop.
+    Not for the event loop.
     """
     found: set[Sha256] = set()
-    for data in chunks:
-        with own_errors("it holds no changes"):
-            changes = Change.decode_all(data, max_ops=MOST_OPS)
-        for change in changes:
-            for op in change.distinct_ops:
-                if isinstance(op.value, str) and _SHA256.match(op.value):
-                    found.add(Sha256(op.value))
+    for data in stored_outputs.runtimes(rooms):
+        found.update(shown(Runtime(crdt.load(data, actor=os.urandom(16)))))
+    for data in stored_outputs.scraps(rooms):
+        found.update(_hashes(data))
     return found
+
+
+def _hashes(data: bytes) -> Iterator[Sha256]:
+    """Any text in these changes that looks like a hash: of scraps no document can be made."""
+    with own_errors("it holds no changes"):
+        changes = Change.decode_all(data, max_ops=MOST_OPS)
+    for change in changes:
+        for op in change.distinct_ops:
+            if isinstance(op.value, str) and _SHA256.match(op.value):
+                yield Sha256(op.value)
 
 
 def needed(host: Host) -> Iterator[Sha256]:
     """What an open room refers to: also what could not be stored yet."""
-    runtime = host.room.runtime
-    for run in runtime.runs():
-        yield from of_outputs(runtime.outputs(run.id))
+    yield from shown(host.room.runtime)
     saved = host.room.filing.state
     if saved is not None and saved.content is not None:
         yield from of_content(saved.content)
+
+
+def shown(runtime: Runtime) -> Iterator[Sha256]:
+    for run in runtime.runs():
+        yield from of_outputs(runtime.outputs(run.id))
 
 
 def of_content(content: Content) -> Iterator[Sha256]:
