@@ -14,6 +14,9 @@ import { isLive, TRUSTED } from '../document/schema';
 import { RoomCell } from './cell';
 import type { RoomNotebook } from './notebook';
 
+/** So many outputs are taken away at once. */
+const MANY = 20;
+
 interface Truth {
   outputs: nbformat.IOutput[];
   count: number | null;
@@ -116,15 +119,14 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
   /** Brings the views from what they show to what the runtime document says. */
   tellRun(): void {
     const now = this._truth();
-    const change = this._changeTo(now);
-    this._shown = now.outputs;
-    this._told = now;
-    if (this.isDisposed || Object.keys(change).length === 0) {
-      return;
-    }
     this._telling = true;
     try {
-      this.changed.emit(change);
+      const change = this._changeTo(now);
+      this._shown = now.outputs;
+      this._told = now;
+      if (!this.isDisposed && Object.keys(change).length > 0) {
+        this.changed.emit(change);
+      }
     } finally {
       this._telling = false;
     }
@@ -146,7 +148,10 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
 
   private _changeTo(now: Truth): CellChange {
     const change: CellChange = {};
-    const outputs = changeOutputs(this._shown, now.outputs);
+    let outputs = changeOutputs(this._shown, now.outputs);
+    if ((outputs?.outputs?.[0]?.delete ?? 0) >= MANY && this._emptied()) {
+      outputs = changeOutputs([], now.outputs);
+    }
     if (outputs?.stream !== undefined) {
       // JupyterLab reads plain strings where its types say Yjs text.
       change.streamOutputChange = outputs.stream as unknown as typeof change.streamOutputChange;
@@ -165,6 +170,12 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
       change.executionStateChange = { oldValue: this._told.state, newValue: now.state };
     }
     return change;
+  }
+
+  private _emptied(): boolean {
+    const asked = { cell: this._id, done: false };
+    this.notebook.emptying.emit(asked);
+    return asked.done;
   }
 
   /** JupyterLab wants the outputs to be these: the server is asked, the views show it already. */

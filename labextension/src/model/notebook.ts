@@ -60,6 +60,12 @@ export class RoomNotebook implements ISharedNotebook {
    * cell's model; if nobody does, the cell's views are made anew.
    */
   readonly trustGained = new Signal<this, string>(this);
+  /**
+   * A cell shows many outputs, and none of them from now on. Who listens empties the outputs of the
+   * cell's model at once and says that it is done; if nobody does, they are taken away one by one,
+   * for each of which JupyterLab measures the page.
+   */
+  readonly emptying = new Signal<this, { cell: string; done: boolean }>(this);
   /** The id of a cell that others deleted though there was own typing in it; undo brings it back. */
   readonly cellLost = new Signal<this, string>(this);
 

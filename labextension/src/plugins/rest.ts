@@ -1,6 +1,9 @@
-/** Of a very large output the end is shown; above it stands how much more there is, and a way to it. */
+/**
+ * Very large outputs: of one the end is shown, and above it stands how much more there is, and a way
+ * to it; many are taken away at once.
+ */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { CodeCell } from '@jupyterlab/cells';
+import { CodeCell, isCodeCellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -87,9 +90,20 @@ class Rests {
   private readonly shown = new Map<string, Rest>();
 }
 
+/** Whether this notebook has the cell, whose outputs are gone then. */
+export function emptied(panel: Pick<NotebookPanel, 'model'>, cell: string): boolean {
+  for (const model of panel.model?.cells ?? []) {
+    if (model.id === cell && isCodeCellModel(model)) {
+      model.outputs.clear();
+      return true;
+    }
+  }
+  return false;
+}
+
 export const rest: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-runtimed:rest',
-  description: 'Shows more of very large outputs when asked.',
+  description: 'Shows more of very large outputs when asked, and takes many away at once.',
   autoStart: true,
   requires: [IRooms, INotebookTracker],
   optional: [ITranslator],
@@ -112,7 +126,12 @@ export const rest: JupyterFrontEndPlugin<void> = {
       };
       panel.content.cellInViewportChanged.connect(lookAtAll);
       void panel.revealed.then(lookAtAll);
+      const empty = (_sender: unknown, asked: { cell: string; done: boolean }): void => {
+        asked.done ||= emptied(panel, asked.cell);
+      };
+      room.model.emptying.connect(empty);
       panel.disposed.connect(() => {
+        room.model.emptying.disconnect(empty);
         told.disconnect(look);
         rests.dispose();
       });

@@ -19,6 +19,7 @@ import { fromText } from '../../src/document/text';
 import { roomBinding } from '../../src/editor/binding';
 import { isRoomCell } from '../../src/editor/source';
 import type { RuntimeRequests } from '../../src/model/requests';
+import { emptied } from '../../src/plugins/rest';
 import { display, putNew, putRun, stream } from '../document/agent';
 import { dice } from '../document/setup';
 import type { OutputNode, RuntimeNode } from '../../src/document/schema';
@@ -129,6 +130,33 @@ describe("JupyterLab's notebook on a room", () => {
     assertShown(widget, peer);
     expect(widget.widgets.every(cell => cell.editor !== null)).toBe(true);
   });
+
+  it.each(['as the plugin does it', 'without the plugin'])(
+    'takes many outputs away and shows what comes instead, %s',
+    async how => {
+      const { r, peer, widget } = await lab([{ id: 'a', source: 'x' }]);
+      const many = Array.from({ length: 60 }, (_, i) => display({ 'text/plain': am.str(`${i}`) }));
+      r.serverWrites(draft => {
+        putRun(draft, 'r1', 'a', 'ok', many, 1);
+      });
+      assertShown(widget, peer);
+      if (how === 'as the plugin does it') {
+        peer.notebook.emptying.connect((_, asked) => {
+          asked.done ||= emptied(widget, asked.cell);
+        });
+      }
+      let removals = 0;
+      const { outputs } = widget.widgets[0]?.model as ICodeCellModel;
+      outputs.changed.connect((_, { type }) => {
+        removals += type === 'remove' || type === 'clear' ? 1 : 0;
+      });
+      r.serverWrites(draft => {
+        putRun(draft, 'r2', 'a', 'running', [stream('again')]);
+      });
+      assertShown(widget, peer);
+      expect(removals).toBe(how === 'without the plugin' ? 60 : 1);
+    }
+  );
 
   it('follows its own commands', async () => {
     const { peer, widget } = await lab([
