@@ -26,9 +26,10 @@ main(sys.argv[1:])
 class LiveServer:
     """One notebook folder, one data folder and one port, through any number of processes."""
 
-    def __init__(self, folder: Path, *, token: str = TOKEN) -> None:
+    def __init__(self, folder: Path, *, token: str = TOKEN, data: Path | None = None) -> None:
+        """`data`: where its store lies, if not where a server puts it by itself."""
         self.root = folder / "notebooks"
-        self.data = folder / "store"
+        self.data = data or folder / "data" / "runtimed"
         self.log = folder / "server.log"
         self.token = token
         self._folder = folder

@@ -201,7 +201,7 @@ async def test_a_full_disk_under_the_store_is_told_and_nothing_is_acknowledged(
     tmp_path: Path,
 ) -> None:
     with small_disk(tmp_path / "store", "1m"):
-        server = LiveServer(tmp_path)
+        server = LiveServer(tmp_path, data=tmp_path / "store")
         put_notebook(server)
         server.start()
         try:
@@ -329,8 +329,7 @@ async def test_the_long_run(tmp_path: Path) -> None:
     cycles = int(os.environ.get("FAULT_CYCLES", "100"))
     seed = int(os.environ.get("FAULT_SEED", "0"))
     with disk_if_possible(tmp_path / "disk", "64m") as small:
-        server = LiveServer(tmp_path)
-        server.data = tmp_path / "disk" / "store"
+        server = LiveServer(tmp_path, data=tmp_path / "disk" / "store")
         put_notebook(server)
         try:
             await long_run(server, random.Random(seed), cycles, small=small)
