@@ -170,7 +170,7 @@ class Merged:
 
     `state` is what the file, or whoever put the notebook, has. `notebook` is `MergeFile.live`, no
     more at the version `since`: it holds what was found now, which is `changes`; None if nothing
-    but outputs was changed.
+    but outputs was changed. `ahead`: the state has more than the file, which is to be saved.
     """
 
     number: int
@@ -180,6 +180,7 @@ class Merged:
     notebook: Notebook | None = None
     touched: Touched = NOTHING_TOUCHED
     changes: bytes = b""
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -224,15 +224,17 @@ class Filing:
             self.ask()
             self._out.append(ev.Answered(ticket, {}))
             return None
-        return self._file_merged(event.state, now)
+        return self._file_merged(event.state, now, ahead=event.ahead)
 
-    def _file_merged(self, state: ev.SavedState, now: int) -> ev.SavedState | None:
+    def _file_merged(self, state: ev.SavedState, now: int, *, ahead: bool) -> ev.SavedState | None:
         self._taking = None
         if self._gone:
             self._lost = state
         else:
             self._holds(state, now)
-        if set(self._notebook.heads) != set(state.heads) and state.content is not None:
+        if ahead:
+            self.saving.edited(now)
+        elif set(self._notebook.heads) != set(state.heads) and state.content is not None:
             self.compare(state.content, now)
         self._take_next(now)
         return state

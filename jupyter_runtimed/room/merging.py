@@ -6,12 +6,14 @@ goes on; the room then takes the result over, with what came in meanwhile.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..crdt import Heads, changes_between, own_errors
 from ..document import merge as edits_of
-from ..document.content import Content
+from ..document.content import Content, Outcome
 from ..document.notebook import Notebook
+from ..ids import CellId
 from . import events as ev
 
 COMPARED = 8
@@ -26,15 +28,82 @@ def merge(task: ev.MergeFile) -> ev.Merged:
     with own_errors("the file's changes cannot be merged"):
         document = _document_of(base, task.live, since)
         edited = document.fork(actor=task.actor)
-        outcomes = edits_of.apply(edited, edits)
+        known = () if base is found[0][0] else _known(edits, found[0][1], task.theirs)
+        if known:
+            newest = _document_of(found[0][0], task.live, since)
+            outcomes = _apply_beside(edited, [e for e in edits if e not in known], newest, task)
+        else:
+            outcomes = edits_of.apply(edited, edits)
         edited.commit(now_ms=task.now_ms)
-    state = ev.SavedState(edited.heads, task.stamp, edits_of.applied(was, edits), edited)
+    content = edits_of.applied(was, edits)
+    if known:
+        content = replace(edited.content(), outcomes=content.outcomes)
+    state = ev.SavedState(edited.heads, task.stamp, content, edited)
     if edited.heads == document.heads:
         return ev.Merged(task.number, since, state, outcomes)
     touched = task.live.merge(edited.document)
     task.live.content()  # read here, so that nobody has to on the loop
     changes = changes_between(task.live.document, since)
-    return ev.Merged(task.number, since, state, outcomes, task.live, touched, changes)
+    return ev.Merged(
+        task.number, since, state, outcomes, task.live, touched, changes, ahead=bool(known)
+    )
+
+
+def _known(
+    edits: tuple[edits_of.Edit, ...], newest: Content, theirs: Content
+) -> tuple[edits_of.Edit, ...]:
+    """Which of these edits of an older base the newest one has already, in the same words.
+
+    A program that writes several times, back and forth, may be seen halfway: what that brought is
+    in the newest state. It is taken from there, as to write it again would put it there twice.
+    """
+    here = {cell.id: cell.source for cell in newest.cells}
+    there = {cell.id: cell.source for cell in theirs.cells}
+    return tuple(
+        edit
+        for edit in edits
+        if (isinstance(edit, edits_of.EditSource) and _same(here, there, edit.id))
+        or (isinstance(edit, edits_of.AddCell) and edit.cell.id in here)
+    )
+
+
+def _apply_beside(
+    edited: Notebook, edits: Sequence[edits_of.Edit], newest: Notebook, task: ev.MergeFile
+) -> dict[CellId, Outcome]:
+    """Do to the older base what is not in the newest one, and take that one in.
+
+    Texts first, as they count characters of the base; everything else where both are together.
+    """
+    edits_of.apply(edited, [edit for edit in edits if isinstance(edit, edits_of.EditSource)])
+    edited.commit(now_ms=task.now_ms)
+    edited.merge(newest.document)
+    outcomes: dict[CellId, Outcome] = {}
+    for edit in edits:
+        if (fitting := _fitting(edit, edited)) is not None:
+            outcomes |= edits_of.apply(edited, [fitting])
+    return outcomes
+
+
+def _fitting(edit: edits_of.Edit, notebook: Notebook) -> edits_of.Edit | None:
+    """The edit in a notebook from which cells may be gone; None if it has no place there."""
+    match edit:
+        case edits_of.EditSource():
+            return None
+        case edits_of.AddCell(after, cell):
+            if after is None or after in notebook:
+                return edit
+            last = notebook.order[-1] if notebook.order else None
+            return edits_of.AddCell(last, cell)
+        case edits_of.MoveCell(cell_id, after):
+            return edit if cell_id in notebook and (after is None or after in notebook) else None
+        case edits_of.SetMinor():
+            return edit
+        case _:
+            return edit if edit.id is None or edit.id in notebook else None
+
+
+def _same(here: dict[CellId, str], there: dict[CellId, str], cell: CellId) -> bool:
+    return cell in here and cell in there and here[cell] == there[cell]
 
 
 def _likely(task: ev.MergeFile) -> list[ev.SavedState | None]:

@@ -138,3 +138,44 @@ def test_a_notebook_without_cell_ids() -> None:
 
     write(net, old, without_ids)
     assert sources(net) == ["one typed", "two = 'from outside'"]
+
+
+def test_what_a_state_seen_halfway_brought_does_not_come_again() -> None:
+    """`git stash`, a checkout and `git stash pop` within the time between two saves."""
+    net, ana = opened("one", "two = 2", "three")
+    committed = net.disk.file
+    type_and_save(net, ana, " and much that was typed")
+    write(net, net.disk.file, lambda whole: whole["cells"][2].update(source=["stashed"]))
+    stashed = json.loads(net.disk.file)
+    checked_out = json.loads(committed)
+    for whole in (stashed, checked_out):
+        edit_second(whole)
+    net.server.write_outside(json.dumps(checked_out, indent=1).encode() + b"\n")
+    net.run_for(120)
+    assert ana.source("c1") == "two = 'from outside'"
+    write_all(net, json.dumps(stashed, indent=1).encode() + b"\n")
+    there = ["one and much that was typed", "two = 'from outside'", "stashed"]
+    assert sources(net) == there
+    assert [ana.source(cell) for cell in ("c0", "c1", "c2")] == there
+    net.assert_converged()
+    # What comes next is compared with what the file holds.
+    write(net, net.disk.file, lambda whole: whole["cells"][1]["source"].append(" again"))
+    assert sources(net) == [there[0], there[1] + " again", there[2]]
+
+
+def test_a_cell_that_a_state_seen_halfway_brought_does_not_come_again() -> None:
+    net, ana = opened("one", "two = 2", "three")
+    committed = net.disk.file
+    type_and_save(net, ana, " and much that was typed")
+    new = {"cell_type": "code", "id": "new", "metadata": {}, "outputs": [],
+           "execution_count": None, "source": ["new"]}  # fmt: skip
+    halfway, whole = json.loads(committed), json.loads(net.disk.file)
+    for one in (halfway, whole):
+        one["cells"].append(new)
+    net.server.write_outside(json.dumps(halfway, indent=1).encode() + b"\n")
+    net.run_for(120)
+    ana.type("new", " typed")
+    net.run_for(50)
+    write_all(net, json.dumps(whole, indent=1).encode() + b"\n")
+    assert sources(net) == ["one and much that was typed", "two = 2", "three", "new typed"]
+    net.assert_converged()
