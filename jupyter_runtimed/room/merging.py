@@ -31,7 +31,9 @@ def merge(task: ev.MergeFile) -> ev.Merged:
         known = () if base is found[0][0] else _known(edits, found[0][1], task.theirs)
         if known:
             newest = _document_of(found[0][0], task.live, since)
-            outcomes = _apply_beside(edited, [e for e in edits if e not in known], newest, task)
+            rest = [edit for edit in edits if edit not in known]
+            rest += _changed_since(known, newest, task.theirs)
+            outcomes = _apply_beside(edited, rest, newest, task)
         else:
             outcomes = edits_of.apply(edited, edits)
         edited.commit(now_ms=task.now_ms)
@@ -67,19 +69,30 @@ def _known(
     )
 
 
+def _changed_since(
+    known: Sequence[edits_of.Edit], newest: Notebook, theirs: Content
+) -> list[edits_of.Edit]:
+    """What the program has done since to cells that it was seen to add."""
+    added = {edit.cell.id for edit in known if isinstance(edit, edits_of.AddCell)}
+    now = replace(theirs, cells=tuple(cell for cell in theirs.cells if cell.id in added))
+    was = replace(now, cells=tuple(newest.cell(cell.id) for cell in now.cells))
+    return [edit for edit in edits_of.edits(was, now) if not isinstance(edit, edits_of.SetOutcome)]
+
+
 def _apply_beside(
     edited: Notebook, edits: Sequence[edits_of.Edit], newest: Notebook, task: ev.MergeFile
 ) -> dict[CellId, Outcome]:
     """Do to the older base what is not in the newest one, and take that one in.
 
-    Texts first, as they count characters of the base; everything else where both are together.
+    Texts of the base first, as they count its characters; everything else where both are together.
     """
-    edits_of.apply(edited, [edit for edit in edits if isinstance(edit, edits_of.EditSource)])
+    texts = [e for e in edits if isinstance(e, edits_of.EditSource) and e.id in edited]
+    edits_of.apply(edited, texts)
     edited.commit(now_ms=task.now_ms)
     edited.merge(newest.document)
     outcomes: dict[CellId, Outcome] = {}
     for edit in edits:
-        if (fitting := _fitting(edit, edited)) is not None:
+        if edit not in texts and (fitting := _fitting(edit, edited)) is not None:
             outcomes |= edits_of.apply(edited, [fitting])
     return outcomes
 
@@ -87,8 +100,6 @@ def _apply_beside(
 def _fitting(edit: edits_of.Edit, notebook: Notebook) -> edits_of.Edit | None:
     """The edit in a notebook from which cells may be gone; None if it has no place there."""
     match edit:
-        case edits_of.EditSource():
-            return None
         case edits_of.AddCell(after, cell):
             if after is None or after in notebook:
                 return edit
