@@ -65,7 +65,7 @@ async def test_looking_changes_nothing(both_at: Pair, one_lab: Lab, tmp_path: Pa
     for person in both_at.people:
         await person.kernel_ready()
         await person.status_is("Saved")
-    assert await both_at.ana.page.evaluate(LANGUAGE)
+    await both_at.ana.page.wait_for_function(LANGUAGE)
     assert file.read_bytes() == before
 
 
