@@ -69,6 +69,6 @@ class _GatewayClient:
             },
         )
         self.channel_socket.settimeout(None)
-        AsyncKernelClient.start_channels(self, *args, **which)  # type: ignore[arg-type]
+        AsyncKernelClient.start_channels(self, *args, **which)  # type: ignore[arg-type]  # mixed into a client
         self.response_router = Thread(target=self._route_responses, daemon=True)
         self.response_router.start()

@@ -258,7 +258,7 @@ class RoomKernels:
     cull_busy: bool
 
     def start_watching_activity(self, kernel_id: str) -> None:
-        super().start_watching_activity(kernel_id)  # type: ignore[misc]
+        super().start_watching_activity(kernel_id)  # type: ignore[misc]  # a mix-in
         lighten(self.get_kernel(kernel_id))  # type: ignore[attr-defined]
 
     async def restart_kernel(self, kernel_id: str, now: bool = False, **more: Any) -> Any:
