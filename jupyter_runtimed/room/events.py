@@ -46,13 +46,15 @@ class SavedState:
 
     `content` is None after a restart of the server; its cells are then read from the document at
     `heads`, and the outputs count as unchanged. `notebook` is a copy of the document at `heads`, to
-    fork and never to change, where there is one: making it anew takes long.
+    fork and never to change, where there is one: making it anew takes long. `rewrote` are the cells
+    whose source another program changed, if it was one that wrote this.
     """
 
     heads: Heads
     stamp: Stamp
     content: Content | None = None
     notebook: Notebook | None = None
+    rewrote: frozenset[CellId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

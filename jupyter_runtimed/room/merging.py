@@ -6,13 +6,14 @@ goes on; the room then takes the result over, with what came in meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from ..crdt import Heads, changes_between, own_errors
 from ..document import merge as edits_of
 from ..document.content import Content, Outcome
 from ..document.notebook import Notebook
+from ..document.textdiff import spliced, splices
 from ..ids import CellId
 from . import events as ev
 
@@ -20,27 +21,38 @@ COMPARED = 8
 """How many of the bases are compared in full, beside the newest."""
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """A base, what it said, and what was done to that. The newest has the `age` 0."""
+
+    age: int
+    base: ev.SavedState | None
+    was: Content
+    edits: tuple[edits_of.Edit, ...]
+
+
 def merge(task: ev.MergeFile) -> ev.Merged:
     """Make of one of the bases what `theirs` is, and merge that. Raises DocumentError, NotFound."""
     since = task.live.heads
-    found = [_compared(base, task, since) for base in _likely(task)]
-    base, was, edits = min(found, key=lambda one: _work(one[2]))
+    found = [_compared(age, task, since) for age in _likely(task)]
+    newest, best = found[0], min(found, key=lambda one: (_work(one, task.bases), one.age))
+    was, edits = best.was, best.edits
     with own_errors("the file's changes cannot be merged"):
-        document = _document_of(base, task.live, since)
+        document = _document_of(best.base, task.live, since)
         edited = document.fork(actor=task.actor)
-        known = () if base is found[0][0] else _known(edits, found[0][1], task.theirs)
+        known = () if best is newest else _known(edits, newest.was, task.theirs)
         if known:
-            newest = _document_of(found[0][0], task.live, since)
+            latest = _document_of(newest.base, task.live, since)
             rest = [edit for edit in edits if edit not in known]
-            rest += _changed_since(known, newest, task.theirs)
-            outcomes = _apply_beside(edited, rest, newest, task)
+            rest += _changed_since(known, latest, task.theirs)
+            outcomes = _apply_beside(edited, rest, latest, task)
         else:
             outcomes = edits_of.apply(edited, edits)
         edited.commit(now_ms=task.now_ms)
     content = edits_of.applied(was, edits)
     if known:
         content = replace(edited.content(), outcomes=content.outcomes)
-    state = ev.SavedState(edited.heads, task.stamp, content, edited)
+    state = ev.SavedState(edited.heads, task.stamp, content, edited, _rewritten(edits))
     if edited.heads == document.heads:
         return ev.Merged(task.number, since, state, outcomes)
     touched = task.live.merge(edited.document)
@@ -117,28 +129,26 @@ def _same(here: dict[CellId, str], there: dict[CellId, str], cell: CellId) -> bo
     return cell in here and cell in there and here[cell] == there[cell]
 
 
-def _likely(task: ev.MergeFile) -> list[ev.SavedState | None]:
-    """The newest base, and of the others those whose cells are most like the new ones."""
-    newest, *others = task.bases
+def _likely(task: ev.MergeFile) -> list[int]:
+    """The newest base, and of the others those whose cells are most like the new ones; by age."""
     now = {cell.source for cell in task.theirs.cells}
 
-    def unlike(base: ev.SavedState | None) -> int:
+    def unlike(age: int) -> int:
+        base = task.bases[age]
         if base is None or base.content is None:
             return 0
         was = {cell.source for cell in base.content.cells}
         return sum(map(len, was ^ now))
 
-    return [newest, *sorted(others, key=unlike)[:COMPARED]]
+    return [0, *sorted(range(1, len(task.bases)), key=unlike)[:COMPARED]]
 
 
-def _compared(
-    base: ev.SavedState | None, task: ev.MergeFile, since: Heads
-) -> tuple[ev.SavedState | None, Content, tuple[edits_of.Edit, ...]]:
-    """A base, what it said, and what was done to that."""
+def _compared(age: int, task: ev.MergeFile, since: Heads) -> _Compared:
+    base = task.bases[age]
     was = None if base is None else base.content
     if was is None:
         was = replace(_document_of(base, task.live, since).content(), outcomes=task.outcomes)
-    return base, was, edits_of.edits(was, task.theirs)
+    return _Compared(age, base, was, edits_of.edits(was, task.theirs))
 
 
 def _document_of(base: ev.SavedState | None, live: Notebook, since: Heads) -> Notebook:
@@ -153,9 +163,36 @@ def _document_of(base: ev.SavedState | None, live: Notebook, since: Heads) -> No
         return Notebook(live.document.fork_at(list(base.heads)))
 
 
-def _work(edits: tuple[edits_of.Edit, ...]) -> int:
-    """How much somebody did, roughly in characters."""
-    return sum(_size(edit) for edit in edits if not isinstance(edit, edits_of.SetOutcome))
+def _work(one: _Compared, bases: Sequence[ev.SavedState | None]) -> int:
+    """How much somebody did, roughly in characters.
+
+    In a cell that a program rewrote since, it counts from there: who writes the same words twice
+    has most likely gone on from their own, and made from the state before, they would be mixed.
+    """
+    was = {cell.id: cell.source for cell in one.was.cells}
+    later = [base for base in bases[: one.age] if base is not None]
+
+    def size(edit: edits_of.Edit) -> int:
+        if isinstance(edit, edits_of.EditSource):
+            before = _rewritten_to(edit.id, later)
+            if before is not None:
+                now = spliced(was[edit.id], edit.splices)
+                return _size(replace(edit, splices=splices(before, now)))
+        return _size(edit)
+
+    return sum(map(size, one.edits))
+
+
+def _rewritten_to(cell_id: CellId, bases: Iterable[ev.SavedState]) -> str | None:
+    """What the latest program that rewrote a cell made of it."""
+    for base in bases:
+        if cell_id in base.rewrote and base.content is not None:
+            return next(cell.source for cell in base.content.cells if cell.id == cell_id)
+    return None
+
+
+def _rewritten(edits: tuple[edits_of.Edit, ...]) -> frozenset[CellId]:
+    return frozenset(edit.id for edit in edits if isinstance(edit, edits_of.EditSource))
 
 
 def _size(edit: edits_of.Edit) -> int:
@@ -164,5 +201,7 @@ def _size(edit: edits_of.Edit) -> int:
             return sum(splice.delete + len(splice.insert) for splice in edit.splices)
         case edits_of.AddCell():
             return 1 + len(edit.cell.source)
+        case edits_of.SetOutcome():
+            return 0
         case _:
             return 1

@@ -32,6 +32,11 @@ _CELLS = """() => {
   return panel.content.model.sharedModel.cells.map(c => [c.getId(), c.getSource()]);
 }"""
 
+_NOTICES_STAND = """() => Promise.all(
+  [...document.querySelectorAll('.Toastify__toast')]
+    .flatMap(it => it.getAnimations())
+    .map(it => it.finished.catch(() => null)))"""
+
 
 class Person:
     """One browser with its own storage, looking at one notebook."""
@@ -171,7 +176,9 @@ class Person:
         await self.page.evaluate("() => { window.e2eDialogs = []; }")
 
     async def shot(self, name: str) -> None:
+        """A picture of the page, once its notices have slid to where they stay."""
         self._shots.mkdir(parents=True, exist_ok=True)
+        await self.page.evaluate(_NOTICES_STAND)
         await self.page.screenshot(path=self._shots / f"{name}.png")
 
     # ------------------------------------------------------------ doing

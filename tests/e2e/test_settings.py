@@ -120,6 +120,7 @@ async def test_that_a_kernel_was_culled_is_said_also_to_who_comes_later(
     write_notebook(that_culls, "culled.ipynb", "6 * 7")
     ana = await Person.arrive(one_browser, that_culls, "culled.ipynb", shots)
     await expect(said(ana)).to_have_count(1, timeout=60_000)
+    await expect(ana.page.locator(".jp-NotebookPanel .jp-KernelName")).to_have_text("No Kernel")
     await ana.shot("kernel-culled")
     # It is not the end: who runs a cell gets a kernel.
     await ana.run(0)

@@ -182,3 +182,55 @@ def test_a_cell_that_a_state_seen_halfway_brought_does_not_come_again() -> None:
     assert others == ["one and much that was typed", "two = 2", "three"]
     assert last in ("new, and more typed", "new typed, and more")
     net.assert_converged()
+
+
+def second_is(source: str) -> Change:
+    return lambda whole: whole["cells"][1].update(source=[source])
+
+
+def test_a_program_that_corrects_its_own_words_gets_the_last_of_them() -> None:
+    """An agent that works on its own copy, and comes back near to what it had read."""
+    net, ana = opened("one", "two = 2")
+    read = net.disk.file
+    type_and_save(net, ana, " typed")
+    write(net, read, second_is("two = something(quite='different')"))
+    type_and_save(net, ana, " and typed")
+    write(net, read, second_is("two = 22"))
+    assert sources(net) == ["one typed and typed", "two = 22"]
+    write(net, read, second_is("two = something(other='wise')"))
+    assert sources(net) == ["one typed and typed", "two = something(other='wise')"]
+    net.assert_converged()
+
+
+def test_what_is_typed_into_the_words_of_a_program_stays() -> None:
+    net, ana = opened("one", "two = 2")
+    read = net.disk.file
+    write(net, read, second_is("two = something(quite='different')"))
+    ana.type("c1", "  # why?")
+    net.run_until_quiet()
+    write(net, read, second_is("two = 22"))
+    assert sources(net) == ["one", "two = 22  # why?"]
+    net.assert_converged()
+
+
+def test_of_two_programs_the_slow_one_takes_away_nothing_that_was_typed() -> None:
+    net, ana = opened("one", "two = 2")
+    read = net.disk.file
+    type_and_save(net, ana, " that was typed")
+    ana.type("c1", " + 1")
+    net.run_until_quiet()
+    write(net, net.disk.file, lambda whole: whole["cells"].append(whole["cells"][0] | {"id": "n"}))
+    write(net, read, second_is("two = 22"))
+    first, second, third = sources(net)
+    assert (first, third) == ("one that was typed", "one that was typed")
+    assert second in ("two = 22 + 1", "two = 2 + 12")
+
+
+def test_a_person_and_a_slow_program_make_the_same_change() -> None:
+    net, ana = opened("one", "two = 2")
+    read = net.disk.file
+    ana.type("c1", "2")
+    type_and_save(net, ana, " that was typed")
+    write(net, read, second_is("two = 22"))
+    assert sources(net) == ["one that was typed", "two = 22"]
+    assert ana.source("c1") == "two = 22"

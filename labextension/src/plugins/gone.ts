@@ -3,13 +3,12 @@
  *
  * It stays until it is read: kernels go like this while nobody looks.
  */
-import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { RuntimeNode } from '../document/schema';
-import { DOMAIN, IRooms } from './tokens';
+import { forEachRoom } from './each';
 import type { OpenRoom } from './tokens';
 
 /** Why there is no kernel any more; empty where there is one, or where somebody shut it down. */
@@ -18,7 +17,11 @@ export function whyGone({ kernel }: RuntimeNode): string {
   return String(state) === 'none' ? String(reason) : '';
 }
 
-function watch({ model, connection }: OpenRoom, trans: TranslationBundle): void {
+function watch(
+  { model, connection }: OpenRoom,
+  trans: TranslationBundle,
+  { serviceManager }: JupyterFrontEnd
+): void {
   let told = '';
   const look = (): void => {
     const why = whyGone(model.documents.runtime);
@@ -26,6 +29,8 @@ function watch({ model, connection }: OpenRoom, trans: TranslationBundle): void 
       Notification.warning(trans.__('%1 has no kernel: %2', connection.path, why), {
         autoClose: false
       });
+      // JupyterLab looks every ten seconds, and shows a kernel that idles until then.
+      serviceManager.sessions.refreshRunning().catch(() => undefined);
     }
     told = why;
   };
@@ -33,16 +38,8 @@ function watch({ model, connection }: OpenRoom, trans: TranslationBundle): void 
   look();
 }
 
-export const gone: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-runtimed:gone',
-  description: 'Tells that the kernel of a room is gone.',
-  autoStart: true,
-  requires: [IRooms],
-  optional: [ITranslator],
-  activate: (_, rooms: IRooms, translator: ITranslator | null) => {
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
-    rooms.opened.connect((_sender, room) => {
-      watch(room, trans);
-    });
-  }
-};
+export const gone = forEachRoom(
+  'jupyter-runtimed:gone',
+  'Tells that the kernel of a room is gone.',
+  watch
+);

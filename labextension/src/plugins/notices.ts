@@ -1,11 +1,9 @@
 /** Tells people what the status bar has no room for: refusals, conflicts, a file that is gone. */
-import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import type { RoomConflict, RoomNotice } from '../connection/room';
-import { DOMAIN, IRooms } from './tokens';
+import { forEachRoom } from './each';
 import type { OpenRoom } from './tokens';
 
 const SHOWN_MS = 10_000;
@@ -73,16 +71,8 @@ function watch(room: OpenRoom, trans: TranslationBundle): void {
   });
 }
 
-export const notices: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-runtimed:notices',
-  description: 'Tells of refusals and conflicts in rooms.',
-  autoStart: true,
-  requires: [IRooms],
-  optional: [ITranslator],
-  activate: (_, rooms: IRooms, translator: ITranslator | null) => {
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
-    rooms.opened.connect((_sender, room) => {
-      watch(room, trans);
-    });
-  }
-};
+export const notices = forEachRoom(
+  'jupyter-runtimed:notices',
+  'Tells of refusals and conflicts in rooms.',
+  watch
+);

@@ -1,15 +1,13 @@
 /** Says when another program changed the file of an open notebook, and shows what it changed. */
-import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
 import type { RoomNotice } from '../connection/room';
 import type { RoomDocuments } from '../document/documents';
 import type { ShownCell } from '../views/cells';
-import { DOMAIN, IRooms } from './tokens';
+import { forEachRoom } from './each';
 import type { OpenRoom } from './tokens';
 
 const SHOWN_MS = 15_000;
@@ -145,21 +143,15 @@ function strings(value: unknown): string[] | undefined {
   return isList ? value : undefined;
 }
 
-export const outside: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-runtimed:outside',
-  description: 'Says what another program changed in the file of an open notebook.',
-  autoStart: true,
-  requires: [IRooms],
-  optional: [ITranslator],
-  activate: (_, rooms: IRooms, translator: ITranslator | null) => {
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
-    rooms.opened.connect((_sender, room) => {
-      const told = new Outside(room, trans);
-      room.connection.noticed.connect((_connection, { name, body }) => {
-        if (name === 'merged') {
-          void told.tell(body);
-        }
-      });
+export const outside = forEachRoom(
+  'jupyter-runtimed:outside',
+  'Says what another program changed in the file of an open notebook.',
+  (room, trans) => {
+    const told = new Outside(room, trans);
+    room.connection.noticed.connect((_, { name, body }) => {
+      if (name === 'merged') {
+        void told.tell(body);
+      }
     });
   }
-};
+);
