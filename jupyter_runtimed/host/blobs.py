@@ -11,6 +11,7 @@ import os
 import secrets
 import time
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -81,14 +82,20 @@ class Blobs:
         for folder in [folder for folder in self._folder.iterdir() if folder.is_dir()]:
             names = {path.name for path in folder.iterdir()}
             for name in names:
-                if name.endswith(ASIDE):
-                    self._put_back(folder / name)
-                elif name.startswith(".") and (folder / name).stat().st_mtime < before:
-                    # A crash left it half written.
-                    (folder / name).unlink(missing_ok=True)
+                # What is gone was put or removed just now, here or in another process.
+                with suppress(FileNotFoundError):
+                    self._clear(folder / name, before)
             for name in {name.partition(".")[0] for name in names} - {""}:
-                swept += self._look(folder / name, live, before)
+                with suppress(FileNotFoundError):
+                    swept += self._look(folder / name, live, before)
         return swept
+
+    def _clear(self, path: Path, before: float) -> None:
+        """What a crash left: a blob that was being removed, or one that is half written."""
+        if path.name.endswith(ASIDE):
+            self._put_back(path)
+        elif path.name.startswith(".") and path.stat().st_mtime < before:
+            path.unlink()
 
     def _look(self, path: Path, live: AbstractSet[Sha256], before: float) -> bool:
         """One blob: needed, to be marked, or to be removed."""

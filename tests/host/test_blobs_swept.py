@@ -197,3 +197,12 @@ async def test_nothing_is_removed_while_a_stored_document_cannot_be_read(
         long_ago(place)
     assert "cannot be read" in caplog.text
     assert await second.blob(sha256)
+
+
+async def test_blobs_that_are_written_while_it_looks_are_no_trouble(place: Place) -> None:
+    registry = place.server()
+    ports = registry._made()
+    put = [ports.blobs.keep(RoomId("somebody"), b"%d" % number) for number in range(300)]
+    while len(blob_files(place)) < len(put):
+        assert await registry.sweeper.sweep() == 0
+    assert {path.parent.name + path.name for path in blob_files(place)} == set(put)
