@@ -139,7 +139,7 @@ class Filing:
         """Save if this is not what the file holds: the store may be ahead of it, or the room."""
         here = self.content()
         edits = merge.edits(file, here)
-        if not trifles.are_trifles(edits, file.metadata, here.metadata):
+        if not trifles.are_trifles(edits, file, here):
             self.saving.edited(now)
 
     def ask(self) -> None:

@@ -244,7 +244,7 @@ class Room:
             return
         match event.frame:
             case frames.Hello():
-                self._hello(session, event.frame)
+                self._hello(session, event.frame, now)
             case frames.Change():
                 self._change(session, event.frame, now)
             case frames.Call() as call:
@@ -259,12 +259,26 @@ class Room:
                 # `check` lets nothing else through.
                 return
 
-    def _hello(self, session: Session, hello: frames.Hello) -> None:
+    def _hello(self, session: Session, hello: frames.Hello, now: int) -> None:
         if hello.protocol != frames.PROTOCOL:
             reason = f"this server speaks protocol {frames.PROTOCOL}; please reload"
             self._disconnect(session.id, OTHER_PROTOCOL, reason)
-        elif not self._greeting.needs_a_look_back(session, hello):
+            return
+        if hello.kind == "browser" and session.rights.write and not self.notebook.order:
+            self._first_cell(now)
+        if not self._greeting.needs_a_look_back(session, hello):
             self._greet(session, hello, {})
+
+    def _first_cell(self, now: int) -> None:
+        """New notebooks have no cell; JupyterLab, in a room, leaves it to the server to add one.
+
+        If each browser did, there would be two. The file gets it with what is typed.
+        """
+        cell = Cell(CellId(self._new_id()), "code", "")
+        self.notebook.add_cells([cell], index=0)
+        self.filing.wrote(self.notebook.commit(now_ms=now))
+        self.runtime.set_trusted(cell.id, True)
+        self._publish(now)  # what a greeting reads must not be left pending
 
     def _greet(self, session: Session, hello: frames.Hello, last: Mapping[bytes, str]) -> None:
         self._greeting.greet(

@@ -1,24 +1,35 @@
-"""What is no reason to write the file by itself: what JupyterLab notes of the kernel it started.
+"""What is no reason to write the file by itself: what opening a notebook does to it.
 
-It writes the kernel's name and language into every notebook that is opened, and the language's
-version again on every machine. That goes into the file with the next thing that somebody does.
+JupyterLab writes the kernel's name and language into every notebook that is opened, and the
+language's version again on every machine; one without cells gets a first one. That goes into the
+file with the next thing that somebody does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..document.content import JsonMap, JsonText, from_json
-from ..document.merge import Edit, SetMetadata
+from ..document.content import Content, JsonMap, JsonText, from_json
+from ..document.merge import AddCell, Edit, SetMetadata
 
 KERNEL = "kernelspec"
 LANGUAGE = "language_info"
 
 
-def are_trifles(edits: Iterable[Edit], was: JsonMap, now: JsonMap) -> bool:
-    """Whether edits that turn the notebook metadata `was` into `now` do nothing else of weight."""
-    notes = all(isinstance(edit, SetMetadata) and edit.id is None for edit in edits)
-    return notes and only_of_the_kernel(was, now)
+def are_trifles(edits: Iterable[Edit], was: Content, now: Content) -> bool:
+    """Whether edits that turn `was` into `now` do nothing else of weight."""
+    return all(
+        (isinstance(edit, SetMetadata) and edit.id is None)
+        or (not was.cells and _is_first_cell(edit))
+        for edit in edits
+    ) and only_of_the_kernel(was.metadata, now.metadata)
+
+
+def _is_first_cell(edit: Edit) -> bool:
+    if not isinstance(edit, AddCell) or edit.after is not None:
+        return False
+    cell = edit.cell
+    return cell.cell_type == "code" and not (cell.source or cell.metadata or cell.extra)
 
 
 def only_of_the_kernel(was: JsonMap, now: JsonMap) -> bool:
