@@ -7,7 +7,7 @@ neither side knows more of the other than these values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from ..crdt import Heads
@@ -46,15 +46,17 @@ class SavedState:
 
     `content` is None after a restart of the server; its cells are then read from the document at
     `heads`, and the outputs count as unchanged. `notebook` is a copy of the document at `heads`, to
-    fork and never to change, where there is one: making it anew takes long. `rewrote` are the cells
-    whose source another program changed, if it was one that wrote this.
+    fork and never to change, where there is one: making it anew takes long. If another program
+    wrote this, `rewrote` has what it made of the cells that it added or whose source it changed,
+    `removed` those that it took away.
     """
 
     heads: Heads
     stamp: Stamp
     content: Content | None = None
     notebook: Notebook | None = None
-    rewrote: frozenset[CellId] = frozenset()
+    rewrote: Mapping[CellId, str] = field(default_factory=dict)
+    removed: frozenset[CellId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ class Merged:
 
     `state` is what the file, or whoever put the notebook, has. `notebook` is `MergeFile.live`, no
     more at the version `since`: it holds what was found now, which is `changes`; None if nothing
-    but outputs was changed. `ahead`: the state has more than the file, which is to be saved.
+    but outputs was changed. `ahead`: the room has more than the file, which is to be saved.
     """
 
     number: int

@@ -6,36 +6,23 @@ goes on; the room then takes the result over, with what came in meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from ..crdt import Heads, changes_between, own_errors
 from ..document import merge as edits_of
 from ..document.content import Content, Outcome
 from ..document.notebook import Notebook
-from ..document.textdiff import spliced, splices
 from ..ids import CellId
 from . import events as ev
-
-COMPARED = 8
-"""How many of the bases are compared in full, beside the newest."""
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """A base, what it said, and what was done to that. The newest has the `age` 0."""
-
-    age: int
-    base: ev.SavedState | None
-    was: Content
-    edits: tuple[edits_of.Edit, ...]
+from .bases import Compared, Weighing, likely, removed, rewritten
 
 
 def merge(task: ev.MergeFile) -> ev.Merged:
     """Make of one of the bases what `theirs` is, and merge that. Raises DocumentError, NotFound."""
     since = task.live.heads
-    found = [_compared(age, task, since) for age in _likely(task)]
-    newest, best = found[0], min(found, key=lambda one: (_work(one, task.bases), one.age))
+    found = [_compared(age, task, since) for age in likely(task.bases, task.theirs)]
+    newest, best = found[0], Weighing(task.bases, task.theirs, found).best()
     was, edits = best.was, best.edits
     with own_errors("the file's changes cannot be merged"):
         document = _document_of(best.base, task.live, since)
@@ -50,17 +37,17 @@ def merge(task: ev.MergeFile) -> ev.Merged:
             outcomes = edits_of.apply(edited, edits)
         edited.commit(now_ms=task.now_ms)
     content = edits_of.applied(was, edits)
+    rewrote = rewritten(edits, content)
     if known:
         content = replace(edited.content(), outcomes=content.outcomes)
-    state = ev.SavedState(edited.heads, task.stamp, content, edited, _rewritten(edits))
+    state = ev.SavedState(edited.heads, task.stamp, content, edited, rewrote, removed(edits))
+    ahead = best is not newest
     if edited.heads == document.heads:
-        return ev.Merged(task.number, since, state, outcomes)
+        return ev.Merged(task.number, since, state, outcomes, ahead=ahead)
     touched = task.live.merge(edited.document)
     task.live.content()  # read here, so that nobody has to on the loop
     changes = changes_between(task.live.document, since)
-    return ev.Merged(
-        task.number, since, state, outcomes, task.live, touched, changes, ahead=bool(known)
-    )
+    return ev.Merged(task.number, since, state, outcomes, task.live, touched, changes, ahead=ahead)
 
 
 def _known(
@@ -129,26 +116,12 @@ def _same(here: dict[CellId, str], there: dict[CellId, str], cell: CellId) -> bo
     return cell in here and cell in there and here[cell] == there[cell]
 
 
-def _likely(task: ev.MergeFile) -> list[int]:
-    """The newest base, and of the others those whose cells are most like the new ones; by age."""
-    now = {cell.source for cell in task.theirs.cells}
-
-    def unlike(age: int) -> int:
-        base = task.bases[age]
-        if base is None or base.content is None:
-            return 0
-        was = {cell.source for cell in base.content.cells}
-        return sum(map(len, was ^ now))
-
-    return [0, *sorted(range(1, len(task.bases)), key=unlike)[:COMPARED]]
-
-
-def _compared(age: int, task: ev.MergeFile, since: Heads) -> _Compared:
+def _compared(age: int, task: ev.MergeFile, since: Heads) -> Compared:
     base = task.bases[age]
     was = None if base is None else base.content
     if was is None:
         was = replace(_document_of(base, task.live, since).content(), outcomes=task.outcomes)
-    return _Compared(age, base, was, edits_of.edits(was, task.theirs))
+    return Compared(age, base, was, edits_of.edits(was, task.theirs))
 
 
 def _document_of(base: ev.SavedState | None, live: Notebook, since: Heads) -> Notebook:
@@ -161,47 +134,3 @@ def _document_of(base: ev.SavedState | None, live: Notebook, since: Heads) -> No
     # Going back in history builds the document anew, which takes long if it is large.
     with own_errors("the version last saved is not part of the notebook"):
         return Notebook(live.document.fork_at(list(base.heads)))
-
-
-def _work(one: _Compared, bases: Sequence[ev.SavedState | None]) -> int:
-    """How much somebody did, roughly in characters.
-
-    In a cell that a program rewrote since, it counts from there: who writes the same words twice
-    has most likely gone on from their own, and made from the state before, they would be mixed.
-    """
-    was = {cell.id: cell.source for cell in one.was.cells}
-    later = [base for base in bases[: one.age] if base is not None]
-
-    def size(edit: edits_of.Edit) -> int:
-        if isinstance(edit, edits_of.EditSource):
-            before = _rewritten_to(edit.id, later)
-            if before is not None:
-                now = spliced(was[edit.id], edit.splices)
-                return _size(replace(edit, splices=splices(before, now)))
-        return _size(edit)
-
-    return sum(map(size, one.edits))
-
-
-def _rewritten_to(cell_id: CellId, bases: Iterable[ev.SavedState]) -> str | None:
-    """What the latest program that rewrote a cell made of it."""
-    for base in bases:
-        if cell_id in base.rewrote and base.content is not None:
-            return next(cell.source for cell in base.content.cells if cell.id == cell_id)
-    return None
-
-
-def _rewritten(edits: tuple[edits_of.Edit, ...]) -> frozenset[CellId]:
-    return frozenset(edit.id for edit in edits if isinstance(edit, edits_of.EditSource))
-
-
-def _size(edit: edits_of.Edit) -> int:
-    match edit:
-        case edits_of.EditSource():
-            return sum(splice.delete + len(splice.insert) for splice in edit.splices)
-        case edits_of.AddCell():
-            return 1 + len(edit.cell.source)
-        case edits_of.SetOutcome():
-            return 0
-        case _:
-            return 1
