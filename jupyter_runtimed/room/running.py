@@ -150,18 +150,18 @@ class Running:
                 self.runtime.import_outcome(cell_id, Outcome(), RunId(self.new_id()), now)
 
     def import_outcome(
-        self, cell_id: CellId, outcome: Outcome, now: int, *, trusted: bool = False
+        self, cell_id: CellId, outcome: Outcome, now: int, *, trusted: bool | None = False
     ) -> None:
         """Show outputs that came from elsewhere; a cell that runs keeps its own.
 
-        They may hold script, so the cell is not trusted any more unless whoever brought them could
-        have run it.
+        They may hold script: `trusted` says whether the cell is trusted from now on, and is None
+        where that stays as it was.
         """
         run = self.runtime.run_of(cell_id)
         if run is None or run.state not in ("queued", "running"):
             self.runtime.import_outcome(cell_id, outcome, RunId(self.new_id()), now)
-            if outcome.outputs and not trusted:
-                self.runtime.set_trusted(cell_id, False)
+            if outcome.outputs and trusted is not None:
+                self.runtime.set_trusted(cell_id, trusted)
 
     def cells_gone(self, cells: Iterable[CellId], now: int) -> None:
         self._do(self._execution.queue.removed(cells, now_ms=now))

@@ -153,6 +153,19 @@ async def test_cells_are_cut_copied_and_pasted_with_outputs(both: Pair) -> None:
     assert await sources(both) == ["one", "print('kept')", "print('kept')"]
 
 
+async def test_pasted_outputs_stay_trusted_and_the_keyboard_stays_with_them(both: Pair) -> None:
+    await both.lay("one", "1 + 1")
+    await both.ana.kernel_ready()
+    await both.ana.run(1)
+    await both.ana.sees_output(1, "2")
+    await both.ana.press("Escape", "c", "v")
+    await both.ben.sees_output(2, "2")
+    trusted = "() => [...window.jupyterapp.shell.currentWidget.model.cells].map(c => c.trusted)"
+    assert await both.ana.page.evaluate(trusted) == [True, True, True]
+    await both.ana.press("z")
+    assert await sources(both) == ["one", "1 + 1"]
+
+
 async def test_a_picture_is_pasted_into_text(both: Pair) -> None:
     await both.lay("one", {"cell_type": "markdown", "source": "see "})
     await both.ana.page.evaluate(PUT_PICTURE_ON_CLIPBOARD, DOT)

@@ -427,6 +427,17 @@ def test_an_editor_cannot_make_script_trusted() -> None:
     assert reply is not None and reply.error is not None and reply.error["code"] == "forbidden"
 
 
+def test_outputs_that_are_pasted_are_trusted_where_they_were_and_the_paster_may_run() -> None:
+    net = Network("a", "b", "c")
+    ana, eve = net.join("ana"), net.join("eve", MAY_EDIT)
+    table = {"output_type": "display_data", "data": {"text/html": "<b>1</b>"}, "metadata": {}}
+    for peer, cell, trusted in ((ana, "c0", True), (ana, "c1", False), (eve, "c2", True)):
+        peer.call("import_outputs", cell=cell, outputs=[table], trusted=trusted)
+    net.run_until_quiet()
+    runtime = net.server.open_room().runtime
+    assert [runtime.trusted(CellId(cell)) for cell in ("c0", "c1", "c2")] == [True, False, False]
+
+
 def test_outputs_that_come_with_the_file_are_not_trusted() -> None:
     net = Network("show fine")
     ana = net.join("ana")

@@ -202,8 +202,11 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
       // What stands for a missing part must not become an output.
       this._correct();
     } else {
-      const executionCount = truth.count;
-      this.notebook.core.runs.outbox.importOutputs(this._id, { outputs: wanted, executionCount });
+      this.notebook.core.runs.outbox.importOutputs(this._id, {
+        outputs: wanted,
+        executionCount: truth.count,
+        trusted: this.notebook.isTrusted(this._id)
+      });
     }
   }
 

@@ -29,6 +29,8 @@ export interface Context {
   origin: unknown;
 }
 
+const NOTHING = { outputs: [], trusted: true };
+
 interface Open {
   tx: Transaction;
   fresh: Map<string, AnyRoomCell>;
@@ -103,6 +105,7 @@ export class NotebookCore {
     let made: AnyRoomCell[] = [];
     const taken = this.write(tx => {
       made = tx.insert(index, cells).map((id, i) => {
+        this.runs.expect(id, tx.wanted.get(id) ?? NOTHING);
         const cell = makeCell(this._notebook, id, knownType(cells[i]?.cell_type));
         this._open?.fresh.set(id, cell);
         return cell;
@@ -197,6 +200,9 @@ export class NotebookCore {
     const made: { inverse: UndoItem | null } = { inverse: null };
     const write = (): void => {
       if (this._open !== null) {
+        item.outputs.forEach((kept, id) => {
+          this.runs.expect(id, kept);
+        });
         applyItem(item, this._open.tx);
       }
     };

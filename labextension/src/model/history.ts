@@ -185,5 +185,9 @@ function keptOutputs(runtime: RuntimeNode, id: string): KeptOutputs | null {
   if (run === undefined || read(run.state) === 'queued') {
     return null;
   }
-  return { outputs: run.outputs, executionCount: run.execution_count ?? null };
+  return {
+    outputs: run.outputs,
+    executionCount: run.execution_count ?? null,
+    trusted: own(runtime.cells, id)?.trusted === true
+  };
 }

@@ -11,7 +11,8 @@ export interface RuntimeRequests {
   importOutputs(
     cellId: string,
     outputs: nbformat.IOutput[],
-    executionCount: number | null
+    executionCount: number | null,
+    trusted: boolean
   ): Promise<void>;
   /** Every cell of the notebook is trusted. */
   trust(): Promise<void>;
@@ -20,6 +21,8 @@ export interface RuntimeRequests {
 export interface Import {
   outputs: nbformat.IOutput[];
   executionCount: number | null;
+  /** Whether they were trusted where they come from. */
+  trusted: boolean;
 }
 
 /** A call that is larger than 1 MiB ends the connection. */
@@ -84,11 +87,11 @@ export class Outbox {
     }
     for (const [id, what] of imports) {
       this._ask([id], async requests => {
-        const { outputs, executionCount } = await what;
+        const { outputs, executionCount, trusted } = await what;
         if (new TextEncoder().encode(JSON.stringify(outputs)).length > IMPORT_BYTES) {
           throw new Error('these outputs are too large for a call');
         }
-        await requests.importOutputs(id, outputs, executionCount);
+        await requests.importOutputs(id, outputs, executionCount, trusted);
       });
     }
     if (trusts) {

@@ -26,6 +26,11 @@ export interface RunOptions {
   trustGained: (cellId: string) => void;
 }
 
+interface Expected {
+  outputs: readonly unknown[];
+  trusted: boolean;
+}
+
 export class RunViews {
   constructor(
     private readonly _documents: RoomDocuments,
@@ -69,7 +74,16 @@ export class RunViews {
    */
   isTrusted(cellId: string): boolean {
     const entry = own(this._documents.runtime.cells, cellId);
-    return entry === undefined || entry.trusted === true;
+    return entry === undefined ? !this._doubted.has(cellId) : entry.trusted === true;
+  }
+
+  /** A cell is about to come with such outputs: its views are made for them. */
+  expect(cellId: string, { outputs, trusted }: Expected): void {
+    if (outputs.length > 0 && !trusted) {
+      this._doubted.add(cellId);
+    } else {
+      this._doubted.delete(cellId);
+    }
   }
 
   /** Whether parts of what this cell shows are still on their way. */
@@ -126,13 +140,13 @@ export class RunViews {
 
   /** Undo brought cells back: their outputs are to come back too. */
   restore(item: UndoItem): void {
-    for (const [id, { outputs, executionCount }] of item.outputs) {
+    for (const [id, { outputs, executionCount, trusted }] of item.outputs) {
       const there = own(this._documents.notebook.cells, id) !== undefined;
       if (there && !isLive(this.run(id)) && (outputs.length > 0 || executionCount !== null)) {
         const resolved = this._reader.resolve(outputs);
         this.outbox.importOutputs(
           id,
-          resolved.then(found => ({ outputs: found, executionCount }))
+          resolved.then(found => ({ outputs: found, executionCount, trusted }))
         );
       }
     }
@@ -180,6 +194,7 @@ export class RunViews {
   private readonly _blobs: BlobShelf;
   private readonly _reader: OutputReader;
   private readonly _waiting = new Map<string, Set<string>>();
+  private readonly _doubted = new Set<string>();
 }
 
 function plainPlaceholder(mime: string, bytes: number, failed: boolean, held: boolean): string {

@@ -10,7 +10,7 @@ import type * as nbformat from '@jupyterlab/nbformat';
 import { UUID } from '@lumino/coreutils';
 import { jsonText, read, str } from '../document/automerge';
 import type { CellNode, JsonMap, NotebookNode } from '../document/schema';
-import { cellOrder, copyCell, own, readJsonMap, typeOf } from '../document/schema';
+import { cellOrder, copyCell, own, readJsonMap, TRUSTED, typeOf } from '../document/schema';
 import { normalizeLines } from '../document/text';
 import type { EntryPath } from '../document/writes';
 import { deleteCell, placesAt, putCell, setEntry, setText } from '../document/writes';
@@ -191,7 +191,11 @@ export function knownType(type: string | undefined): 'code' | 'markdown' | 'raw'
 function outputsOf(cell: SharedCell.Cell): Import | null {
   const { outputs, execution_count } = cell as Partial<nbformat.ICodeCell>;
   return cell.cell_type === 'code' && outputs !== undefined && outputs.length > 0
-    ? { outputs, executionCount: execution_count ?? null }
+    ? {
+        outputs,
+        executionCount: execution_count ?? null,
+        trusted: cell.metadata?.[TRUSTED] === true
+      }
     : null;
 }
 

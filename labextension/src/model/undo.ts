@@ -20,6 +20,7 @@ export interface EntryUndo {
 export interface KeptOutputs {
   outputs: readonly OutputNode[];
   executionCount: number | null;
+  trusted: boolean;
 }
 
 export interface UndoItem {

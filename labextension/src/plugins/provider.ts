@@ -236,8 +236,8 @@ function requests(connection: () => RoomConnection): RuntimeRequests {
     clear: async cells => {
       await connection().call('clear', { cells }, { repeat: true });
     },
-    importOutputs: async (cell, outputs, executionCount) => {
-      const args = { cell, outputs, execution_count: executionCount };
+    importOutputs: async (cell, outputs, executionCount, trusted) => {
+      const args = { cell, outputs, execution_count: executionCount, trusted };
       await connection().call('import_outputs', args, { repeat: true });
     },
     trust: async () => {

@@ -327,7 +327,33 @@ describe('what JupyterLab asks about outputs', () => {
       execution_count: 4
     });
     await nextCommand();
-    expect(requests.asked).toEqual([['import', ana.ids[1], [output], 4]]);
+    expect(requests.asked).toEqual([['import', ana.ids[1], [output], 4, false]]);
+  });
+
+  it('outputs that are pasted are trusted as where they come from, and keep their views', async () => {
+    for (const trusted of [true, false]) {
+      const requests = new Requests();
+      const r = await room(['a']);
+      const ana = r.open({ requests });
+      const output = { output_type: 'stream', name: 'stdout', text: 'pasted' };
+      const metadata = trusted ? { trusted } : {};
+      const cell = ana.notebook.insertCell(1, {
+        cell_type: 'code',
+        source: 'x',
+        metadata,
+        outputs: [output]
+      });
+      await nextCommand();
+      const { id } = cell;
+      expect(requests.asked).toEqual([['import', id, [output], null, trusted]]);
+      expect(cell.getMetadata('trusted')).toBe(trusted || undefined);
+      r.serverWrites(draft => {
+        putRun(draft, 'r1', id, 'ok', [stream('pasted')]);
+        draft.cells[id] = { run: str('r1'), trusted };
+      });
+      expect(ana.cell(id) === cell).toBe(true);
+      expect(ana.code(id).outputs).toHaveLength(1);
+    }
   });
 
   it('can be cleared while a part is on its way, but not written over', async () => {
@@ -371,7 +397,7 @@ describe('what JupyterLab asks about outputs', () => {
     ana.code('a').appendStreamOutput(0, '2');
     await nextCommand();
     const output = { output_type: 'stream', name: 'stdout', text: '12' };
-    expect(requests.asked).toEqual([['import', 'a', [output], 1]]);
+    expect(requests.asked).toEqual([['import', 'a', [output], 1, true]]);
   });
 });
 

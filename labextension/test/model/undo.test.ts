@@ -230,7 +230,7 @@ describe('undo of what is done to cells', () => {
     ana.notebook.undo();
     await new Promise(resolve => setTimeout(resolve));
     const output = { output_type: 'stream', name: 'stdout', text: 'out\n' };
-    expect(asked).toEqual([['a', [output], 3]]);
+    expect(asked).toEqual([['a', [output], 3, true]]);
   });
 
   it('is refused to viewers, who keep their stacks', async () => {
