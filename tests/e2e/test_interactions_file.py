@@ -189,6 +189,18 @@ async def test_a_second_view_shows_the_same(fresh: Pair) -> None:
     await fresh.agree()
 
 
+async def test_a_new_notebook_has_a_cell_to_type_in(fresh: Pair, one_lab: Lab) -> None:
+    await fresh.ana.command("notebook:create-new", {"kernelName": "python3"})
+    await current(fresh.ana, "Untitled")
+    await fresh.ana.page.wait_for_selector(".jp-Notebook.jp-mod-editMode .jp-mod-active:visible")
+    await fresh.ana.page.keyboard.type("first = 1")
+    await fresh.ana.source_is(0, "first = 1")
+    assert await fresh.ana.sources() == ["first = 1"]
+    await fresh.ana.kernel_ready()
+    await fresh.ana.close_tab("Untitled")
+    assert saved(one_lab, "Untitled.ipynb") == ["first = 1"]
+
+
 async def test_it_is_closed_and_opened_again(fresh: Pair, tmp_path: Path) -> None:
     await fresh.ana.type(1, "\n# before closing")
     await fresh.ana.status_is("Saved")
