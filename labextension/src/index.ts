@@ -12,6 +12,7 @@ import { content } from './plugins/content';
 import { executor } from './plugins/executor';
 import { gone } from './plugins/gone';
 import { guard } from './plugins/guard';
+import { headings } from './plugins/headings';
 import { notices } from './plugins/notices';
 import { outside } from './plugins/outside';
 import { presence } from './plugins/presence';
@@ -35,7 +36,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   prompts,
   rest,
   widgets,
-  gone
+  gone,
+  headings
 ];
 
 export default plugins;

@@ -199,6 +199,16 @@ async def test_an_undone_delete_keeps_what_others_did_since(both: Pair) -> None:
     assert await sources(both) == ["one", "two", "three!"]
 
 
+async def test_a_folded_heading_is_folded_for_everybody_and_after_a_reload(both: Pair) -> None:
+    await both.lay({"cell_type": "markdown", "source": "# Part"}, "below = 1")
+    for name, visible in (("collapse", False), ("expand", True)):
+        await both.ana.command(f"notebook:{name}-all-headings")
+        await expect(both.ben.cell(1)).to_be_visible(visible=visible)
+        await both.ana.status_is("Saved")
+        await both.ana.open("shared.ipynb")
+        await expect(both.ana.cell(1)).to_be_visible(visible=visible)
+
+
 async def test_collapsing_and_tags_are_shared(both: Pair) -> None:
     await both.lay("one", PRINTED)
     await both.ana.select(1)

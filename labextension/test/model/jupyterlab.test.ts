@@ -8,7 +8,7 @@ import {
   EditorLanguageRegistry
 } from '@jupyterlab/codemirror';
 import type { CodeMirrorEditor } from '@jupyterlab/codemirror';
-import type { CodeCell, ICodeCellModel } from '@jupyterlab/cells';
+import type { CodeCell, ICodeCellModel, MarkdownCell } from '@jupyterlab/cells';
 import { Notebook, NotebookActions, NotebookModel, StaticNotebook } from '@jupyterlab/notebook';
 import { RenderMimeRegistry, standardRendererFactories } from '@jupyterlab/rendermime';
 import { MessageLoop } from '@lumino/messaging';
@@ -19,6 +19,7 @@ import { fromText } from '../../src/document/text';
 import { roomBinding } from '../../src/editor/binding';
 import { isRoomCell } from '../../src/editor/source';
 import type { RuntimeRequests } from '../../src/model/requests';
+import { followHeadings } from '../../src/plugins/headings';
 import { emptied } from '../../src/plugins/rest';
 import { display, putNew, putRun, stream } from '../document/agent';
 import { dice } from '../document/setup';
@@ -122,6 +123,20 @@ function serverOf(r: () => Room): RuntimeRequests {
 }
 
 describe("JupyterLab's notebook on a room", () => {
+  it('folds a heading that somebody else folds', async () => {
+    const { r, peer, widget } = await lab([{ id: 'm', source: '# t', type: 'markdown' }, 'x']);
+    followHeadings(widget, peer.notebook.documents);
+    const other = r.open();
+    const heading = widget.widgets[0] as MarkdownCell;
+    other.cell('m').setMetadata('jp-MarkdownHeadingCollapsed', true);
+    r.sync();
+    expect(heading.headingCollapsed).toBe(true);
+    other.cell('m').deleteMetadata('jp-MarkdownHeadingCollapsed');
+    r.sync();
+    expect(heading.headingCollapsed).toBe(false);
+    expect(peer.documentCells).toEqual(other.documentCells);
+  });
+
   it('shows what is loaded before and after it was made', async () => {
     const { peer, widget } = await lab([
       { id: 'a', source: 'x = 1' },
