@@ -46,15 +46,16 @@ class SavedState:
 
     `content` is None after a restart of the server; its cells are then read from the document at
     `heads`, and the outputs count as unchanged. `notebook` is a copy of the document at `heads`, to
-    fork and never to change, where there is one: making it anew takes long. If another program
-    wrote this, `rewrote` has what it made of the cells that it added or whose source it changed,
-    `removed` those that it took away.
+    fork and never to change, where there is one: making it anew takes long. If `outside`, another
+    program wrote this: `rewrote` has what it made of the cells that it added or whose source it
+    changed, `removed` those that it took away. Otherwise it has all that had come in until then.
     """
 
     heads: Heads
     stamp: Stamp
     content: Content | None = None
     notebook: Notebook | None = None
+    outside: bool = False
     rewrote: Mapping[CellId, str] = field(default_factory=dict)
     removed: frozenset[CellId] = frozenset()
 

@@ -6,7 +6,7 @@ goes on; the room then takes the result over, with what came in meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..crdt import Heads, changes_between, own_errors
@@ -15,32 +15,37 @@ from ..document.content import Content, Outcome
 from ..document.notebook import Notebook
 from ..ids import CellId
 from . import events as ev
-from .bases import Compared, Weighing, likely, removed, rewritten
+from .bases import Compared, Since, Weighing, likely, removed, rewritten
 
 
 def merge(task: ev.MergeFile) -> ev.Merged:
     """Make of one of the bases what `theirs` is, and merge that. Raises DocumentError, NotFound."""
     since = task.live.heads
     found = [_compared(age, task, since) for age in likely(task.bases, task.theirs)]
-    newest, best = found[0], Weighing(task.bases, task.theirs, found).best()
+    weighing = Weighing(task.bases, task.theirs, found)
+    newest, best = found[0], weighing.best()
     was, edits = best.was, best.edits
+    content = edits_of.applied(was, edits)
+    elsewhere = weighing.since(best)
+    known = () if best is newest else _known(edits, newest.was, content, elsewhere)
     with own_errors("the file's changes cannot be merged"):
         document = _document_of(best.base, task.live, since)
         edited = document.fork(actor=task.actor)
-        known = () if best is newest else _known(edits, newest.was, task.theirs)
         if known:
             latest = _document_of(newest.base, task.live, since)
             rest = [edit for edit in edits if edit not in known]
-            rest += _changed_since(known, latest, task.theirs)
+            rest += _changed_since(known, latest, content, elsewhere)
             outcomes = _apply_beside(edited, rest, latest, task)
+            _apply_since(edited, elsewhere, task, since)
         else:
             outcomes = edits_of.apply(edited, edits)
         edited.commit(now_ms=task.now_ms)
-    content = edits_of.applied(was, edits)
-    rewrote = rewritten(edits, content)
     if known:
         content = replace(edited.content(), outcomes=content.outcomes)
-    state = ev.SavedState(edited.heads, task.stamp, content, edited, rewrote, removed(edits))
+    state = ev.SavedState(
+        edited.heads, task.stamp, content, edited,
+        outside=True, rewrote=rewritten(best), removed=removed(edits),
+    )  # fmt: skip
     ahead = best is not newest
     if edited.heads == document.heads:
         return ev.Merged(task.number, since, state, outcomes, ahead=ahead)
@@ -51,31 +56,60 @@ def merge(task: ev.MergeFile) -> ev.Merged:
 
 
 def _known(
-    edits: tuple[edits_of.Edit, ...], newest: Content, theirs: Content
+    edits: tuple[edits_of.Edit, ...],
+    newest: Content,
+    theirs: Content,
+    elsewhere: Mapping[CellId, Since],
 ) -> tuple[edits_of.Edit, ...]:
-    """Which of these edits of an older base the newest one has already, in the same words.
+    """Which of these edits of an older base are not to be done to it.
 
     A program that writes several times, back and forth, may be seen halfway: what that brought is
-    in the newest state. It is taken from there, as to write it again would put it there twice.
+    in the newest state. It is taken from there, as to write it again would put it there twice. What
+    a program made of a cell after the base is changed `elsewhere`, where it stood.
     """
     here = {cell.id: cell.source for cell in newest.cells}
     there = {cell.id: cell.source for cell in theirs.cells}
     return tuple(
         edit
         for edit in edits
-        if (isinstance(edit, edits_of.EditSource) and _same(here, there, edit.id))
+        if (
+            isinstance(edit, edits_of.EditSource)
+            and (edit.id in elsewhere or _same(here, there, edit.id))
+        )
         or (isinstance(edit, edits_of.AddCell) and edit.cell.id in here)
     )
 
 
 def _changed_since(
-    known: Sequence[edits_of.Edit], newest: Notebook, theirs: Content
+    known: Sequence[edits_of.Edit],
+    newest: Notebook,
+    theirs: Content,
+    elsewhere: Mapping[CellId, Since],
 ) -> list[edits_of.Edit]:
     """What the program has done since to cells that it was seen to add."""
     added = {edit.cell.id for edit in known if isinstance(edit, edits_of.AddCell)}
     now = replace(theirs, cells=tuple(cell for cell in theirs.cells if cell.id in added))
     was = replace(now, cells=tuple(newest.cell(cell.id) for cell in now.cells))
-    return [edit for edit in edits_of.edits(was, now) if not isinstance(edit, edits_of.SetOutcome)]
+    return [
+        edit
+        for edit in edits_of.edits(was, now)
+        if not isinstance(edit, edits_of.SetOutcome)
+        and not (isinstance(edit, edits_of.EditSource) and edit.id in elsewhere)
+    ]
+
+
+def _apply_since(
+    edited: Notebook, elsewhere: Mapping[CellId, Since], task: ev.MergeFile, since: Heads
+) -> None:
+    """Change texts where they stood, and take that in."""
+    edited.commit(now_ms=task.now_ms)
+    for age in {there.age for there in elsewhere.values()}:
+        edits = [there.edit for there in elsewhere.values() if there.age == age]
+        document = _document_of(task.bases[age], task.live, since)
+        beside = document.fork(actor=task.actor + age.to_bytes(2, "big"))
+        edits_of.apply(beside, edits)
+        beside.commit(now_ms=task.now_ms)
+        edited.merge(beside.document)
 
 
 def _apply_beside(
