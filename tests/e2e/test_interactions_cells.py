@@ -201,6 +201,8 @@ async def test_an_undone_delete_keeps_what_others_did_since(both: Pair) -> None:
 
 async def test_a_folded_heading_is_folded_for_everybody_and_after_a_reload(both: Pair) -> None:
     await both.lay({"cell_type": "markdown", "source": "# Part"}, "below = 1")
+    for person in both.people:
+        await expect(person.cell(0).locator(".jp-collapseHeadingButton")).to_have_count(1)
     for name, visible in (("collapse", False), ("expand", True)):
         await both.ana.command(f"notebook:{name}-all-headings")
         await expect(both.ben.cell(1)).to_be_visible(visible=visible)
