@@ -69,7 +69,8 @@ class Execution:
         current = self.queue.current
         written = self.writer.write(self.captures.take(batch, self._is_run))
         self._kernel_state(batch)
-        steps = self.queue.messages(batch, now_ms=now_ms)
+        steps = self.others.doubt(now_ms=now_ms) if self._is_free(batch) else []
+        steps += self.queue.messages(batch, now_ms=now_ms)
         steps += self.others.messages(batch, now_ms=now_ms)
         self.settle(steps)
         over = self.queue.current is None or any(isinstance(step, Finished) for step in steps)
@@ -120,6 +121,18 @@ class Execution:
                 self._busy_with = message.parent_id if said.state == "busy" else ""
                 self.runtime.set_kernel(replace(kernel, state=cast(KernelState, said.state)))
             return
+
+    def _is_free(self, batch: Sequence[KernelMessage]) -> bool:
+        """Has a kernel answered on shell that was taken for busy because it did not?
+
+        One that starts slowly does, and then waits for its first cell.
+        """
+        kernel = self.runtime.kernel
+        answered = any(m.type == "kernel_info_reply" and m.channel == "shell" for m in batch)
+        if not answered or kernel.state != "busy" or self._busy_with:
+            return False
+        self.runtime.set_kernel(replace(kernel, state="idle"))
+        return True
 
 
 __all__ = ["Execution", "Finished", "Heard", "SendExecute", "Step", "Steps", "WakeAt", "Written"]

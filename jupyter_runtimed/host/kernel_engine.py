@@ -275,6 +275,8 @@ class Engine:
             self._answered.add(message.channel)
             if message.content.get("implementation") == "ipython" and not self._widened:
                 self._widen()
+            # It was told to be busy, and nothing else may say that it is not any more.
+            return message.channel != "shell" or self._nudge_at is not None
         return True
 
     def _widen(self) -> None:

@@ -271,3 +271,22 @@ def test_the_kernels_state_is_what_it_last_said(lab: Lab) -> None:
     lab.say(status(run, "idle"), completion)
     assert lab.runtime.kernel.state == "idle"
     lab.assert_mirror()
+
+
+ANSWER = message("a nudge", "kernel_info_reply", channel="shell")
+
+
+def test_a_kernel_that_was_taken_for_busy_is_idle_when_it_answers(lab: Lab) -> None:
+    """It started slowly: it has done nothing, and so it says of nothing that it is over."""
+    lab.runtime.set_kernel(replace(lab.runtime.kernel, state="busy"))
+    lab.say(ANSWER)
+    assert lab.runtime.kernel.state == "idle"
+
+
+def test_its_answer_may_be_overtaken_by_a_run(lab: Lab) -> None:
+    lab.runtime.set_kernel(replace(lab.runtime.kernel, state="busy"))
+    run = lab.running()
+    lab.say(status(run, "busy"), ANSWER)
+    assert lab.runtime.kernel.state == "busy"
+    lab.say(idle(run))
+    assert lab.runtime.kernel.state == "idle"

@@ -142,12 +142,14 @@ async def test_what_a_dead_kernel_was_sent_is_not_run_by_the_next_one(kernel):
 async def test_a_busy_kernel_is_joined_without_waiting_for_it(kernel):
     run = kernel.execute("print('on'); input()")
     await kernel.said.until(lambda: kernel.said.text(run) == "on\n")
-    other = KernelLink(kernel.manager.get_connection_info())
-    other.start(Said())
+    other, heard = KernelLink(kernel.manager.get_connection_info()), Said()
+    other.start(heard)
     assert await other.ready() == "busy"
-    await other.close()
     kernel.link.reply_input("")
     await kernel.said.finish(run)
+    # Nothing else would tell who joined it while it only started slowly.
+    await heard.until(lambda: any(m.type == "kernel_info_reply" for m in heard.messages))
+    await other.close()
 
 
 async def test_a_kernel_that_can_is_told_to_wait_for_a_slow_reader(kernel):
