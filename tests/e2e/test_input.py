@@ -99,6 +99,33 @@ async def test_a_password_is_not_shown(both: Pair) -> None:
     assert "sesame" not in str(cells) and "········" in str(cells)
 
 
+async def test_former_answers_come_back_by_the_arrow_key(both: Pair) -> None:
+    await asked(both, "for _ in range(3): print('got', input('Next? '))")
+    for text in ("first thing", "second thing"):
+        await answer(both.ben, text)
+        await both.ben.sees_output(0, f"got {text}")
+        await expect(question(both.ben)).to_have_value("")
+    await question(both.ben).press("ArrowUp")
+    await expect(question(both.ben)).to_have_value("second thing")
+    await question(both.ben).fill("fir")
+    await question(both.ben).press("Control+ArrowUp")
+    await expect(question(both.ben)).to_have_value("first thing")
+    await question(both.ben).press("Enter")
+    await nobody_is_asked(both)
+
+
+async def test_all_that_was_shown_before_a_question_is_shown(both: Pair) -> None:
+    show = "from IPython.display import display, Markdown\n"
+    many = "for i in range(60): display(Markdown(f'text {i}'))\n"
+    await asked(both, show + many + "input('What do you say? ')\n" + many)
+    shown = both.ana.cell(0).locator(".jp-RenderedMarkdown")
+    await expect(shown).to_have_count(60)
+    await answer(both.ana, "much")
+    await both.ana.sees_output(0, "What do you say?  much")
+    await nobody_is_asked(both)
+    await expect(both.ana.cell(0).locator(".jp-TrimmedOutputs")).to_have_count(1)
+
+
 async def test_it_waits_until_somebody_comes(
     one_browser: Browser, one_lab: Lab, shots: object
 ) -> None:

@@ -201,6 +201,18 @@ async def test_a_new_notebook_has_a_cell_to_type_in(fresh: Pair, one_lab: Lab) -
     assert saved(one_lab, "Untitled.ipynb") == ["first = 1"]
 
 
+async def test_to_run_a_cell_without_a_kernel_asks_for_one(fresh: Pair) -> None:
+    await fresh.ana.command("notebook:create-new")
+    dialog = fresh.ana.page.locator(".jp-Dialog")
+    await dialog.get_by_role("button", name="No Kernel").click()
+    await expect(dialog).to_have_count(0)
+    await fresh.ana.page.locator(".jp-Notebook:visible .cm-content").fill("print(6 * 7)")
+    await fresh.ana.command("notebook:run-cell")
+    await fresh.ana.accept()
+    await fresh.ana.sees_output(0, "42")
+    await fresh.ana.close_tab("Untitled")
+
+
 async def test_it_is_closed_and_opened_again(fresh: Pair, tmp_path: Path) -> None:
     await fresh.ana.type(1, "\n# before closing")
     await fresh.ana.status_is("Saved")

@@ -34,8 +34,9 @@ export class RoomCellExecutor implements INotebookCellExecutor {
       return await runCell(options);
     }
     if (!sessionContext.isReady) {
-      // While it looks for its kernel it has none; to start another then would make two.
-      await sessionContext.ready;
+      // While it looks for its kernel it has none; to start another then would make two. It is not
+      // ready before there is one, though people may have chosen to have none.
+      await sessionContext.initialize();
     }
     if (sessionContext.hasNoKernel && !(await findKernel(options))) {
       return await runCell({ ...options, sessionContext: undefined });

@@ -12,9 +12,13 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { Answers } from './answers';
 import type { Question } from './questions';
 import { DOMAIN, IRooms } from './tokens';
 import type { OpenRoom } from './tokens';
+
+/** What was answered in any notebook, unless people want it apart. */
+const EVERYWHERE = new Answers();
 
 /** Not a widget: cells come and go with what is scrolled to, and a widget must go before its place. */
 class Prompt {
@@ -23,9 +27,11 @@ class Prompt {
   constructor(
     readonly question: Question,
     answer: (text: string) => void,
+    answers: Answers,
+    private readonly hint: string,
     trans: TranslationBundle
   ) {
-    this.node.className = 'jp-Stdin jp-RuntimedPrompt';
+    this.node.className = 'jp-Stdin jp-OutputArea-stdin-item jp-RuntimedPrompt';
     const text = document.createElement('pre');
     text.className = 'jp-Stdin-prompt';
     text.textContent = question.text;
@@ -34,11 +40,24 @@ class Prompt {
     input.type = question.password ? 'password' : 'text';
     input.setAttribute('aria-label', question.text || trans.__('Answer to the running cell'));
     input.autocomplete = 'off';
+    const before = answers.look();
     input.addEventListener('keydown', event => {
       event.stopPropagation();
       if (event.key === 'Enter') {
         input.disabled = true;
         answer(input.value);
+      } else if (event.key === 'Escape') {
+        input.blur();
+      } else if (!question.password && (event.key === 'ArrowUp' || event.key === 'ArrowDown')) {
+        const back = event.key === 'ArrowUp';
+        const line = event.ctrlKey
+          ? before.search(back, input.value)
+          : before.step(back, input.value);
+        if (line !== null) {
+          input.value = line;
+          input.setSelectionRange(line.length, line.length);
+          event.preventDefault();
+        }
       }
     });
     this.node.append(text, input);
@@ -72,7 +91,8 @@ class Prompt {
   /** Null: this person may answer; otherwise why not. */
   set closed(why: string | null) {
     this.input.disabled = why !== null;
-    this.input.placeholder = this.input.title = why ?? '';
+    this.input.placeholder = why ?? this.hint;
+    this.input.title = why ?? '';
   }
 
   private readonly input: HTMLInputElement;
@@ -84,7 +104,19 @@ function placeIn(host: Cell | undefined): HTMLElement | null {
   return outputs?.parentElement ?? host?.node ?? null;
 }
 
+/** JupyterLab shows only the first of many outputs; what a question is about must be among them. */
+function showOutputs(host: Cell | undefined, more: number): void {
+  if (host instanceof CodeCell) {
+    const { outputArea } = host;
+    outputArea.maxNumberOutputs = Math.max(
+      outputArea.maxNumberOutputs,
+      outputArea.model.length + more
+    );
+  }
+}
+
 class Prompts {
+  private readonly here = new Answers();
   private readonly asked = new Map<string, Question>();
   private readonly shown = new Map<string, Prompt>();
 
@@ -111,6 +143,10 @@ class Prompts {
     }
     if (question !== null && host === undefined) {
       return;
+    }
+    if (before !== undefined && question === null) {
+      // The answer is an output too.
+      showOutputs(host, 1);
     }
     const [draft, focused] = [before?.draft ?? '', before?.hasFocus === true];
     before?.dispose();
@@ -154,13 +190,23 @@ class Prompts {
   }
 
   private ask(host: Cell, question: Question): Prompt {
+    const { inputHistoryScope, showInputPlaceholder } = this.panel.content.notebookConfig;
+    const answers = inputHistoryScope === 'session' ? this.here : EVERYWHERE;
     const prompt = new Prompt(
       question,
       text => {
+        if (!question.password) {
+          answers.add(text);
+        }
         this.answer(prompt, text);
       },
+      answers,
+      showInputPlaceholder && !question.password
+        ? this.trans.__('↑↓ for earlier answers, Ctrl+↑↓ to search in them')
+        : '',
       this.trans
     );
+    showOutputs(host, 0);
     placeIn(host)?.append(prompt.node);
     this.shown.set(host.model.id, prompt);
     prompt.closed = this.closed;
