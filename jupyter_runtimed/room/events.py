@@ -123,8 +123,8 @@ class Called:
 class Put:
     """A whole notebook from a client of the contents API; answered by `Answered` when it is merged.
 
-    It is merged as edits of what that client is most likely to have started from: the state that
-    was last handed out through the contents API, or else the one last saved.
+    It is merged as edits of what that client is most likely to have started from: a state that was
+    handed out through the contents API, or one that the file had.
     """
 
     ticket: int

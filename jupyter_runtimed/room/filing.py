@@ -22,8 +22,10 @@ from . import trifles
 from .running import Running
 from .saving import Saving
 
-READERS = 4
+READERS = 32
 """How many of the states that clients of the contents API have are remembered."""
+COPIES = 4
+"""How many of them with a copy of the document: made anew it takes longer."""
 NO_FILE = ev.Stamp("", "")
 PAST_MS = 600_000
 """How long a state of the file that was saved over may still be what somebody had read.
@@ -100,7 +102,13 @@ class Filing:
         return content
 
     def _hand(self, state: ev.SavedState) -> None:
+        last = self._handed[-1] if self._handed else None
+        if last is not None and not state.outside and last.heads == state.heads:
+            self._handed.pop()
         self._handed.append(state)
+        if len(self._handed) > COPIES:
+            older = self._handed[-1 - COPIES]
+            self._handed[-1 - COPIES] = replace(older, notebook=None)
 
     def wrote(self, changes: bytes | None) -> None:
         """The server itself has changed the notebook."""
@@ -203,9 +211,10 @@ class Filing:
         """A client of the contents API wrote the notebook: merge what it changed, and save.
 
         It does not say what it had read, and saves again what it wrote before. So its base is the
-        state, of those that such clients have, to which it did the least.
+        state, of those that such clients and the file had, to which it did the least.
         """
-        known = [state for state in (self._base(), *reversed(self._handed)) if state is not None]
+        others = (*reversed(self._handed), *self._before(now))
+        known = [state for state in (self._base(), *others) if state is not None]
         self._puts[self._merge(known or [None], event.content, None, now)] = event.ticket
 
     def merged(self, event: ev.Merged, now: int) -> ev.SavedState | None:
@@ -265,13 +274,17 @@ class Filing:
 
     def _bases(self, stamp: ev.Stamp, now: int) -> list[ev.SavedState | None]:
         """What the file may have been made from, newest first."""
-        while self._past and self._past[0][0] < now - PAST_MS:
-            self._past.popleft()
-        past = [state for _, state in reversed(self._past)]
+        past = self._before(now)
         if any(state.stamp.hash == stamp.hash for state in past):
             # Nobody's work on an older state, but that state itself: somebody goes back to it.
             past = []
         return [self._base(), *past]
+
+    def _before(self, now: int) -> list[ev.SavedState]:
+        """The states that the file had in the last ten minutes, newest first."""
+        while self._past and self._past[0][0] < now - PAST_MS:
+            self._past.popleft()
+        return [state for _, state in reversed(self._past)]
 
     def _base(self) -> ev.SavedState | None:
         """The state last saved. That of a file that was gone counts too: it may come back."""
