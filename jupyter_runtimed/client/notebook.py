@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeAlias
 from ..crdt import holds
 from ..document.content import Cell, CellType, to_json
 from ..document.notebook import Notebook
+from ..document.textdiff import Splice, splices
 from ..errors import (
     ClientError,
     Forbidden,
@@ -27,7 +28,7 @@ from ..errors import (
     Unreachable,
 )
 from ..ids import CellId
-from ..protocol.frames import Heads, PeerKind
+from ..protocol.frames import CHANGE_OPS, Heads, PeerKind
 from ..protocol.happened import Happened, Told, Welcomed
 from ..protocol.peer import Peer
 from .address import Address
@@ -39,6 +40,8 @@ from .runs import Asking, RunResult
 
 OPEN_SECONDS: Final = 60.0
 CLOSE_SECONDS: Final = 10.0
+PIECE: Final = CHANGE_OPS * 2 // 5
+"""Characters that are inserted in one change, with as many taken away."""
 Listener: TypeAlias = Callable[[Happened], None]
 log = logging.getLogger(__name__)
 
@@ -87,8 +90,10 @@ class LiveNotebook(Reading):
         notebook = self._writable()
         cell_id = CellId(secrets.token_hex(6))
         entries = {key: to_json(value) for key, value in (metadata or {}).items()}
-        cell = Cell(cell_id, cell_type, _unicode(source), entries)
+        text = _unicode(source)
+        cell = Cell(cell_id, cell_type, text[:PIECE], entries)
         notebook.add_cell(cell, after=self._place(after))
+        self._insert(cell_id, PIECE, text[PIECE:])
         await self._edited()
         return cell_id
 
@@ -98,8 +103,23 @@ class LiveNotebook(Reading):
         length = len(self._writable().source(cell_id))
         if not (0 <= position <= length and 0 <= delete <= length - position):
             raise PeerError(f"cell {cell_id!r} has {length} characters: no place for this edit")
-        self._notebook.splice(cell_id, position, delete, _unicode(text))
+        self._splice(cell_id, Splice(position, delete, _unicode(text)))
         await self._edited()
+
+    def _splice(self, cell_id: CellId, change: Splice) -> None:
+        """In pieces, each a change of its own: the server takes only so much in one."""
+        position, delete, text = change
+        while delete > PIECE:
+            self._notebook.splice(cell_id, position, PIECE, "")
+            self._peer.edited(now_ms=int(time.time() * 1000))
+            delete -= PIECE
+        self._notebook.splice(cell_id, position, delete, text[:PIECE])
+        self._insert(cell_id, position + PIECE, text[PIECE:])
+
+    def _insert(self, cell_id: CellId, position: int, text: str) -> None:
+        for start in range(0, len(text), PIECE):
+            self._peer.edited(now_ms=int(time.time() * 1000))
+            self._notebook.splice(cell_id, position + start, 0, text[start : start + PIECE])
 
     def insert_now(self, cell: AnyCell, position: int, text: str) -> None:
         """Insert text and hand the change to the socket before returning; nothing is checked."""
@@ -113,7 +133,13 @@ class LiveNotebook(Reading):
 
     async def replace(self, cell: AnyCell, text: str) -> None:
         """Turn a source into `text` by its smallest difference, so that others' typing stays."""
-        self._writable().set_source(self._id(cell), _unicode(text))
+        cell_id = self._id(cell)
+        before = self._writable().source(cell_id)
+        if max(len(before), len(text)) <= PIECE:
+            self._notebook.set_source(cell_id, _unicode(text))
+        else:
+            for change in reversed(splices(before, _unicode(text))):
+                self._splice(cell_id, change)
         await self._edited()
 
     async def move(self, cell: AnyCell, *, after: AnyCell | Literal["end"] | None) -> None:

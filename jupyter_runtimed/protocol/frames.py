@@ -28,6 +28,8 @@ SMALL_BYTES: Final = 1 << 20
 """Cap of every frame but `change` and `sync`, and of what these hold beside their bytes."""
 CHANGE_BYTES: Final = 64 << 20
 """Default cap of `change`, and so of any frame."""
+CHANGE_OPS: Final = 1_000_000
+"""Cap of a `change` in operations, and so in typed characters: what judging them may cost."""
 _BEGINNING_BYTES: Final = 512
 PRESENCE_BYTES: Final = 16 << 10
 """Cap of a `presence` as a client sends it; passed on, it has the user's name beside it."""

@@ -374,19 +374,19 @@ class Peer:
     def _send(self, changes: Iterable[Change]) -> None:
         limit_bytes = self._limit_bytes()
         batch: list[bytes] = []
-        batch_bytes = 0
+        batch_bytes = batch_ops = 0
         for change in changes:
             data = change.bytes
-            if len(data) > limit_bytes:
+            if (size := _too_large(change, limit_bytes)) is not None:
                 self._flush(batch)
-                size = f"a change of {len(data)} bytes; the server takes {limit_bytes}"
                 self._refuse([change.hash], TooLarge.code, size)
                 return
-            if batch_bytes + len(data) > BATCH_BYTES:
+            ops = change.op_count
+            if batch_bytes + len(data) > BATCH_BYTES or batch_ops + ops > frames.CHANGE_OPS:
                 self._flush(batch)
-                batch_bytes = 0
+                batch_bytes = batch_ops = 0
             batch.append(data)
-            batch_bytes += len(data)
+            batch_bytes, batch_ops = batch_bytes + len(data), batch_ops + ops
         self._flush(batch)
 
     def _limit_bytes(self) -> int:
@@ -418,3 +418,12 @@ class Peer:
 def _decoded(data: bytes) -> list[Change]:
     with own_errors("the server sent what is not a change"):
         return Change.decode_all(data)
+
+
+def _too_large(change: Change, limit_bytes: int) -> str | None:
+    """Why the server would not take this change by itself."""
+    if len(change.bytes) > limit_bytes:
+        return f"a change of {len(change.bytes)} bytes; the server takes {limit_bytes}"
+    if change.op_count > frames.CHANGE_OPS:
+        return f"a change of {change.op_count} characters; the server takes {frames.CHANGE_OPS}"
+    return None

@@ -42,8 +42,6 @@ OTHER_PROTOCOL = 4409
 CLOSING = 4503
 EXECUTION = "execution"
 """The metadata of a cell in which JupyterLab keeps when it ran."""
-MOST_OPS = 1_000_000
-"""Operations in one frame, and so the longest paste in characters: what judging them may cost."""
 
 
 class Room:
@@ -294,7 +292,7 @@ class Room:
             # Nothing is unpacked for somebody who may not write.
             authority.admit(frame.doc, session.rights)
             with own_errors("these bytes are not changes"):
-                changes = Change.decode_all(frame.data, max_ops=MOST_OPS)
+                changes = Change.decode_all(frame.data, max_ops=frames.CHANGE_OPS)
             hashes = tuple(change.hash for change in changes)
             document = self.notebook.document
             fresh = [change for change in changes if not document.has(change.hash)]

@@ -213,3 +213,19 @@ async def test_a_server_without_tokens_wants_its_cookie(tmp_path: Path) -> None:
         assert on_disk(server, "a.ipynb") == ["x"]
     finally:
         server.stop()
+
+
+async def test_what_is_larger_than_one_change_goes_in_pieces(
+    server: LiveServer, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_runtimed.client.notebook.PIECE", 3)
+    async with await connect(server, path) as nb, await connect(server, path) as other:
+        cell = await nb.add("abcdefgh")
+        await nb.append(cell, "ijklmnop")
+        await nb.splice(cell, 1, 7, "12345678")
+        await nb.replace("two", "über")
+        await nb.replace("one", "y = 1; z = 22")
+        await nb.acked()
+        await other.until(lambda: other.source("one") == "y = 1; z = 22")
+        assert other.source(cell) == "a12345678ijklmnop"
+        assert other.source("two") == "über"

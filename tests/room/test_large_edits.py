@@ -1,0 +1,38 @@
+"""Edits of more operations than the server takes at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_runtimed.protocol import frames
+from tests.support.network import Network
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "CHANGE_OPS", 1_000)
+
+
+def test_several_that_are_sent_together_arrive() -> None:
+    net = Network("")
+    ana, ben = net.join("ana"), net.join("ben")
+    net.cut("ana")
+    for letter in "abc":
+        ana.type("c0", letter * 600)
+    net.heal("ana")
+    net.run_until_quiet()
+    assert ben.source("c0") == "a" * 600 + "b" * 600 + "c" * 600
+    net.assert_converged()
+
+
+def test_one_that_is_too_large_is_told_and_holds_nothing_up() -> None:
+    net = Network("", "")
+    ana, ben = net.join("ana"), net.join("ben")
+    ana.type("c0", "a" * 1_001)
+    ana.type("c1", "lost with it, and told")
+    net.run_until_quiet()
+    assert [told.code for told in ana.dropped] == ["too-large"]
+    ana.type("c1", "more")
+    net.run_until_quiet()
+    assert "more" in ben.source("c1")
+    net.assert_converged()
