@@ -169,6 +169,22 @@ async def test_save_as_makes_another_notebook(fresh: Pair, one_lab: Lab, tmp_pat
     assert await fresh.ben.source(0) == "one = 1\n# in both"
 
 
+async def test_save_as_puts_it_in_the_place_of_another(
+    fresh: Pair, one_lab: Lab, tmp_path: Path
+) -> None:
+    copy = f"{tmp_path.name}-copy.ipynb"
+    write_notebook(one_lab, copy, "old = 0")
+    await fresh.ana.command("docmanager:save-as")
+    await fresh.ana.page.locator(".jp-Dialog input").fill(copy)
+    for _ in ("this name", "in the place of the other"):
+        await fresh.ana.page.locator(".jp-Dialog .jp-mod-accept").click()
+    await current(fresh.ana, "copy")
+    await fresh.ana.kernel_ready()
+    await fresh.ana.type(0, "1")
+    await fresh.ana.status_is("Saved")
+    assert saved(one_lab, copy) == ["one = 11", "two = 2"]
+
+
 async def test_a_second_view_shows_the_same(fresh: Pair) -> None:
     page = fresh.ana.page
     await fresh.ana.command("docmanager:clone")

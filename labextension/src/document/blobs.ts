@@ -58,7 +58,6 @@ export class BlobShelf {
 
   dispose(): void {
     this._isDisposed = true;
-    this._known.clear();
   }
 
   private async _fetch(sha256: string, node: BlobNode): Promise<string> {

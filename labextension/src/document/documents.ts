@@ -36,13 +36,13 @@ interface Held<T> {
 }
 
 export class RoomDocuments implements Replica {
-  /** The notebook as it is now; an empty one while nothing is loaded. */
+  /** The notebook as it is now, or as it was last; an empty one while nothing is loaded. */
   get notebook(): NotebookNode {
-    return this._notebook?.doc ?? NO_NOTEBOOK;
+    return this._notebook?.doc ?? this._left.notebook;
   }
 
   get runtime(): RuntimeNode {
-    return this._runtime?.doc ?? NO_RUNTIME;
+    return this._runtime?.doc ?? this._left.runtime;
   }
 
   get localChanged(): ISignal<this, Uint8Array> {
@@ -162,6 +162,7 @@ export class RoomDocuments implements Replica {
   }
 
   dispose(): void {
+    this._left = { notebook: this.notebook, runtime: this.runtime };
     release(this._notebook);
     release(this._runtime);
     this._notebook = this._runtime = null;
@@ -226,6 +227,7 @@ export class RoomDocuments implements Replica {
 
   private _notebook: Held<NotebookNode> | null = null;
   private _runtime: Held<RuntimeNode> | null = null;
+  private _left = { notebook: NO_NOTEBOOK, runtime: NO_RUNTIME };
   private _actor: string | null = null;
   private _editing = false;
   private readonly _localChanged = new Signal<this, Uint8Array>(this);

@@ -181,7 +181,7 @@ export abstract class RoomCell implements EditorSource {
 
   toJSON(): nbformat.IBaseCell & { id: string } {
     return {
-      id: this.getId(),
+      id: this._id,
       cell_type: this.cell_type,
       source: this.getSource(),
       metadata: this.getMetadata()

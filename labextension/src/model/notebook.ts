@@ -293,6 +293,7 @@ export class RoomNotebook implements ISharedNotebook {
     });
   }
 
+  /** Also of a closed notebook: where "Save As" replaces a file, JupyterLab saves once more. */
   toJSON(): nbformat.INotebookContent {
     const named = this.nbformat_minor >= 5;
     const cells = this.cells.map(cell => {

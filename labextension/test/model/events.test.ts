@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { str, splice } from '../../src/document/automerge';
 import { RoomNotebook } from '../../src/model/notebook';
-import { putNew } from '../document/agent';
+import { putNew, putRun, stream } from '../document/agent';
 import { listen, listenCell, room } from './room';
 
 describe('the events of a notebook', () => {
@@ -259,6 +259,17 @@ describe('a notebook as a whole', () => {
     expect(notebook.toJSON()).toEqual({ metadata: {}, nbformat: 4, nbformat_minor: 5, cells: [] });
     expect(refused).toEqual(['not-loaded', 'not-loaded', 'not-loaded']);
     notebook.dispose();
+  });
+
+  it('says what it was when it is closed', async () => {
+    const r = await room([{ id: 'a', source: 'x' }], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [stream('out\n')], 3);
+    });
+    const { notebook } = r.open();
+    const before = notebook.toJSON();
+    expect(before.cells[0]).toMatchObject({ id: 'a', source: 'x', execution_count: 3 });
+    notebook.dispose();
+    expect(notebook.toJSON()).toEqual(before);
   });
 
   it('is not changed by a viewer: each command is refused once, and goes on', async () => {
