@@ -258,11 +258,14 @@ class Engine:
             # restart the question may have gone to the former process.
             if channel == "shell" and self._asked_shell and not self._may_ask_shell_again():
                 continue
-            message_id = uuid.uuid4().hex
-            self._nudges.add(message_id)
-            self.send(channel, "kernel_info_request", {}, message_id=message_id)
+            self._ask(channel)
         self._asked_shell = True
         self._nudge_at = now + NUDGE_SECONDS
+
+    def _ask(self, channel: Channel) -> None:
+        message_id = uuid.uuid4().hex
+        self._nudges.add(message_id)
+        self.send(channel, "kernel_info_request", {}, message_id=message_id)
 
     def _may_ask_shell_again(self) -> bool:
         return bool(self._former) or "shell" in self._answered
@@ -306,4 +309,9 @@ class Engine:
 
     def _tell_ready(self) -> None:
         self._nudge_at = None
-        self._ready(self._life, "idle" if "shell" in self._answered else "busy")
+        if "shell" in self._answered:
+            self._ready(self._life, "idle")
+        else:
+            self._ready(self._life, "busy")
+            # What it was asked may have gone to a former process; the answer says when it is free.
+            self._ask("shell")
