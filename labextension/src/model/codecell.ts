@@ -243,8 +243,9 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
   private _telling = false;
 }
 
+/** JupyterLab, and what is built on it, takes a cell that has a count for one that has been run. */
 function countOf(run: RunNode | undefined): number | null {
-  return run?.execution_count ?? null;
+  return isLive(run) ? null : (run?.execution_count ?? null);
 }
 
 function stateOf(run: RunNode | undefined): IExecutionState {

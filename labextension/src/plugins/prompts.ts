@@ -20,6 +20,9 @@ import type { OpenRoom } from './tokens';
 /** What was answered in any notebook, unless people want it apart. */
 const EVERYWHERE = new Answers();
 
+/** JupyterLab's name for a box whose answer was given: the next question's stands beside it. */
+const ANSWERED = 'jp-OutputArea-stdin-hiding';
+
 /** Not a widget: cells come and go with what is scrolled to, and a widget must go before its place. */
 class Prompt {
   readonly node = document.createElement('div');
@@ -45,6 +48,7 @@ class Prompt {
       event.stopPropagation();
       if (event.key === 'Enter') {
         input.disabled = true;
+        this.node.classList.add(ANSWERED);
         answer(input.value);
       } else if (event.key === 'Escape') {
         input.blur();
@@ -67,6 +71,7 @@ class Prompt {
   /** The answer was not taken: another may be given. */
   again(): void {
     this.input.disabled = false;
+    this.node.classList.remove(ANSWERED);
   }
 
   dispose(): void {
