@@ -185,6 +185,20 @@ async def test_save_as_puts_it_in_the_place_of_another(
     assert saved(one_lab, copy) == ["one = 11", "two = 2"]
 
 
+async def test_who_deletes_it_is_not_told_that_it_stays_open(both: Pair, one_lab: Lab) -> None:
+    write_notebook(one_lab, "gone.ipynb", "1")
+    ana = both.ana
+    await ana.open_beside("gone.ipynb")
+    await ana.kernel_ready()
+    await ana.command("filebrowser:refresh")
+    await ana.page.locator(".jp-DirListing-item", has_text="gone.ipynb").click()
+    await ana.press("Delete")
+    await ana.accept()
+    await expect(ana.page.locator(".lm-TabBar-tab", has_text="gone.ipynb")).to_have_count(0)
+    await ana.open_beside("shared.ipynb")
+    await expect(ana.page.locator(".Toastify__toast", has_text="was deleted")).to_have_count(0)
+
+
 async def test_a_second_view_shows_the_same(fresh: Pair) -> None:
     page = fresh.ana.page
     await fresh.ana.command("docmanager:clone")

@@ -58,7 +58,13 @@ function watch(room: OpenRoom, trans: TranslationBundle): void {
   connection.noticed.connect((_, notice) => {
     const text = noticeText(notice, connection.path, trans);
     if (text !== null) {
-      Notification.warning(text, { autoClose: SHOWN_MS });
+      const id = Notification.warning(text, { autoClose: SHOWN_MS });
+      if (notice.name === 'deleted') {
+        // Where it was deleted from here, JupyterLab closes the notebook: it does not stay open.
+        model.disposed.connect(() => {
+          Notification.dismiss(id);
+        });
+      }
     }
   });
   model.cellLost.connect(() => {
