@@ -22,7 +22,8 @@ from .queue import GRACE_MS, RunQueue
 from .steps import Finished, SendExecute, Step, WakeAt
 
 Steps: TypeAlias = "list[Step]"
-_TOLD_STATES: Final = frozenset({"starting", "idle", "busy"})
+_TOLD_STATES: Final = frozenset({"idle", "busy"})
+"""That it starts is known before it says so, and by then it may have answered by another way."""
 _WORKING_REQUESTS: Final = frozenset({"", "execute_request"})
 _SETTLED: Final = frozenset({"restarting", "dead", "none"})
 

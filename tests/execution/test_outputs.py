@@ -290,3 +290,9 @@ def test_its_answer_may_be_overtaken_by_a_run(lab: Lab) -> None:
     assert lab.runtime.kernel.state == "busy"
     lab.say(idle(run))
     assert lab.runtime.kernel.state == "idle"
+
+
+def test_a_kernel_that_answered_before_its_start_was_heard_is_idle(lab: Lab) -> None:
+    lab.runtime.set_kernel(replace(lab.runtime.kernel, state="idle"))
+    lab.say(replace(status("", "starting"), parent_type=""))
+    assert lab.runtime.kernel.state == "idle"
