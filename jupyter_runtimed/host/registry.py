@@ -22,6 +22,7 @@ from ..errors import Closing, DocumentError, NotebookError, NotFound, RuntimedEr
 from ..ids import RoomId, Sha256
 from ..room import events as ev
 from ..room import opening
+from ..room.filing import PAST_MS, Past
 from ..room.room import Room
 from .blobs import Blobs
 from .datadir import DataDir
@@ -76,6 +77,7 @@ class Registry:
         self._hosts: dict[RoomId, Host] = {}
         self._opening: dict[RoomId, asyncio.Task[Host]] = {}
         self._ending: dict[RoomId, asyncio.Task[None]] = {}
+        self._past: dict[RoomId, tuple[Past, ...]] = {}
         self._freed = Freed()
         self._stopping = False
 
@@ -173,8 +175,9 @@ class Registry:
             if kept is None:
                 raise
             trouble = str(error)
+        past = self._past.pop(room_id, ())
         making = opening.Making(
-            room_id, path, self._settings, self._secret, ports.new_id, self._server
+            room_id, path, self._settings, self._secret, ports.new_id, self._server, past
         )
         # Nobody else has the new documents yet, so they can be made beside the loop.
         return await asyncio.to_thread(_build, making, ports, kept, data, stamp, trouble)
@@ -230,9 +233,16 @@ class Registry:
     def _drop(self, host: Host) -> None:
         room_id = host.room_id
         self._hosts.pop(room_id, None)
+        self._past[room_id] = past = host.room.filing.past
+        asyncio.get_running_loop().call_later(PAST_MS / 1000, self._forget, room_id, past)
         task = asyncio.create_task(self._stop(host), name=f"close {host.path}")
         self._ending[room_id] = task
         task.add_done_callback(lambda _: self._ending.pop(room_id, None))
+
+    def _forget(self, room_id: RoomId, past: tuple[Past, ...]) -> None:
+        """No program works this long on what it read, unless the room was opened again since."""
+        if self._past.get(room_id) is past:
+            del self._past[room_id]
 
     async def _stop(self, host: Host) -> None:
         try:

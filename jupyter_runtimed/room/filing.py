@@ -8,10 +8,10 @@ with the live document, so nothing typed meanwhile is undone. `Saving` says when
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ..crdt import Heads
+from ..crdt import Heads, holds
 from ..document import merge
 from ..document.content import Content
 from ..document.notebook import Notebook, Touched
@@ -34,6 +34,8 @@ A program that works on a file for a while writes what it made of an older state
 since would count as deleted by it, if that were compared with the state last saved.
 """
 MOST_PAST = 200
+Past = tuple[int, ev.SavedState]
+"""A state of the file, and when it was saved over, in milliseconds."""
 
 
 class Filing:
@@ -44,6 +46,7 @@ class Filing:
         out: list[ev.Effect],
         *,
         saved: ev.SavedState | None,
+        past: Iterable[Past] = (),
         settings: ev.Settings,
         new_id: NewId,
     ) -> None:
@@ -53,7 +56,9 @@ class Filing:
         if saved is not None and set(saved.heads) == set(notebook.heads):
             saved = replace(saved, content=self.content(), notebook=notebook.fork())
         self._saved = saved
-        self._past: deque[tuple[int, ev.SavedState]] = deque(maxlen=MOST_PAST)
+        self._past: deque[Past] = deque(
+            (state for state in past if holds(notebook.document, state[1].heads)), maxlen=MOST_PAST
+        )
         self._lost: ev.SavedState | None = None
         self._handed: deque[ev.SavedState] = deque(maxlen=READERS)
         self._writing: tuple[int, Notebook, Content] | None = None
@@ -77,6 +82,11 @@ class Filing:
     def state(self) -> ev.SavedState | None:
         """What the file held when the room last read or wrote it."""
         return self._saved
+
+    @property
+    def past(self) -> tuple[Past, ...]:
+        """What the file held before, oldest first: what programs may still be working on."""
+        return tuple(self._past)
 
     @property
     def unsaved(self) -> bool:

@@ -20,6 +20,7 @@ from ..execution.others import UNHEARD
 from ..ids import CellId, Epoch, NewId, RoomId, RunId
 from ..protocol.tickets import prefix_of
 from . import events as ev
+from .filing import Past
 from .room import Room
 
 
@@ -41,6 +42,8 @@ class Making:
     secret: bytes
     new_id: NewId
     server: str
+    past: tuple[Past, ...] = ()
+    """What the file held before the room was last closed, if it was not long ago."""
 
     def actor(self) -> bytes:
         return prefix_of(self.new_id())
@@ -124,6 +127,7 @@ def _room(
         runtime=runtime,
         notebook_epoch=epoch,
         saved=saved,
+        past=making.past,
         settings=making.settings,
         secret=making.secret,
         new_id=making.new_id,

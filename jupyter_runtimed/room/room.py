@@ -13,7 +13,7 @@ in), `keeping` (what is durable).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from typing_extensions import assert_never
 
@@ -29,7 +29,7 @@ from ..ids import CellId, Epoch, NewId, RoomId, SessionId
 from ..protocol import frames, tickets
 from . import events as ev
 from .calls import Asker, Calls
-from .filing import Filing
+from .filing import Filing, Past
 from .greeting import Greeting
 from .keeping import Keeping
 from .merging import merge
@@ -54,6 +54,7 @@ class Room:
         runtime: Runtime,
         notebook_epoch: Epoch,
         saved: ev.SavedState | None,
+        past: Iterable[Past] = (),
         settings: ev.Settings,
         secret: bytes,
         new_id: NewId,
@@ -76,8 +77,9 @@ class Room:
             runtime, self._out, settings=settings, new_id=new_id, kernel_name=self._kernel_name
         )
         self.filing = Filing(
-            notebook, self.running, self._out, saved=saved, settings=settings, new_id=new_id
-        )
+            notebook, self.running, self._out,
+            saved=saved, past=past, settings=settings, new_id=new_id,
+        )  # fmt: skip
         self.calls = Calls(self.running, self.filing, notebook, self._out, settings=settings)
         self._replicas: dict[DocName, Replica] = {
             NOTEBOOK: Replica(NOTEBOOK, notebook_epoch, lambda: self.notebook.document),

@@ -268,6 +268,21 @@ async def test_a_room_with_nothing_to_do_is_dropped_and_comes_back(place):
     assert again.room.content().cells[0].source == "one two"
 
 
+async def test_a_program_may_have_read_the_file_before_the_room_was_closed_and_opened(place):
+    place.put("a.ipynb", notebook("one", "two"))
+    server = place.server(Settings(quiet_ms=0, longest_ms=0, idle_ms=200))
+    for words in (" typed", " and typed"):
+        ana = Person(await server.open("a.ipynb"))
+        await ana.until(lambda ana=ana: ana.peer.live)
+        ana.type("c0", words)
+        await ana.until(lambda ana=ana: ana.told("saved") and ana.peer.unacked == 0)
+        if words == " typed":
+            await dropped(ana)
+    place.put("a.ipynb", notebook("one", "two from outside"))
+    await ana.until(lambda: ana.source("c1") == "two from outside")
+    assert ana.source("c0") == "one typed and typed"
+
+
 async def test_a_stopping_server_saves_and_says_goodbye(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server(Settings(quiet_ms=60_000, longest_ms=60_000))
