@@ -108,10 +108,15 @@ async def test_the_kernel_goes_with_a_renamed_notebook(fresh: Pair, tmp_path: Pa
     await fresh.agree()
 
 
-async def test_the_kernel_stays_when_the_notebook_goes_back_to_a_checkpoint(fresh: Pair) -> None:
+async def test_the_kernel_stays_when_the_notebook_goes_back_to_a_checkpoint(
+    fresh: Pair, one_lab: Lab, tmp_path: Path
+) -> None:
     await fresh.ana.kernel_ready()
-    await fresh.ana.press("Control+s")
-    await fresh.ana.status_is("Saved")
+    async with fresh.ana.page.expect_response(
+        lambda got: f"{tmp_path.name}.ipynb/checkpoints" in got.url and got.status == 201
+    ):
+        await fresh.ana.press("Control+s")
+    assert saved(one_lab, f".ipynb_checkpoints/{tmp_path.name}-checkpoint.ipynb")[0] == "one = 1"
     await fresh.ana.type(0, "\nspoilt = 1", delay_ms=0)
     await fresh.ana.run(0)
     await expect(fresh.ben.cell(0).locator(".jp-InputPrompt")).to_have_text("[1]:")
