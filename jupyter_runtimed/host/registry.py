@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from ..document import ipynb
+from ..document.content import Content
 from ..errors import Closing, DocumentError, NotebookError, NotFound, RuntimedError, StorageError
-from ..ids import RoomId, Sha256
+from ..ids import CellId, RoomId, Sha256
 from ..room import events as ev
 from ..room import opening
 from ..room.filing import PAST_MS, Past
@@ -285,7 +286,7 @@ def _build(
             if kept is None:
                 raise NotebookError(f"{making.path} cannot be opened: {error}") from error
             trouble = f"{making.path} is not a notebook now ({error}); it is left as it is"
-    trusted = () if file is None else tuple(ports.trust.trusted(data, file.content))
+    trusted = () if file is None else _trusted(making.path, ports, data, file.content)
     now_ms = ports.clock()
     if kept is None:
         if file is None or stamp is None:
@@ -296,12 +297,21 @@ def _build(
     return *_reopened(making, kept, file, stamp, trusted, now_ms), trouble
 
 
+def _trusted(path: str, ports: Ports, data: bytes, content: Content) -> tuple[CellId, ...]:
+    """The cells that somebody vouches for. That nobody can tell is no reason not to open a file."""
+    try:
+        return tuple(ports.trust.trusted(data, content))
+    except Exception as error:  # noqa: BLE001 -- other people's code, and a database
+        log.warning("%s is opened as not trusted: %r", path, error)
+        return ()
+
+
 def _reopened(
     making: opening.Making,
     kept: StoredRoom,
     file: ipynb.FileContent | None,
     stamp: ev.Stamp | None,
-    trusted: tuple[Any, ...],
+    trusted: tuple[CellId, ...],
     now_ms: int,
 ) -> tuple[Room, list[ev.Effect]]:
     documents = {

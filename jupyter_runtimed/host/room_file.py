@@ -101,7 +101,7 @@ class RoomFile:
                 await self._take_conflict(written, effect.attempt)
             else:
                 if made and effect.trusted.issuperset(_code_cells(effect.content)):
-                    await asyncio.to_thread(self._ports.trust.sign, made[0])
+                    await asyncio.to_thread(self._sign, made[0])
                 self._said_gone = False
                 self._post(ev.Saved(effect.attempt, written))
         except RuntimedError as error:
@@ -140,6 +140,13 @@ class RoomFile:
                     return written
                 if isinstance(written, ev.Stamp):
                     expected = written
+
+    def _sign(self, data: bytes) -> None:
+        """In a worker thread. The file is written: that nobody vouches for it is no failed save."""
+        try:
+            self._ports.trust.sign(data)
+        except Exception as error:  # noqa: BLE001 -- other people's code, and a database
+            log.warning("%s is saved, but not signed as trusted: %r", self.path, error)
 
     async def _take_conflict(self, found: Conflict, attempt: int) -> None:
         try:

@@ -236,3 +236,33 @@ async def test_nobody_looks_while_a_second_save_follows_the_first(place):
     await quiet(ana)
     assert place.sources() == [ana.source("c0")] == ["a = 1 # typed and more"]
     assert ana.told("merged") == []
+
+
+class Speechless:
+    """Signs nothing: its database is locked."""
+
+    def trusted(self, _data, content):
+        return [cell.id for cell in content.cells]
+
+    def sign(self, _data):
+        raise OSError("the database is locked")
+
+
+async def test_a_file_that_cannot_be_signed_is_saved_all_the_same(place):
+    place.put("a.ipynb", notebook("x"))
+    server = place.server(trust=Speechless())
+    ana = await joined(await server.open("a.ipynb"))
+    ana.type("c0", " = 1")
+    assert (await ana.call("save")).error is None
+    assert place.sources() == ["x = 1"]
+
+
+class Unasked(Speechless):
+    def trusted(self, _data, _content):
+        raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+
+
+async def test_a_file_whose_trust_nobody_can_tell_is_opened_without(place):
+    place.put("a.ipynb", notebook("x"))
+    ana = await joined(await place.server(trust=Unasked()).open("a.ipynb"))
+    assert (ana.source("c0"), ana.peer.runtime.trusted("c0")) == ("x", False)
