@@ -97,13 +97,18 @@ class LocalFiles:
 def _look(place: Path) -> _Seen | None:
     """The file's bytes and its status at one moment; None if there is none."""
     try:
-        with place.open("rb") as file:
+        with open(place, "rb", opener=_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "it is not a regular file")
             return _Seen(file.read(), status)
     except FileNotFoundError:
         return None
+
+
+def _at_once(name: str, flags: int) -> int:
+    """A pipe that somebody put there would be waited for without end."""
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _put(target: Path, data: bytes, before: _Seen | None) -> bool:

@@ -302,3 +302,14 @@ def test_a_stamp_has_the_form_of_the_contents_api():
     stamp = stamp_of(b"", 0.5)
     assert stamp.last_modified == "1970-01-01T00:00:00.500000Z"
     assert stamp.hash.startswith("e3b0c44298fc1c14")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pipes in folders")
+async def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(files, root):
+    stamp = await files.write("a.ipynb", always(b"one"), None)
+    (root / "a.ipynb").unlink()
+    os.mkfifo(root / "a.ipynb")
+    with pytest.raises(StorageError, match="not a regular file"):
+        await files.read("a.ipynb")
+    with pytest.raises(SaveFailed, match="not a regular file"):
+        await files.write("a.ipynb", always(b"two"), stamp)
