@@ -128,8 +128,7 @@ def _version(top: Mapping[str, object]) -> int:
         )
     if type(version) is not int or version < 1:
         raise NotebookError(
-            f"`nbformat` must be a number such as 4, not of type {type(version).__name__}; "
-            "mend it in a text editor"
+            f"`nbformat` must be a number such as 4, not {_said(version)}; mend it in a text editor"
         )
     if version > 4:
         raise NotebookError(
@@ -139,11 +138,15 @@ def _version(top: Mapping[str, object]) -> int:
     return version
 
 
+def _said(value: object) -> str:
+    return str(value) if type(value) in (int, float) else f"of type {type(value).__name__}"
+
+
 def _minor(top: Mapping[str, object]) -> int:
     minor = top.get("nbformat_minor", 0)
     if type(minor) is not int or not 0 <= minor < _LARGEST:
         raise NotebookError(
-            f"`nbformat_minor` must be a number such as 5, not of type {type(minor).__name__}; "
+            f"`nbformat_minor` must be a number such as 5, not {_said(minor)}; "
             "mend it in a text editor"
         )
     return minor

@@ -93,7 +93,10 @@ def trusted_cells(host: Host) -> list[bool]:
 def as_nbformat(model: dict[str, Any], trusted: list[bool]) -> Any:
     """What `nbformat` reads: exporters and notaries want its own kind of value, with its marks."""
     make: Any = nbformat.from_dict
-    notebook = make(model)
+    try:
+        notebook = make(model)
+    except RecursionError:
+        raise HTTPError(400, "the notebook is nested too deeply to be read this way") from None
     for cell, is_trusted in zip(notebook.cells, trusted, strict=True):
         if cell.cell_type == "code":
             cell.metadata["trusted"] = is_trusted

@@ -21,6 +21,7 @@ from jupyter_runtimed.document.content import (
     Stream,
     UnknownOutput,
 )
+from jupyter_runtimed.errors import NotebookError
 from jupyter_runtimed.ids import CellId
 from tests.document.notebook_files import (
     FIXTURES,
@@ -492,3 +493,17 @@ def test_a_model_of_numbers_is_plain_json() -> None:
     assert metadata["e"] == float("inf")
     assert metadata["i"] == 18446744073709551617
     assert metadata["m"] == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("nbformat_minor", -1, "not -1;"),
+        ("nbformat_minor", "x", "type str"),
+        ("nbformat", 4.0, "4.0"),
+    ],
+)
+def test_a_version_that_is_none_is_named(key: str, value: object, said: str) -> None:
+    whole = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5} | {key: value}
+    with pytest.raises(NotebookError, match=said):
+        read(json.dumps(whole).encode(), Blobs())

@@ -328,3 +328,14 @@ async def test_a_notebook_that_is_deleted_while_it_runs_runs_on(place: Place) ->
 def asked(ana: LiveNotebook) -> bool:
     run = ana.last_run("c0")
     return run is not None and run.prompt is not None
+
+
+async def test_a_notebook_that_is_nested_too_deeply_for_nbformat_is_refused_in_words(
+    place: Place,
+) -> None:
+    file = place.write("a.ipynb", "x", deep=0)
+    deep = "[" * 500 + "]" * 500
+    file.write_text(file.read_text().replace('"deep": 0', f'"deep": {deep}'))
+    await place.open("a.ipynb")
+    answer = await place.ask("GET", "api/contents/a.ipynb")
+    assert (answer.status, "nested too deeply" in answer.json["message"]) == (400, True)
