@@ -176,6 +176,7 @@ export class NotebookCore {
       this.dispatch.tell({ batch, renewed: tx.renewed, fresh, origin, undo: capture !== null });
       this._notebook.dirty = true;
     });
+    this.runs.left(tx.deleted);
     for (const [id, wanted] of tx.wanted) {
       this.runs.want(id, wanted);
     }

@@ -117,8 +117,16 @@ export class RunViews {
     });
   }
 
+  /** Cells were deleted here: what they show may be shown until the server hears of it. */
+  left(cellIds: Iterable<string>): void {
+    for (const id of cellIds) {
+      this._left.add(id);
+    }
+  }
+
   /** A cell was put into the notebook with these outputs, or (null) without any. */
   want(cellId: string, wanted: Import | null): void {
+    const cameBack = this._left.delete(cellId);
     const run = this.run(cellId);
     if (isLive(run)) {
       return;
@@ -131,6 +139,7 @@ export class RunViews {
     }
     const shown = this.show(cellId);
     const same =
+      !cameBack &&
       shown.length === wanted.outputs.length &&
       shown.every((output, i) => sameOutput(output, wanted.outputs[i]));
     if (!same) {
@@ -195,6 +204,7 @@ export class RunViews {
   private readonly _reader: OutputReader;
   private readonly _waiting = new Map<string, Set<string>>();
   private readonly _doubted = new Set<string>();
+  private readonly _left = new Set<string>();
 }
 
 function plainPlaceholder(mime: string, bytes: number, failed: boolean, held: boolean): string {

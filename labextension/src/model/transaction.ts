@@ -96,9 +96,14 @@ export class Transaction {
   }
 
   finish(): void {
-    for (const id of this._gone.keys()) {
+    for (const id of this.deleted) {
       deleteCell(this.draft, id);
     }
+  }
+
+  /** The cells that are taken away, and were not put back. */
+  get deleted(): Iterable<string> {
+    return this._gone.keys();
   }
 
   private _idFor(cell: SharedCell.Cell, index: number): string {

@@ -336,6 +336,20 @@ describe('what JupyterLab asks about outputs', () => {
     expect(requests.asked).toEqual([['import', ana.ids[1], [output], 4, false]]);
   });
 
+  it('outputs of a cell that is cut and pasted are imported, before its deletion is heard of', async () => {
+    const requests = new Requests();
+    const r = await room(['a', 'b']);
+    const ana = r.open({ requests });
+    r.serverWrites(draft => {
+      putRun(draft, 'r1', 'b', 'ok', [stream('kept')]);
+    });
+    const cut = ana.code('b').toJSON();
+    ana.notebook.deleteCell(1);
+    ana.notebook.insertCell(0, cut);
+    await nextCommand();
+    expect(requests.asked).toMatchObject([['import', 'b', [{ text: 'kept' }], null, true]]);
+  });
+
   it('outputs that are pasted are trusted as where they come from, and keep their views', async () => {
     for (const trusted of [true, false]) {
       const requests = new Requests();
