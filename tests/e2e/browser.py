@@ -23,6 +23,8 @@ NOT_OURS = (
     ".woff",
     # Two browsers at one kernel: each hears of the comms that the other closes.
     "Comm not found for comm id",
+    # Jupyter Server lists a kernel for a moment before it has the time at which it was last used.
+    "/api/status?",
     # JupyterLab's own debugger, asked while its kernel restarts.
     "Could not restore the debugger state",
 )
