@@ -20,6 +20,7 @@ import { prompts } from './plugins/prompts';
 import { readers } from './plugins/readers';
 import { rest } from './plugins/rest';
 import { status } from './plugins/status';
+import { unaskedPlugins } from './plugins/unasked';
 import { widgets } from './plugins/widgets';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -37,7 +38,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   rest,
   widgets,
   gone,
-  headings
+  headings,
+  ...unaskedPlugins
 ];
 
 export default plugins;
