@@ -10,6 +10,7 @@ import type { Doc, Patch } from './automerge';
 import * as am from './automerge';
 import type { NotebookEdit, RuntimeEdit } from './patches';
 import { allCells, diffNotebook, groupNotebook, groupRuntime } from './patches';
+import { changeInPieces } from './pieces';
 import { reapply } from './rebase';
 import type { DocName, Rebased, Replica } from './replica';
 import type { NotebookNode, RuntimeNode } from './schema';
@@ -121,18 +122,14 @@ export class RoomDocuments implements Replica {
   rebase(own: Uint8Array[], epoch: string, fresh: Uint8Array): Rebased {
     this._refuseInside();
     const held = this._notebook;
-    let doc = am.load<NotebookNode>(fresh, this._options());
-    const heads = am.getHeads(doc);
+    const doc = am.load<NotebookNode>(fresh, this._options());
     const result = reapply(doc, held?.doc ?? doc, held === null ? [] : own, held?.epoch === epoch);
-    doc = result.doc;
-    const changed = am.getHeads(doc).join() !== heads.join();
-    const change = changed ? am.getLastLocalChange(doc) : undefined;
-    this._replaceNotebook({ doc, epoch }, change);
+    this._replaceNotebook({ doc: result.doc, epoch }, result.made);
     return result.rebased;
   }
 
   /**
-   * Makes one change of the notebook. `write` gets the document as it is being written.
+   * Makes one change of the notebook, or several of a large edit. `write` gets the document as it is being written.
    *
    * Returns what changed, null if nothing did. An exception in `write` leaves all as it was.
    */
@@ -143,22 +140,25 @@ export class RoomDocuments implements Replica {
       throw new Error('the notebook is not loaded yet');
     }
     const before = held.doc;
-    let patches: Patch[] = [];
+    const patches: Patch[][] = [];
+    const made: Uint8Array[] = [];
     this._editing = true;
     try {
-      held.doc = am.change(before, { patchCallback: made => (patches = made) }, write);
+      held.doc = changeInPieces(before, write, (change, told) => {
+        made.push(change);
+        patches.push(told);
+      });
     } finally {
       this._editing = false;
     }
     if (held.doc === before) {
       return null;
     }
-    const change = am.getLastLocalChange(held.doc);
-    if (change !== undefined) {
+    made.forEach(change => {
       this._localChanged.emit(change);
-    }
+    });
     const after = held.doc;
-    return { before, after, edit: groupNotebook(patches, before, after), loaded: false };
+    return { before, after, edit: groupNotebook(patches.flat(), before, after), loaded: false };
   }
 
   dispose(): void {
@@ -198,13 +198,13 @@ export class RoomDocuments implements Replica {
     }
   }
 
-  private _replaceNotebook(next: Held<NotebookNode>, change?: Uint8Array): void {
+  private _replaceNotebook(next: Held<NotebookNode>, changes: readonly Uint8Array[] = []): void {
     const before = this.notebook;
     const old = this._notebook;
     this._notebook = next;
-    if (change !== undefined) {
+    changes.forEach(change => {
       this._localChanged.emit(change);
-    }
+    });
     const after = this.notebook;
     const edit = diffNotebook(before, after);
     this._notebookChanged.emit({ before, after, edit, loaded: true });

@@ -11,6 +11,7 @@ import type { Doc } from './automerge';
 import * as am from './automerge';
 import type { NotebookEdit } from './patches';
 import { groupNotebook } from './patches';
+import { changeInPieces, isFull } from './pieces';
 import type { Rebased } from './replica';
 import type { NotebookNode } from './schema';
 import { copyCell, own } from './schema';
@@ -31,7 +32,8 @@ interface Intent {
 }
 
 /**
- * Writes what the `own` changes of `old` meant, and `fresh` lacks, on top of `fresh`, as one change.
+ * Writes what the `own` changes of `old` meant, and `fresh` lacks, on top of `fresh`, as one
+ * change, or several of large edits.
  *
  * Only own changes, each against what it was made upon: what others wrote and `fresh` lacks is
  * brought by them. `sameLine`: both documents have one history.
@@ -41,7 +43,7 @@ export function reapply(
   old: Doc<NotebookNode>,
   own: readonly Uint8Array[],
   sameLine: boolean
-): { doc: Doc<NotebookNode>; rebased: Rebased } {
+): { doc: Doc<NotebookNode>; made: Uint8Array[]; rebased: Rebased } {
   const rebased: Rebased = {
     edited: [],
     added: [],
@@ -53,21 +55,27 @@ export function reapply(
   };
   const steps = stepsOf(own, fresh);
   if (steps.length === 0) {
-    return { doc: fresh, rebased };
+    return { doc: fresh, made: [], rebased };
   }
   const walk = new Walk(old, fresh, sameLine);
-  const doc = am.change(fresh, draft => {
-    for (const step of steps) {
+  const made: Uint8Array[] = [];
+  const write = (draft: NotebookNode): void => {
+    // A step builds on the text that the former left: one that waits to be written comes first.
+    for (let step = steps[0]; step !== undefined && !isFull(draft); step = steps[0]) {
+      steps.shift();
       walk.others(step.from);
-      const intent = walk.own(step.to);
-      writeAgain(draft, intent, walk, rebased);
+      writeAgain(draft, walk.own(step.to), walk, rebased);
     }
-  });
+  };
+  let doc = fresh;
+  while (steps.length > 0) {
+    doc = changeInPieces(doc, write, change => made.push(change));
+  }
   walk.dispose();
   for (const told of ['edited', 'added', 'deleted', 'moved', 'metadata', 'revived'] as const) {
     rebased[told] = [...new Set(rebased[told])];
   }
-  return { doc, rebased };
+  return { doc, made, rebased };
 }
 
 function stepsOf(own: readonly Uint8Array[], fresh: Doc<NotebookNode>): Step[] {

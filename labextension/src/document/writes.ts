@@ -5,10 +5,11 @@
  */
 import type { ChangeSet } from '@codemirror/state';
 import * as am from './automerge';
+import { isFull, pieceOf, writeLater } from './pieces';
 import { LONGEST, spread } from './positions';
 import type { CellNode, JsonMap, NotebookNode } from './schema';
 import { own } from './schema';
-import { fromText } from './text';
+import { coarseDiff, cutsPair, fromText, replacement } from './text';
 
 /** One scalar of the document that an edit may set or remove: keys of maps of JSON text, mostly. */
 export type EntryPath =
@@ -17,7 +18,11 @@ export type EntryPath =
   | readonly ['metadata', string];
 
 export function putCell(draft: NotebookNode, id: string, cell: CellNode): void {
-  draft.cells[id] = cell;
+  const large = cell.source.length > pieceOf(draft);
+  draft.cells[id] = large ? { ...cell, source: '' } : cell;
+  if (large) {
+    changeText(draft, id, replacement(0, 0, 0, cell.source));
+  }
 }
 
 export function deleteCell(draft: NotebookNode, id: string): void {
@@ -25,15 +30,70 @@ export function deleteCell(draft: NotebookNode, id: string): void {
 }
 
 export function setText(draft: NotebookNode, id: string, source: string): void {
-  if (own(draft.cells, id)?.source !== source) {
+  const before = own(draft.cells, id)?.source ?? '';
+  if (before.length + source.length > pieceOf(draft)) {
+    changeText(draft, id, coarseDiff(before, source));
+  } else if (before !== source) {
     am.updateText(draft, ['cells', id, 'source'], source);
   }
 }
 
 export function changeText(draft: NotebookNode, id: string, changes: ChangeSet): void {
-  changes.iterChanges((fromA, toA, fromB, _toB, inserted) => {
-    am.splice(draft, ['cells', id, 'source'], fromB, toA - fromA, fromText(inserted));
+  const pieces = piecesOf(changes, pieceOf(draft));
+  // What waits already is as much as this change may hold.
+  const now = pieces.length > 1 && isFull(draft) ? [] : pieces.splice(0, 1);
+  now.forEach(splices => {
+    write(draft, id, splices);
   });
+  for (const splices of pieces) {
+    writeLater(draft, next => {
+      if (own(next.cells, id) !== undefined) {
+        write(next, id, splices);
+      }
+    });
+  }
+}
+
+interface TextSplice {
+  at: number;
+  remove: number;
+  insert: string;
+}
+
+function write(draft: NotebookNode, id: string, splices: readonly TextSplice[]): void {
+  for (const { at, remove, insert } of splices) {
+    am.splice(draft, ['cells', id, 'source'], at, remove, insert);
+  }
+}
+
+/** An edit as splices, each upon what the former left, in groups of at most `most` characters. */
+function piecesOf(changes: ChangeSet, most: number): TextSplice[][] {
+  const pieces: TextSplice[][] = [];
+  let room = 0;
+  const add = (at: number, remove: number, insert: string): void => {
+    const size = remove + insert.length;
+    if (pieces.length === 0 || size > room) {
+      pieces.push([]);
+      room = most;
+    }
+    pieces.at(-1)?.push({ at, remove, insert });
+    room -= size;
+  };
+  changes.iterChanges((fromA, toA, fromB, _toB, inserted) => {
+    const insert = fromText(inserted);
+    let removed = toA - fromA;
+    for (; removed > 0 && removed + insert.length > most; removed -= Math.min(most, removed)) {
+      add(fromB, Math.min(most, removed), '');
+    }
+    let at = 0;
+    do {
+      const end = Math.min(at + most, insert.length);
+      const whole = cutsPair(insert, end) ? end - 1 : end;
+      add(fromB + at, removed, insert.slice(at, whole));
+      [at, removed] = [whole, 0];
+    } while (at < insert.length);
+  });
+  return pieces;
 }
 
 /** The text of an entry, null when there is none. */

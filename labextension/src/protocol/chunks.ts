@@ -19,19 +19,55 @@ export function hex(bytes: Bytes): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Joins chunks into runs of at most `cap` bytes each, in order; a chunk over the cap stands alone. */
-export function joined(chunks: readonly Bytes[], cap: number): Bytes[] {
+/** The server takes a million operations in a frame; what was made here has less than half each. */
+const OPERATIONS = 500_000;
+
+/**
+ * Joins chunks, made here one after another, into runs of at most `cap` bytes each, and of no more
+ * operations than the server takes; a chunk over the cap stands alone, and so does a compressed one.
+ */
+export function joined(chunks: readonly Bytes[], cap: number, operations = OPERATIONS): Bytes[] {
   const runs: Bytes[][] = [];
   let room = 0;
+  let first = 0;
   for (const chunk of chunks) {
-    if (runs.length === 0 || chunk.length > room) {
+    const start = startOp(chunk);
+    if (runs.length === 0 || chunk.length > room || !(start - first < operations)) {
       runs.push([]);
       room = cap;
+      first = start;
     }
     runs.at(-1)?.push(chunk);
     room -= chunk.length;
   }
   return runs.map(concat);
+}
+
+const PLAIN = 1;
+const TYPE_AT = 8;
+const HASH_BYTES = 32;
+
+/** The number of a change's first operation; NaN where it cannot be read without unpacking. */
+function startOp(chunk: Bytes): number {
+  if (chunk[TYPE_AT] !== PLAIN) {
+    return NaN;
+  }
+  let at = TYPE_AT + 1;
+  const number = (): number => {
+    let [value, scale, byte] = [0, 1, 0x80];
+    for (; byte >= 0x80; scale *= 128) {
+      byte = chunk[at++] ?? 0;
+      value += (byte & 0x7f) * scale;
+    }
+    return value;
+  };
+  number(); // the length of what follows
+  const deps = number();
+  at += deps * HASH_BYTES;
+  const actor = number();
+  at += actor;
+  number(); // the actor's own count of changes
+  return number();
 }
 
 export function concat(parts: readonly Bytes[]): Bytes {
