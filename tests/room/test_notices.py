@@ -1,0 +1,97 @@
+"""What people are told, and by whom they may be taken for another, on the simulated network."""
+
+from __future__ import annotations
+
+from jupyter_runtimed.ids import CellId
+from jupyter_runtimed.protocol.happened import Acked, Changed, RefusedChange, Told
+from jupyter_runtimed.room import events as ev
+from jupyter_runtimed.room.saving import SavePhase
+
+from ..support.network import MAY_EDIT, Network, SimPeer
+
+SHOWN = {"output_type": "display_data", "data": {"text/plain": "x"}, "metadata": {}}
+
+
+def notices(peer: SimPeer) -> list[str]:
+    return [happened.name for happened in peer.happened if isinstance(happened, Told)]
+
+
+def test_who_types_while_the_file_is_written_is_told_that_it_is_behind_again() -> None:
+    net = Network("")
+    ana = net.join("ana")
+    ana.type("c0", "first")
+    saving = net.server.open_room().filing.saving
+    net.run_until(lambda: saving.phase is SavePhase.WRITING)
+    net.server.receive(ana.session, change_of(ana, " second"), ana.rights)
+    net.run_until(lambda: notices(ana)[-1:] == ["unsaved"] and "saved" in notices(ana))
+    net.run_until_quiet()
+    net.run_for(100)
+    assert notices(ana) == ["unsaved", "saved", "unsaved", "saved"]
+    net.assert_converged()
+
+
+def change_of(peer: SimPeer, text: str) -> bytes:
+    """The frame of what is typed now, which has no way to go."""
+    peer.notebook.splice(CellId("c0"), len(peer.source("c0")), 0, text)
+    peer.typed.append(text)
+    peer.peer.edited()
+    (data,) = peer.peer.drain()
+    return data
+
+
+def test_why_there_is_no_kernel_is_still_said_to_who_looks_again() -> None:
+    net = Network("print 1")
+    ana = net.join("ana")
+    assert ana.peer.runtime is not None
+    for event in (ev.KernelIs("none", reason="it was culled"), ev.KernelIs("none")):
+        net.server.post(event)
+        net.run_for(50)
+        assert ana.peer.runtime.kernel.reason == "it was culled"
+    net.server.post(ev.KernelIs("idle", id="k"))
+    net.run_for(50)
+    assert ana.peer.runtime.kernel.reason == ""
+
+
+def test_that_a_notebook_is_trusted_now_is_told_of_each_cell() -> None:
+    net = Network("show fine", "")
+    ana, ben = net.join("ana"), net.join("ben")
+    ana.run("c0")
+    net.run_until_quiet()
+    ana.call("import_outputs", cell="c0", outputs=[SHOWN], trusted=False)
+    net.run_until_quiet()
+    net.server.open_room().runtime.set_trusted(CellId("c0"), False)
+    net.run_for(50)
+    ben.happened.clear()
+    ana.call("trust")
+    net.run_until_quiet()
+    seen = [h.touched.cells for h in ben.happened if isinstance(h, Changed)]
+    assert CellId("c0") in frozenset().union(*seen)
+
+
+def test_nobody_is_told_of_an_acknowledgement_for_the_words_of_others() -> None:
+    net = Network("")
+    ana, ben = net.join("ana"), net.join("ben")
+    for number in range(5):
+        ana.type("c0", str(number))
+        net.run_for(50)
+    net.run_until_quiet()
+    assert any(isinstance(happened, Acked) for happened in ana.happened)
+    assert not any(isinstance(happened, Acked) for happened in ben.happened)
+
+
+def test_who_claims_the_name_of_another_without_proof_writes_nothing() -> None:
+    net = Network("x = 1")
+    ana, eve = net.join("ana"), net.join("eve", MAY_EDIT)
+    assert ana.peer.welcome is not None
+    stolen = ana.peer.welcome.actor
+    net.cut("eve")
+    eve.peer._identity.given(stolen, b"made up".ljust(16))
+    eve.notebook.document.actor = eve.peer._identity.fresh_actor()
+    eve.type("c0", "\nnot by ana")
+    net.heal("eve")
+    net.run_until_quiet()
+    refused = [happened.code for happened in eve.happened if isinstance(happened, RefusedChange)]
+    assert refused == ["foreign-actor"]
+    room = net.server.open_room()
+    written = room.notebook.document.changes_after(())
+    assert not any(change.actor.startswith(stolen) for change in written)
