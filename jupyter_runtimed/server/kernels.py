@@ -283,6 +283,20 @@ class RoomKernels:
         finally:
             self._room_kernels.culled = ""
 
+    async def shutdown_all(self, now: bool = False) -> None:
+        _forget_failed(self)
+        await super().shutdown_all(now=now)  # type: ignore[misc]
+
+
+def _forget_failed(manager: Any) -> None:
+    """Those that failed to start are left among those that start, and end in an error.
+
+    A server that is stopped would not come to its end then.
+    """
+    starting = getattr(manager, "_pending_kernels", {})
+    for kernel_id in [one for one, task in starting.items() if task.done() and one not in manager]:
+        del starting[kernel_id]
+
 
 class SyncRoomKernels:
     """For kernel managers whose methods return at once."""

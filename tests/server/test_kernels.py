@@ -106,6 +106,15 @@ class TestSessions:
         assert len((await place.ask("GET", "api/kernels")).json) == 1
 
 
+async def test_a_kernel_that_failed_to_start_does_not_keep_the_server_from_its_end(
+    place: Place,
+) -> None:
+    place.write("a.ipynb", "x", kernelspec={"name": "fortran77", "display_name": "F"})
+    nb = await place.open("a.ipynb")
+    assert (await nb.run("c0", 60)).state == "cancelled"
+    await place.app.kernel_manager.shutdown_all()
+
+
 class TestWhatHappensToIt:
     async def test_restart_and_interrupt_by_jupyters_own_api(self, place: Place) -> None:
         endless = "import time\nwhile True: print(1); time.sleep(0.1)"
