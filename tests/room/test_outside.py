@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from jupyter_runtimed.document.content import Cell
+from jupyter_runtimed.document.content import Cell, to_json
 from jupyter_runtimed.ids import CellId
+from jupyter_runtimed.room import events as ev
 
 from ..support.network import Network
 
@@ -46,3 +48,90 @@ def test_an_empty_cell_above_others_goes_into_the_file() -> None:
     ana.edit(lambda nb: nb.add_cell(Cell(CellId("new"), "code", ""), after=None))
     net.run_for(8_000)
     assert cells_of(net.disk.file) == ["new", "c0"]
+
+
+@pytest.mark.parametrize("sources", [("x = 1",), ()])
+@pytest.mark.parametrize("cell_type", ["code", "markdown"])
+def test_a_first_cell_that_somebody_made_is_saved_after_a_crash(
+    sources: tuple[str, ...], cell_type: str
+) -> None:
+    """Only the empty code cell of a notebook without cells is made by opening it."""
+    net = Network(*sources)
+    ana = net.join("ana", kind="agent")
+    cell = Cell(CellId("new"), cell_type, "")  # type: ignore[arg-type]  # one of the two
+    ana.edit(lambda nb: nb.add_cell(cell, after=None))
+    net.run_until(lambda: ana.peer.unacked == 0)
+    net.crash_server()
+    net.start_server()
+    net.run_for(8_000)
+    saved = bool(sources) or cell_type == "markdown"
+    assert ("new" in cells_of(net.disk.file)) is saved
+
+
+def test_what_a_program_wrote_from_what_it_had_read_takes_nothing_away() -> None:
+    net = Network("first", "second")
+    ana = net.join("ana")
+    read = net.server.open_room().filing.hand_out()
+    ana.type("c0", " typed since")
+    net.run_for(8_000)
+    cells = tuple(
+        replace(cell, source="second, by a program") if cell.id == "c1" else cell
+        for cell in read.cells
+    )
+    net.server.post(ev.Put(1, replace(read, cells=cells)))
+    net.run_until(lambda: 1 in net.server.answers)
+    assert net.server.answers[1].error is None
+    net.run_until_quiet()
+    net.assert_converged()
+    assert (ana.source("c0"), ana.source("c1")) == ("first typed since", "second, by a program")
+
+
+def test_what_only_another_program_knows_of_a_cell_stays_in_the_file() -> None:
+    net = Network("first")
+    ana = net.join("ana")
+    found = json.loads(net.disk.file)
+    found["cells"][0]["theirs"] = "kept"
+    net.server.write_outside(json.dumps(found, indent=1).encode())
+    net.run_for(1_000)
+    ana.type("c0", " typed")
+    net.run_until_quiet()
+    (cell,) = json.loads(net.disk.file)["cells"]
+    assert (cell["theirs"], cell["source"]) == ("kept", ["first typed"])
+
+
+def test_what_was_not_saved_yet_is_saved_with_what_the_file_got_meanwhile() -> None:
+    net = Network("first", "second")
+    ana = net.join("ana")
+    ana.type("c0", " typed")
+    net.run_until(lambda: ana.peer.unacked == 0)
+    net.crash_server()
+    net.leave("ana")
+    net.disk.file = net.disk.file.replace(b"second", b"second, edited")
+    net.start_server()
+    net.join("ben")
+    net.run_for(8_000)
+    net.assert_converged()
+    assert b"first typed" in net.disk.file and b"second, edited" in net.disk.file
+
+
+def test_a_title_is_reason_enough_to_write_the_file() -> None:
+    net = Network("")
+    ana = net.join("ana")
+    ana.edit(lambda nb: nb.set_metadata(None, "title", to_json("A study")))
+    net.run_for(8_000)
+    assert json.loads(net.disk.file)["metadata"]["title"] == "A study"
+
+
+def test_who_goes_back_to_an_older_file_gets_that() -> None:
+    net = Network("one", "two")
+    ana = net.join("ana")
+    older = net.disk.file
+    for cell in ("c0", "c1"):
+        ana.type(cell, " and more of it")
+        net.run_for(8_000)
+    ana.type("c0", "!")
+    net.run_for(8_000)
+    net.server.write_outside(older)
+    net.run_for(8_000)
+    net.assert_converged()
+    assert (ana.source("c0"), ana.source("c1")) == ("one", "two")
