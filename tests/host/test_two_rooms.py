@@ -1,0 +1,57 @@
+"""Two rooms over one file: they meet in it, and then leave it alone."""
+
+import os
+
+import pytest
+
+from .conftest import notebook
+from .people import Person
+
+
+async def _two_servers(place):
+    place.put("a.ipynb", notebook("", ""))
+    one = place.server()
+    place.data = place.data.with_name("other")
+    return [await server.open("a.ipynb") for server in (one, place.server())]
+
+
+async def _two_links(place):
+    place.put("real.ipynb", notebook("", ""))
+    (place.root / "a.ipynb").symlink_to("real.ipynb")
+    server = place.server()
+    return [await server.open(path) for path in ("a.ipynb", "real.ipynb")]
+
+
+async def _two_names(place):
+    place.put("real.ipynb", notebook("", ""))
+    os.link(place.root / "real.ipynb", place.root / "a.ipynb")
+    server = place.server()
+    return [await server.open(path) for path in ("a.ipynb", "real.ipynb")]
+
+
+@pytest.mark.parametrize("rooms", [_two_servers, _two_links, _two_names])
+async def test_what_is_typed_in_both_is_in_both_and_in_the_file(place, rooms):
+    ana, ben = (Person(host, name) for host, name in zip(await rooms(place), "ab", strict=True))
+    for person in (ana, ben):
+        await person.until(lambda person=person: person.peer.live)
+    words = []
+    for number in range(40):
+        for person in (ana, ben):
+            words.append(f"{person.name}{number:02} ")
+            person.type("c0" if number % 2 else "c1", words[-1])
+            await person.durable()
+        if number % 8 == 7:
+            assert (await (ana if number % 16 == 7 else ben).call("save")).error is None
+
+    for person in (ana, ben, ana, ben):
+        assert (await person.call("save")).error is None
+    assert _said(ana) == _said(ben)
+    assert ana.host.room.filing.stamp.hash == ben.host.room.filing.stamp.hash
+    assert not ana.host.room.filing.unsaved
+    assert place.sources() == _said(ana)
+    whole = "".join(_said(ana))
+    assert {word: whole.count(word) for word in words} == dict.fromkeys(words, 1)
+
+
+def _said(person):
+    return [person.source("c0"), person.source("c1")]
