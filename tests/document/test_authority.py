@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -322,3 +323,44 @@ def test_what_a_change_makes_is_judged_as_the_documents_own_from_then_on() -> No
     client.set_extra(CellId("c2"), "unknown", JsonText("2"))
     with pytest.raises(Refused):
         send()
+
+
+def test_a_change_that_numbers_its_operations_far_ahead_is_refused() -> None:
+    """It would use up the numbers that all later edits need."""
+    server = room()
+    client = Notebook(server.document.fork(actor=CLIENT))
+    client.splice(C0, 0, 0, "a")
+    data = client.commit(now_ms=0)
+    assert data is not None
+    (honest,) = Change.decode_all(data)
+    (ahead,) = Change.decode_all(renumbered(honest, honest.start_op + 5))
+    judge([honest], doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT})
+    with pytest.raises(Refused) as refused:
+        judge([ahead], doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT})
+    assert refused.value.code == "not-allowed"
+
+
+def test_one_frame_may_bring_many_changes_in_a_row() -> None:
+    server = room()
+    client = Notebook(server.document.fork(actor=CLIENT))
+    made = b""
+    for text in ("a", "bc", "def"):
+        client.splice(C0, 0, 0, text)
+        data = client.commit(now_ms=0)
+        assert data is not None
+        made += data
+    changes = Change.decode_all(made)
+    judge(changes, doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT})
+
+
+def renumbered(change: Change, start_op: int) -> bytes:
+    """The same change with its first operation's number forged; small enough for short lengths."""
+    body = bytearray(change.bytes[10:])
+    assert len(body) == change.bytes[9] < 128
+    # How many changes it builds on, those, the author, and how many changes that one has made.
+    at = 1 + 32 * body[0]
+    at += 1 + body[at] + 1
+    assert body[at] == change.start_op
+    body[at] = start_op
+    rest = b"\x01" + bytes([len(body)]) + bytes(body)
+    return change.bytes[:4] + hashlib.sha256(rest).digest()[:4] + rest

@@ -58,7 +58,7 @@ def test_a_first_cell_that_somebody_made_is_saved_after_a_crash(
     """Only the empty code cell of a notebook without cells is made by opening it."""
     net = Network(*sources)
     ana = net.join("ana", kind="agent")
-    cell = Cell(CellId("new"), cell_type, "")  # type: ignore[arg-type]  # one of the two
+    cell = Cell(CellId("new"), cell_type, "")
     ana.edit(lambda nb: nb.add_cell(cell, after=None))
     net.run_until(lambda: ana.peer.unacked == 0)
     net.crash_server()

@@ -1,0 +1,70 @@
+"""Who comes and asks: those that cannot be understood, and those that nobody is left to answer."""
+
+from __future__ import annotations
+
+from jupyter_runtimed.protocol import frames
+from jupyter_runtimed.room import events as ev
+from jupyter_runtimed.room.events import Settings
+
+from ..support.network import MAY_ALL, Network
+from ..support.server import SimServer
+
+SOMEBODY = ev.User("e", "e")
+
+
+class SlowToStart(SimServer):
+    """A kernel takes a while until anything is heard of it."""
+
+    started = 0
+
+    def _kernel_do(self, effect: ev.Effect) -> None:
+        if isinstance(effect, ev.StartKernel):
+            self.started += 1
+            self.clock.after(200, lambda: super(SlowToStart, self)._kernel_do(effect))
+        else:
+            super()._kernel_do(effect)
+
+
+def test_two_who_run_their_first_cells_at_once_share_one_kernel() -> None:
+    net = Network("print 1", "print 2", server=SlowToStart)
+    ana, ben = net.join("ana"), net.join("ben")
+    ana.run("c0")
+    ben.run("c1")
+    net.run_until_quiet()
+    assert isinstance(net.server, SlowToStart)
+    assert net.server.started == 1
+    assert (ben.outputs("c0"), ana.outputs("c1")) == ("1\n", "2\n")
+
+
+def test_a_kernel_that_does_not_say_again_who_it_is_is_the_same() -> None:
+    net = Network("print 1")
+    ana = net.join("ana")
+    ana.run("c0")
+    net.run_until_quiet()
+    net.server.post(ev.KernelIs("idle"))
+    call = ana.call("interrupt")
+    net.run_until_quiet()
+    reply = ana.reply_to(call)
+    assert reply is not None and reply.error is None
+
+
+def test_who_speaks_another_protocol_is_sent_away_with_the_reason() -> None:
+    net = Network("x = 1")
+    ana = net.join("ana")
+    room = net.server.open_room()
+    hello = frames.Hello("old", "browser", {}, (), protocol=frames.PROTOCOL + 1)
+    effects = room.handle(ev.Received(ana.session, hello, MAY_ALL), net.clock.now)
+    (gone,) = [effect for effect in effects if isinstance(effect, ev.Disconnect)]
+    assert (gone.session, gone.code) == (ana.session, 4409)
+    assert "reload" in gone.reason
+
+
+def test_a_room_that_everybody_left_stays_until_it_has_answered() -> None:
+    net = Network("print 1", settings=Settings(idle_ms=100))
+    net.join("ana")
+    net.leave("ana")
+    net.server.post(ev.Called(7, "run", {"cells": ["c0"]}, ("0" * 64,), SOMEBODY, MAY_ALL))
+    net.run_for(20_000)
+    error = net.server.answers[7].error
+    assert error is not None and error["code"] == "heads-missing"
+    assert net.server.room is None
