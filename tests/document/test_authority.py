@@ -340,19 +340,6 @@ def test_a_change_that_numbers_its_operations_far_ahead_is_refused() -> None:
     assert refused.value.code == "not-allowed"
 
 
-def test_one_frame_may_bring_many_changes_in_a_row() -> None:
-    server = room()
-    client = Notebook(server.document.fork(actor=CLIENT))
-    made = b""
-    for text in ("a", "bc", "def"):
-        client.splice(C0, 0, 0, text)
-        data = client.commit(now_ms=0)
-        assert data is not None
-        made += data
-    changes = Change.decode_all(made)
-    judge(changes, doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT})
-
-
 def renumbered(change: Change, start_op: int) -> bytes:
     """The same change with its first operation's number forged; small enough for short lengths."""
     body = bytearray(change.bytes[10:])

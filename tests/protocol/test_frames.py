@@ -159,6 +159,8 @@ def test_damaged_bytes_are_bad_frames_and_nothing_else(seed: int) -> None:
         (["call", 1, "run", [], []], "not dict"),
         (["hello", {"protocol": 1, "client": "c", "kind": "robot"}], "neither browser nor agent"),
         (["hello", {"protocol": "1", "client": "c", "kind": "agent"}], "not int"),
+        (["reply", 1, None, {"code": 3, "message": "m"}], "reply error code"),
+        (["reply", 1, None, {"code": "c"}], "reply error message"),
         (["hello", {"protocol": 1, "client": "c", "kind": "agent", "tickets": [[b""]]}], "ticket"),
         (
             ["hello", {"protocol": 1, "client": "c", "kind": "agent", "docs": {"x": ["", []]}}],

@@ -74,3 +74,11 @@ def test_of_two_intents_in_a_row_an_empty_one_takes_nothing_away() -> None:
     more = Intent(order=(ONE, TWO), texts={ONE: Text("b", "c")}, types={TWO: "raw"})
     assert some.then(more).texts[ONE] == Text("a", "c")
     assert some.then(more).types == {TWO: "raw"}
+
+
+def test_a_cells_new_type_that_found_no_cell_is_told_as_lost() -> None:
+    notebook = Server().notebook
+    notebook.delete_cell(TWO)
+    meant = Intent(order=(ONE, TWO), types={ONE: "raw", TWO: "code"})
+    written, lost = meant.put_on(notebook)
+    assert (written.types, lost.types) == ({ONE: "raw"}, {TWO: "code"})

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.events import Settings
@@ -68,3 +72,17 @@ def test_a_room_that_everybody_left_stays_until_it_has_answered() -> None:
     error = net.server.answers[7].error
     assert error is not None and error["code"] == "heads-missing"
     assert net.server.room is None
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_room_that_everybody_left_stays_until_a_program_is_answered(seed: int) -> None:
+    net = Network("first", seed=seed, settings=Settings(idle_ms=1))
+    net.join("ana")
+    content = net.server.open_room().filing.hand_out()
+    net.leave("ana")
+    (cell,) = content.cells
+    net.server.post(ev.Put(1, replace(content, cells=(replace(cell, source="second"),))))
+    net.run_for(20_000)
+    assert net.server.answers[1].error is None
+    assert net.server.room is None
+    assert b"second" in net.disk.file

@@ -135,3 +135,19 @@ def test_who_goes_back_to_an_older_file_gets_that() -> None:
     net.run_for(8_000)
     net.assert_converged()
     assert (ana.source("c0"), ana.source("c1")) == ("one", "two")
+
+
+@pytest.mark.parametrize("order", ["new c0 c1 c2", "c0 new c1 c2", "c1 c0 c2 new", "c2 c0 c1 new"])
+def test_a_program_that_began_with_an_older_file_takes_nothing_away(order: str) -> None:
+    net = Network("one", "two", "three")
+    ana = net.join("ana")
+    older = json.loads(net.disk.file)
+    ana.type("c0", ", and a good deal more that was typed since the program read it")
+    net.run_for(8_000)
+    older["cells"].append({**older["cells"][0], "id": "new", "source": ["by a program"]})
+    net.server.write_outside(reordered(json.dumps(older).encode(), *order.split()))
+    net.run_for(8_000)
+    net.assert_converged()
+    net.assert_nothing_lost()
+    assert cells_of(net.disk.file) == order.split()
+    assert ana.source("new") == "by a program"
