@@ -95,3 +95,30 @@ def test_who_claims_the_name_of_another_without_proof_writes_nothing() -> None:
     room = net.server.open_room()
     written = room.notebook.document.changes_after(())
     assert not any(change.actor.startswith(stolen) for change in written)
+
+
+def test_who_comes_later_sees_where_the_others_are() -> None:
+    net = Network("x = 1")
+    ana = net.join("ana")
+    ana.peer.show({"cell": "c0"})
+    ana.edited()
+    net.run_for(50)
+    ben = net.join("ben")
+    net.run_for(50)
+    assert list(ben.peer.presences) == [ana.session]
+    assert ben.peer.presences[ana.session]["cell"] == "c0"
+    net.leave("ana")
+    net.run_for(50)
+    assert not ben.peer.presences
+
+
+def test_after_a_crash_what_waited_is_over_and_what_ran_is_looked_for() -> None:
+    net = Network("wait 9000", "print 2")
+    ana = net.join("ana")
+    ana.call("run_all")
+    net.run_for(500)
+    net.crash_server()
+    net.start_server()
+    runtime = net.server.open_room().runtime
+    found = [runtime.run_of(CellId(cell)) for cell in ("c0", "c1")]
+    assert [run.state for run in found if run is not None] == ["running", "cancelled"]
