@@ -183,12 +183,13 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
     if (this._telling || this.isDisposed) {
       return;
     }
+    if (wanted.length > 0 && sameOutputs(wanted, this._shown)) {
+      // Trust makes JupyterLab set anew what it shows, which a run may have replaced by now.
+      return;
+    }
     const truth = this._truth();
     this._shown = wanted;
-    const same =
-      wanted.length === truth.outputs.length &&
-      wanted.every((output, i) => sameOutput(output, truth.outputs[i]));
-    if (same && (wanted.length > 0 || truth.count === null)) {
+    if (sameOutputs(wanted, truth.outputs) && (wanted.length > 0 || truth.count === null)) {
       return;
     }
     if (this.notebook.readOnly) {
@@ -250,6 +251,13 @@ function countOf(run: RunNode | undefined): number | null {
 
 function stateOf(run: RunNode | undefined): IExecutionState {
   return isLive(run) ? 'running' : 'idle';
+}
+
+function sameOutputs(
+  some: readonly nbformat.IOutput[],
+  others: readonly nbformat.IOutput[]
+): boolean {
+  return some.length === others.length && some.every((output, i) => sameOutput(output, others[i]));
 }
 
 function asMap(output: nbformat.IOutput): { toJSON(): nbformat.IOutput } {

@@ -469,6 +469,28 @@ describe('trust', () => {
     }
   });
 
+  it('that comes with a run does not bring back what the run replaced', async () => {
+    const r = await room(['a', 'b'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [stream('old\n')]);
+      putRun(draft, 'r2', 'b', 'ok', [stream('old\n')]);
+    });
+    const requests = new Requests();
+    const ana = r.open({ requests });
+    const [first, last] = [ana.code('a'), ana.code('b')];
+    const old = last.getOutputs();
+    // As JupyterLab's outputs do when their cell is trusted, before they hear of the run.
+    first.changed.connect(() => {
+      last.updateOutputs(0, 1, old);
+    });
+    r.serverWrites(draft => {
+      putRun(draft, 'r3', 'a', 'queued', []);
+      putRun(draft, 'r4', 'b', 'queued', []);
+    });
+    await nextCommand();
+    expect(requests.asked).toEqual([]);
+    expect(last.getOutputs()).toEqual([]);
+  });
+
   it('holds whichever document comes first, and never longer than until distrusted outputs come', async () => {
     const r = await room(['a', 'b'], draft => {
       putRun(draft, 'ra', 'a', 'ok', [stream('1')]);
