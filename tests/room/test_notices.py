@@ -122,3 +122,18 @@ def test_after_a_crash_what_waited_is_over_and_what_ran_is_looked_for() -> None:
     runtime = net.server.open_room().runtime
     found = [runtime.run_of(CellId(cell)) for cell in ("c0", "c1")]
     assert [run.state for run in found if run is not None] == ["running", "cancelled"]
+
+
+def test_who_asked_for_a_save_that_fails_is_told_why() -> None:
+    net = Network("")
+    ana, ben = net.join("ana"), net.join("ben")
+    ana.type("c0", "words")
+    call = ana.call("save")
+    saving = net.server.open_room().filing.saving
+    net.run_until(lambda: saving.phase is SavePhase.WRITING)
+    net.server.post(ev.SaveFailed(saving.attempt, "no space left"))
+    net.run_until(lambda: "save_failed" in notices(ben))
+    net.run_for(50)
+    reply = ana.reply_to(call)
+    assert reply is not None and reply.error is not None
+    assert (reply.error["code"], reply.error["message"]) == ("save-failed", "no space left")
