@@ -16,6 +16,7 @@ from ..ids import CellId
 from . import positions, seeds
 from .content import Cell, Content, JsonMap, JsonText
 from .schema import DEFAULT_MINOR, TRUSTED
+from .versions import content_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,7 @@ class Notebook:
 
     def content_at(self, heads: Heads) -> Content:
         """The notebook as it was at `heads`."""
-        with own_errors("this version is not part of the notebook"):
-            return Notebook(self.document.fork_at(list(heads))).content()
+        return content_at(self.document, heads)
 
     @property
     def change_count(self) -> int:

@@ -222,7 +222,7 @@ class Host:
         self._ports.store.replace(self.room_id, e.number, e.doc, e.epoch, e.data)
 
     def _remember(self, e: ev.Remember) -> None:
-        self._ports.store.remember(self.room_id, e.number, e.heads, e.stamp)
+        self._ports.store.remember(self.room_id, e.number, e.heads, e.stamp, e.at)
 
     def _put_blob(self, e: ev.PutBlob) -> None:
         self._ports.blobs.put(self.room_id, e.sha256, e.data)

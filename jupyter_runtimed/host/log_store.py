@@ -169,8 +169,8 @@ class LogStore:
         self._growth[room, doc] = _Growth(len(data), replaced_bytes=replaced)
         self._write(room, number, Whole(doc, epoch, data))
 
-    def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp) -> None:
-        self._write(room, number, records.remembered(heads, stamp))
+    def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp, at: int) -> None:
+        self._write(room, number, records.remembered(heads, stamp, at))
 
     async def intend(self, room: RoomId, heads: Heads, stamp: Stamp) -> None:
         self._write(room, 0, records.intended(heads, stamp))
@@ -283,7 +283,7 @@ def stored(reading: Reading) -> StoredRoom:
         for doc, (epoch, chunks) in state.documents.items()
     }
     saved, intended = state.version("saved"), state.version("intended")
-    return StoredRoom(state.path, documents, saved, intended, reading.damage)
+    return StoredRoom(state.path, documents, saved, intended, state.former(), reading.damage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +331,7 @@ def _begin_anew(its_log: RoomLog, anew: BegunAnew, outcome: Future[None]) -> Non
     whole = Whole(NOTEBOOK, anew.epoch, anew.data)
     try:
         room_log.keep_aside(its_log.folder, anew.former_epoch, anew.former)
-        its_log.append([whole, records.remembered(anew.saved.heads, anew.saved.stamp)])
+        its_log.append([whole, records.begun_anew(anew.saved.heads, anew.saved.stamp)])
     except OSError as error:
         outcome.set_exception(StorageError(f"{its_log.folder} cannot be written ({error})"))
     else:

@@ -14,7 +14,7 @@ from ..document.schema import NOTEBOOK, DocName
 from ..errors import RoomElsewhere, StorageError
 from ..ids import Epoch, RoomId
 from ..room.events import BegunAnew, Stamp
-from .store import Listener, StoredDocument, StoredRoom
+from .store import Listener, StoredDocument, StoredRoom, recent
 
 Later = Callable[[Callable[[], None]], object]
 
@@ -70,9 +70,14 @@ class MemoryStore:
 
         self._write(room, number, change)
 
-    def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp) -> None:
-        state = (heads, stamp)
-        self._write(room, number, lambda now: replace(now, saved=state, intended=None))
+    def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp, at: int) -> None:
+        def change(now: StoredRoom) -> StoredRoom:
+            former = now.former
+            if now.saved is not None and now.saved != (heads, stamp):
+                former = tuple(recent([*former, (at, *now.saved)], at))
+            return replace(now, saved=(heads, stamp), intended=None, former=former)
+
+        self._write(room, number, change)
 
     async def intend(self, room: RoomId, heads: Heads, stamp: Stamp) -> None:
         self._write(room, 0, lambda now: replace(now, intended=(heads, stamp)))
@@ -89,7 +94,9 @@ class MemoryStore:
         self.put_aside[room, anew.former_epoch] = anew.former
         documents = {**now.documents, NOTEBOOK: StoredDocument(anew.epoch, (anew.data,))}
         saved = (anew.saved.heads, anew.saved.stamp)
-        self._durable[room] = replace(now, documents=documents, saved=saved, intended=None)
+        self._durable[room] = replace(
+            now, documents=documents, saved=saved, intended=None, former=()
+        )
 
     async def former(self, room: RoomId, epoch: Epoch) -> bytes | None:
         return self.put_aside.get((room, epoch))

@@ -26,6 +26,7 @@ from ..crdt import Heads
 from ..document.schema import NOTEBOOK, RUNTIME, DocName
 from ..ids import Epoch
 from ..room.events import Stamp
+from .store import FormerlySaved, recent
 
 VERSION: Final = 2
 """Version 1 was a database; `sqlite_import` reads it."""
@@ -85,8 +86,13 @@ def located(path: str) -> Facts:
     return Facts({"path": path})
 
 
-def remembered(heads: Heads, stamp: Stamp) -> Facts:
-    return Facts({"saved": _packed(heads, stamp), "intended": None})
+def remembered(heads: Heads, stamp: Stamp, at: int) -> Facts:
+    return Facts({"saved": _packed(heads, stamp), "intended": None, "at": at})
+
+
+def begun_anew(heads: Heads, stamp: Stamp) -> Facts:
+    """What was saved before is of another history."""
+    return Facts({"saved": _packed(heads, stamp), "intended": None, "former": []})
 
 
 def intended(heads: Heads, stamp: Stamp) -> Facts:
@@ -124,6 +130,7 @@ class State:
                 if known == epoch:
                     chunks.append(data)
             case Facts(facts):
+                self._save_over(facts)
                 self.facts.update(facts)
 
     def records(self) -> Iterator[Record]:
@@ -140,6 +147,16 @@ class State:
     def version(self, name: str) -> Version | None:
         """The version that was `saved`, or is `intended`."""
         return _unpacked(self.facts.get(name))
+
+    def former(self) -> tuple[FormerlySaved, ...]:
+        """What was saved before, oldest first."""
+        found = ((at, _unpacked(version)) for at, version in self.facts.get("former", ()))
+        return tuple((at, *version) for at, version in found if version is not None)
+
+    def _save_over(self, facts: dict[str, Any]) -> None:
+        saved, at = self.facts.get("saved"), facts.get("at")
+        if at is not None and saved is not None and facts.get("saved", saved) != saved:
+            self.facts["former"] = recent([*self.facts.get("former", ()), (at, saved)], at)
 
     def copy(self) -> State:
         documents = {doc: (epoch, list(chunks)) for doc, (epoch, chunks) in self.documents.items()}

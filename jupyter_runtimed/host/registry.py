@@ -13,6 +13,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -319,6 +320,9 @@ def _reopened(
         for name, document in kept.documents.items()
     }
     bases = [ev.SavedState(*pair) for pair in (kept.saved, kept.intended) if pair is not None]
+    if not making.past:
+        former = tuple((at, ev.SavedState(heads, stamp)) for at, heads, stamp in kept.former)
+        making = replace(making, past=former)
     try:
         return opening.reopen(
             making,

@@ -104,7 +104,7 @@ def _facts(db: sqlite3.Connection, room: RoomId) -> Iterator[Record]:
     for path, saved, intended in db.execute(query, (room,)):
         yield records.located(str(path))
         if (version := _version(saved)) is not None:
-            yield records.remembered(*version)
+            yield records.remembered(*version, at=0)
         if (version := _version(intended)) is not None:
             yield records.intended(*version)
 

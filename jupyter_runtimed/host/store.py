@@ -10,13 +10,18 @@ It does not know what the bytes mean. Every implementation passes `tests/host/te
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from ..crdt import Heads
 from ..document.schema import DocName
 from ..ids import Epoch, RoomId
 from ..room.events import BegunAnew, Stamp
+from ..room.filing import PAST_MS
+
+MOST_KEPT: Final = 32
+"""What a store remembers of a file's former versions; to read one takes long if it is large."""
 
 
 class Listener(Protocol):
@@ -41,14 +46,29 @@ class StoredDocument:
         return b"".join(self.chunks)
 
 
+FormerlySaved = tuple[int, Heads, Stamp]
+"""When (in ms) another one took its place, the version that was saved, and what file that made."""
+_Former = TypeVar("_Former", bound=tuple[Any, ...])
+
+
+def recent(former: Sequence[_Former], at: int) -> list[_Former]:
+    """Those that somebody may still work on; each begins with the time when it was saved over."""
+    return [one for one in former if one[0] >= at - PAST_MS][-MOST_KEPT:]
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRoom:
-    """What is known of a room. `damage`: a sentence for each thing that could not be read."""
+    """What is known of a room.
+
+    `former`: what was saved before and somebody may still work on, oldest first. `damage`: a
+    sentence for each thing that could not be read.
+    """
 
     path: str
     documents: dict[DocName, StoredDocument]
     saved: tuple[Heads, Stamp] | None = None
     intended: tuple[Heads, Stamp] | None = None
+    former: tuple[FormerlySaved, ...] = ()
     damage: tuple[str, ...] = field(default=())
 
 
@@ -70,8 +90,8 @@ class Store(Protocol):
     def replace(self, room: RoomId, number: int, doc: DocName, epoch: Epoch, data: bytes) -> None:
         """Keep a whole document in place of all that was kept for it."""
 
-    def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp) -> None:
-        """Keep which version was last saved, and what file that made."""
+    def remember(self, room: RoomId, number: int, heads: Heads, stamp: Stamp, at: int) -> None:
+        """Keep which version was last saved, what file that made, and when (in ms)."""
 
     async def intend(self, room: RoomId, heads: Heads, stamp: Stamp) -> None:
         """Keep which version is about to be saved, until `remember` says that it was; durable on

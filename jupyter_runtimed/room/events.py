@@ -312,11 +312,12 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Remember:
-    """Store which version was last saved to the file, and which file that made."""
+    """Store which version was last saved to the file, which file that made, and when (in ms)."""
 
     number: int
     heads: Heads
     stamp: Stamp
+    at: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,7 +278,7 @@ class Filing:
 
     def _holds(self, state: ev.SavedState, now: int) -> None:
         """The file holds this now."""
-        if (before := self._saved) is not None and before.content is not None:
+        if (before := self._saved) is not None:
             self._past.append((now, replace(before, notebook=None)))
         self._saved, self._lost = state, None
 

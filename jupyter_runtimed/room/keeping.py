@@ -37,8 +37,8 @@ class Keeping:
     def replace(self, doc: DocName, replica: Replica) -> ev.Replace:
         return ev.Replace(self._number(), doc, replica.epoch, replica.whole())
 
-    def remember(self, heads: Heads, stamp: ev.Stamp) -> ev.Remember:
-        return ev.Remember(self._number(), heads, stamp)
+    def remember(self, heads: Heads, stamp: ev.Stamp, now: int) -> ev.Remember:
+        return ev.Remember(self._number(), heads, stamp, now)
 
     def _number(self) -> int:
         self._numbers += 1

@@ -21,7 +21,8 @@ from .bases import Compared, Since, Weighing, likely, removed, rewritten
 def merge(task: ev.MergeFile) -> ev.Merged:
     """Make of one of the bases what `theirs` is, and merge that. Raises DocumentError, NotFound."""
     since = task.live.heads
-    found = [_compared(age, task, since) for age in likely(task.bases, task.theirs)]
+    task = replace(task, bases=tuple(_read(base, task) for base in task.bases))
+    found = [_compared(age, task) for age in likely(task.bases, task.theirs)]
     weighing = Weighing(task.bases, task.theirs, found)
     newest, best = found[0], weighing.best()
     was, edits = best.was, best.edits
@@ -150,12 +151,24 @@ def _same(here: dict[CellId, str], there: dict[CellId, str], cell: CellId) -> bo
     return cell in here and cell in there and here[cell] == there[cell]
 
 
-def _compared(age: int, task: ev.MergeFile, since: Heads) -> Compared:
+def _read(base: ev.SavedState | None, task: ev.MergeFile) -> ev.SavedState | None:
+    """What the base said, where only its version is known since a restart of the server."""
+    if base is None or base.content is not None:
+        return base
+    return replace(base, content=_as_now(task.live.content_at(base.heads), task))
+
+
+def _compared(age: int, task: ev.MergeFile) -> Compared:
     base = task.bases[age]
     was = None if base is None else base.content
     if was is None:
-        was = replace(_document_of(base, task.live, since).content(), outcomes=task.outcomes)
+        was = _as_now(task.live.content(), task)
     return Compared(age, base, was, edits_of.edits(was, task.theirs))
+
+
+def _as_now(content: Content, task: ev.MergeFile) -> Content:
+    """With the outputs of now, where nobody knows those of then."""
+    return replace(content, outcomes=task.outcomes)
 
 
 def _document_of(base: ev.SavedState | None, live: Notebook, since: Heads) -> Notebook:

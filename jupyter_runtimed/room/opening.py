@@ -43,7 +43,7 @@ class Making:
     new_id: NewId
     server: str
     past: tuple[Past, ...] = ()
-    """What the file held before the room was last closed, if it was not long ago."""
+    """What the file held before, if it was not long ago: somebody may still work on it."""
 
     def actor(self) -> bytes:
         return prefix_of(self.new_id())
@@ -61,7 +61,7 @@ def create(
     saved = ev.SavedState(notebook.heads, stamp, None)
     room = _room(making, notebook, runtime, Epoch(making.new_id()), saved)
     effects = room.store_whole()
-    effects += room.remember_saved()
+    effects += room.remember_saved(now_ms)
     return room, effects
 
 
@@ -90,11 +90,14 @@ def reopen(
         kept = _runtime_of(making, content, trusted, now_ms)
     known = [base for base in bases if holds(document.document, base.heads)]
     base = _base_of(document, known, file, stamp)
+    overtaken = base is not None and base != bases[0]
+    if overtaken:
+        making = replace(making, past=(*making.past, (now_ms, bases[0])))
     room = _room(making, document, kept, notebook.epoch, base)
     effects = room.store_whole(only_runtime=True) if fresh else []
-    if base is not None and base != bases[0]:
+    if overtaken:
         # The next intention takes the place of this one, though its file may never be written.
-        effects += room.remember_saved()
+        effects += room.remember_saved(now_ms)
     if file is not None and stamp is not None:
         effects += room.found_file(file, stamp, now_ms)
     return room, effects

@@ -400,10 +400,10 @@ class Room:
             if doc == RUNTIME or not only_runtime
         ]
 
-    def remember_saved(self) -> list[ev.Effect]:
+    def remember_saved(self, now: int) -> list[ev.Effect]:
         """The effect that stores which file this room was made from."""
         saved = self.filing.state
-        return [] if saved is None else [self._keeping.remember(saved.heads, saved.stamp)]
+        return [] if saved is None else [self._keeping.remember(saved.heads, saved.stamp, now)]
 
     def put_away(self) -> ev.BegunAnew | None:
         """A new document for a notebook with a long history, now that the room was closed.
@@ -460,7 +460,7 @@ class Room:
         heads = self.filing.saved(event, now)
         if heads is None:
             return
-        self._out.append(self._keeping.remember(heads, event.stamp))
+        self._out.append(self._keeping.remember(heads, event.stamp, now))
         self._said_unsaved = False
         self.calls.saved(event.attempt, self._tell_saved(event.stamp, heads))
 
@@ -483,7 +483,7 @@ class Room:
     def _merged(self, event: ev.Merged, now: int) -> None:
         before = self.notebook.heads
         if (state := self.filing.merged(event, now)) is not None:
-            self._out.append(self._keeping.remember(state.heads, state.stamp))
+            self._out.append(self._keeping.remember(state.heads, state.stamp, now))
             stamp = {"hash": state.stamp.hash, "last_modified": state.stamp.last_modified}
             cells = sorted({*event.touched.cells, *event.outcomes})
             span = {"before": list(before), "after": list(self.notebook.heads)}

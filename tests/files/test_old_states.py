@@ -234,3 +234,44 @@ def test_a_person_and_a_slow_program_make_the_same_change() -> None:
     write(net, read, second_is("two = 22"))
     assert sources(net) == ["one that was typed", "two = 22"]
     assert ana.source("c1") == "two = 22"
+
+
+def test_it_had_read_the_file_before_the_server_was_killed_and_started_again() -> None:
+    net, ana = opened("one", "two = 2")
+    type_and_save(net, ana, " first")
+    old = net.disk.file
+    type_and_save(net, ana, " second")
+    net.crash_server()
+    net.run_for(1_000)
+    net.start_server()
+    net.run_until_quiet()
+    type_and_save(net, ana, " third")
+    write(net, old, edit_second)
+    assert sources(net) == ["one first second third", "two = 'from outside'"]
+
+
+def test_it_wrote_while_there_was_no_server() -> None:
+    net, ana = opened("one", "two = 2")
+    type_and_save(net, ana, " first")
+    old = net.disk.file
+    type_and_save(net, ana, " second")
+    net.crash_server()
+    whole = json.loads(old)
+    edit_second(whole)
+    net.disk.file = json.dumps(whole, indent=1).encode()
+    net.start_server()
+    net.run_until_quiet()
+    assert sources(net) == ["one first second", "two = 'from outside'"]
+    assert ana.source("c0") == "one first second"
+
+
+def test_long_after_a_restart_the_newest_state_counts() -> None:
+    net, ana = opened("one", "two = 2")
+    old = net.disk.file
+    type_and_save(net, ana, " first")
+    net.run_for(11 * 60_000)
+    net.crash_server()
+    net.start_server()
+    net.run_until_quiet()
+    write(net, old, edit_second)
+    assert sources(net) == ["one", "two = 'from outside'"]

@@ -4,6 +4,8 @@ import asyncio
 
 from jupyter_runtimed.ids import Epoch, RoomId
 
+AT = 1_000
+"""When something was saved, in milliseconds."""
 ROOM, OTHER = RoomId("room"), RoomId("other")
 ONE, TWO = Epoch("one"), Epoch("two")
 

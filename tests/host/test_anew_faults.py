@@ -23,7 +23,7 @@ from jupyter_runtimed.room.events import BegunAnew, SavedState, Settings, Stamp
 
 from .conftest import Place, notebook
 from .people import Person
-from .stores import ONE, ROOM, TWO, Ear, whole_text
+from .stores import AT, ONE, ROOM, TWO, Ear, whole_text
 
 try:
     import resource
@@ -172,7 +172,7 @@ async def test_what_was_asked_for_before_it_is_kept_before_it(folder):
     slow = threading.Event()
     store.writer.submit(Write(ROOM, files=slow.wait))
     store.append(ROOM, 2, "notebook", ONE, b"last,")
-    store.remember(ROOM, 3, ("aa",), Stamp("f", "then"))
+    store.remember(ROOM, 3, ("aa",), Stamp("f", "then"), AT)
     anew = BegunAnew(ONE, b"former,last,", TWO, b"new,", SavedState(("bb",), Stamp("f", "then")))
     beginning = asyncio.create_task(store.begin_anew(ROOM, anew))
     await asyncio.sleep(0)

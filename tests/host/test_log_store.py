@@ -23,9 +23,10 @@ from jupyter_runtimed.host.log_store import LogStore
 from jupyter_runtimed.host.records import HEADER, Kind
 from jupyter_runtimed.host.writer import Write
 from jupyter_runtimed.ids import RoomId
+from jupyter_runtimed.room.events import Stamp
 
 from .damage import CHANGES, spoil
-from .stores import ONE, OTHER, ROOM, TWO, Ear, whole_text
+from .stores import AT, ONE, OTHER, ROOM, TWO, Ear, whole_text
 
 
 async def test_the_second_server_is_told_who_has_the_room(folder):
@@ -414,6 +415,21 @@ async def test_changes_that_outgrow_their_document_are_folded_into_it(folder):
     assert len(found.chunks) < 100
     again = crdt.load(found.data, actor=b"\2" * 16)
     assert crdt.heads_of(again) == crdt.heads_of(document)
+    await store.close()
+
+
+async def test_what_was_saved_before_is_known_after_folding(folder):
+    store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    for number in (1, 2):
+        store.remember(ROOM, number, ("ab",), Stamp(f"f{number}", ""), AT)
+    await ear.until(lambda: ear.durable == 2)
+    renewal, _ = log_store.renewed(folder.rooms / ROOM, whole_text)
+    store.remember(ROOM, 3, ("ab",), Stamp("f3", ""), AT)
+    await ear.until(lambda: ear.durable == 3)
+    assert store._logs[ROOM].renew(renewal)
+    assert [stamp.hash for _, _, stamp in (await store.load(ROOM)).former] == ["f1", "f2"]
     await store.close()
 
 

@@ -14,10 +14,11 @@ from jupyter_runtimed.errors import RoomElsewhere, StorageError
 from jupyter_runtimed.host import log_store, room_log
 from jupyter_runtimed.host.log_store import LogStore
 from jupyter_runtimed.host.memory_store import MemoryStore
+from jupyter_runtimed.host.store import MOST_KEPT
 from jupyter_runtimed.host.writer import Write
 from jupyter_runtimed.room.events import BegunAnew, SavedState, Stamp
 
-from .stores import ONE, OTHER, ROOM, TWO, Ear, whole_text
+from .stores import AT, ONE, OTHER, ROOM, TWO, Ear, whole_text
 
 
 @pytest.fixture(params=["memory", "logs"])
@@ -51,7 +52,7 @@ async def test_what_was_stored_comes_back_in_order(make):
     store.append(ROOM, 4, "notebook", ONE, b"-b")
     store.locate(ROOM, "a/b.ipynb")
     await store.intend(ROOM, ("cd" * 32,), Stamp("to be", ""))
-    store.remember(ROOM, 5, ("ab" * 32,), Stamp("hash", "then"))
+    store.remember(ROOM, 5, ("ab" * 32,), Stamp("hash", "then"), AT)
     await ear.until(lambda: ear.durable == 5)
     await store.close()
     found = await make().load(ROOM)
@@ -67,7 +68,7 @@ async def test_what_was_stored_comes_back_in_order(make):
 async def test_what_was_about_to_be_saved_is_known_after_a_crash(make):
     store = make()
     store.claim(ROOM)
-    store.remember(ROOM, 1, ("ab" * 32,), Stamp("old", "then"))
+    store.remember(ROOM, 1, ("ab" * 32,), Stamp("old", "then"), AT)
     await store.intend(ROOM, ("cd" * 32,), Stamp("new", ""))
     found = await store.load(ROOM)
     assert found.saved == (("ab" * 32,), Stamp("old", "then"))
@@ -176,6 +177,35 @@ async def test_what_follows_a_new_beginning_belongs_to_it(make):
     assert (await make().load(ROOM)).documents["notebook"].data == b"anew-b"
 
 
+async def test_what_was_saved_before_is_known_for_ten_minutes(make):
+    store, ear = make(), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    minutes = [0, 0, 1, 8, 12]
+    for number, minute in enumerate(minutes, 1):
+        store.remember(ROOM, number, (f"{number:064x}",), Stamp(f"f{number}", ""), minute * 60_000)
+    store.remember(ROOM, 6, (f"{5:064x}",), Stamp("f5", ""), 12 * 60_000)
+    await ear.until(lambda: ear.durable == 6)
+    await store.release(ROOM)
+    former = [
+        (at // 60_000, heads[0][-1], stamp.hash)
+        for at, heads, stamp in (await make().load(ROOM)).former
+    ]
+    assert former == [(8, "3", "f3"), (12, "4", "f4")]
+
+
+async def test_of_what_was_saved_before_so_many_are_known(make):
+    store, ear = make(), Ear()
+    store.claim(ROOM)
+    store.listen(ROOM, ear)
+    for number in range(1, 101):
+        store.remember(ROOM, number, (f"{number:064x}",), Stamp(f"f{number}", ""), AT)
+    await ear.until(lambda: ear.durable == 100)
+    await store.release(ROOM)
+    former = (await make().load(ROOM)).former
+    assert [stamp.hash for _, _, stamp in former] == [f"f{n}" for n in range(100 - MOST_KEPT, 100)]
+
+
 async def test_a_room_can_be_moved_and_saved_again_and_again(make):
     store, ear = make(), Ear()
     store.claim(ROOM)
@@ -183,7 +213,7 @@ async def test_a_room_can_be_moved_and_saved_again_and_again(make):
     for number in range(1, 4):
         store.locate(ROOM, f"{number}.ipynb")
         await store.intend(ROOM, (f"{number:064x}",), Stamp(f"{number:064x}", ""))
-        store.remember(ROOM, number, (f"{number:064x}",), Stamp(f"{number:064x}", "then"))
+        store.remember(ROOM, number, (f"{number:064x}",), Stamp(f"{number:064x}", "then"), AT)
     await ear.until(lambda: ear.durable == 3)
     await store.release(ROOM)
     found = await make().load(ROOM)

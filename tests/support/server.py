@@ -15,10 +15,12 @@ from jupyter_runtimed.document import ipynb
 from jupyter_runtimed.document.authority import Rights
 from jupyter_runtimed.errors import NotebookError
 from jupyter_runtimed.host.formers import last_changes
+from jupyter_runtimed.host.store import recent
 from jupyter_runtimed.ids import RoomId, SessionId, Sha256
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room import opening
+from jupyter_runtimed.room.filing import Past
 from jupyter_runtimed.room.merging import merge
 from jupyter_runtimed.room.room import Room
 
@@ -40,6 +42,7 @@ class Disk:
     documents: dict[str, tuple[str, list[bytes]]] = field(default_factory=dict)
     saved: ev.SavedState | None = None
     intended: ev.SavedState | None = None
+    past: list[Past] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
     former: dict[str, bytes] = field(default_factory=dict)
     writes: int = 0
@@ -139,8 +142,9 @@ class SimServer:
             return self.room
         self.opened += 1
         making = opening.Making(
-            RoomId("room"), "a.ipynb", self.settings, SECRET, self._new_id, "simulated"
-        )
+            RoomId("room"), "a.ipynb", self.settings, SECRET, self._new_id, "simulated",
+            tuple(self.disk.past),
+        )  # fmt: skip
         found = self._read_file()
         now, kept = self._now(), self.disk.documents
         self._handled_ms = now
@@ -259,7 +263,7 @@ class SimServer:
             self.disk.former[anew.former_epoch] = anew.former
             self._kept_aside()
             self.disk.documents["notebook"] = (anew.epoch, [anew.data])
-            self.disk.saved, self.disk.intended = anew.saved, None
+            self.disk.saved, self.disk.intended, self.disk.past = anew.saved, None, []
 
     def _kept_aside(self) -> None:
         """The first of the two writes with which a document begins anew is done."""
@@ -353,7 +357,12 @@ class SimServer:
             case ev.Replace():
                 self.disk.documents[effect.doc] = (effect.epoch, [effect.data])
             case ev.Remember():
-                self.disk.saved = ev.SavedState(effect.heads, effect.stamp)
+                saved = ev.SavedState(effect.heads, effect.stamp)
+                if self.disk.saved not in (None, saved):
+                    self.disk.past = recent(
+                        [*self.disk.past, (effect.at, self.disk.saved)], effect.at
+                    )
+                self.disk.saved = saved
                 self.disk.intended = None
 
     def _intend(self, effect: ev.SaveFile) -> ev.Event | None:
