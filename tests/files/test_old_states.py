@@ -167,11 +167,9 @@ def test_a_cell_that_a_state_seen_halfway_brought_does_not_come_again() -> None:
     net, ana = opened("one", "two = 2", "three")
     committed = net.disk.file
     type_and_save(net, ana, " and much that was typed")
-    new = {"cell_type": "code", "id": "new", "metadata": {}, "outputs": [],
-           "execution_count": None, "source": ["new"]}  # fmt: skip
     halfway, whole = json.loads(committed), json.loads(net.disk.file)
     for one in (halfway, whole):
-        one["cells"].append(dict(new))
+        one["cells"].append(a_cell("new", "new"))
     whole["cells"][-1]["source"] = ["new, and more"]
     net.server.write_outside(json.dumps(halfway, indent=1).encode() + b"\n")
     net.run_for(120)
@@ -182,6 +180,36 @@ def test_a_cell_that_a_state_seen_halfway_brought_does_not_come_again() -> None:
     assert others == ["one and much that was typed", "two = 2", "three"]
     assert last in ("new, and more typed", "new typed, and more")
     net.assert_converged()
+
+
+def test_cells_put_beside_one_that_was_deleted_after_a_state_seen_halfway() -> None:
+    """What has lost its place comes last; what is to move and is gone stays gone."""
+    for moved, place in ((2, 0), (2, 2), (3, 1)):
+        net, ana = opened("one", "two = 2", "three", "four")
+        committed = net.disk.file
+        type_and_save(net, ana, " and much that was typed")
+        halfway, whole = json.loads(committed), json.loads(net.disk.file)
+        for one in (halfway, whole):
+            edit_second(one)
+        cells = whole["cells"]
+        third = cells[2]
+        cells.insert(place, cells.pop(moved))
+        cells.insert(cells.index(third) + 1, a_cell("beside", "beside three"))
+        cells.insert(0, a_cell("top", "on top"))
+        net.server.write_outside(json.dumps(halfway, indent=1).encode() + b"\n")
+        net.run_for(120)
+        ana.edit(lambda notebook: notebook.delete_cell("c2"))
+        net.run_until_quiet()
+        write_all(net, json.dumps(whole, indent=1).encode() + b"\n")
+        there = ["on top", "one and much that was typed", "two = 'from outside'", "beside three"]
+        there.insert(2 if moved == 3 else 3, "four")
+        assert sources(net) == there
+        net.assert_converged()
+
+
+def a_cell(cell_id: str, source: str) -> dict[str, Any]:
+    return {"cell_type": "code", "id": cell_id, "metadata": {}, "outputs": [],
+            "execution_count": None, "source": [source]}  # fmt: skip
 
 
 def second_is(source: str) -> Change:
