@@ -225,7 +225,8 @@ class Calls:
         return {}
 
     def _clear(self, call: _Call, now: int) -> object:
-        self._running.clear([CellId(cell) for cell in _strings(call, "cells")], now)
+        cells = [CellId(cell) for cell in _strings(call, "cells")]
+        self._running.clear([cell for cell in cells if self._is_as_seen(call, cell)], now)
         return {}
 
     def _import_outputs(self, call: _Call, now: int) -> object:
@@ -236,8 +237,23 @@ class Calls:
         # Who could have run the cell may vouch for its outputs, and makes no cell less trusted.
         vouched = True if call.args.get("trusted") is True else None
         trusted = vouched if call.rights.execute else False
-        self._running.import_outcome(cell_id, outcome, now, trusted=trusted)
+        if self._is_as_seen(call, cell_id):
+            self._running.import_outcome(cell_id, outcome, now, trusted=trusted)
         return {}
+
+    def _is_as_seen(self, call: _Call, cell_id: CellId) -> bool:
+        """Whether the cell was not run since what the caller saw of it, where that is said.
+
+        Who clears old outputs means those: an executor that does it before it runs the cell over
+        the kernel's socket may be heard after what that run printed.
+        """
+        seen = call.args.get("seen", {})
+        if not isinstance(seen, dict):
+            raise PeerError(f"{call.name} needs `seen` as a map of cells to the runs they showed")
+        run = self._running.runtime.run_of(cell_id)
+        if run is None or not run.source_hash:
+            return True  # what somebody put there is nobody's run
+        return bool(seen.get(cell_id, run.id) == run.id)
 
     def _read_outcome(self, cell_id: CellId, args: Mapping[str, Any]) -> Outcome:
         """Outputs as nbformat JSON, read as if a file with this one cell had brought them."""

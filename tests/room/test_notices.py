@@ -68,6 +68,36 @@ def test_that_a_notebook_is_trusted_now_is_told_of_each_cell() -> None:
     assert CellId("c0") in frozenset().union(*seen)
 
 
+def test_what_was_asked_of_a_runs_outputs_does_not_touch_those_of_the_next_run() -> None:
+    """An executor clears what the cell shows, then runs it; the first may be heard last."""
+    net = Network("print 1")
+    ana, ben = net.join("ana"), net.join("ben")
+    ana.run("c0")
+    net.run_until_quiet()
+    assert ana.peer.runtime is not None
+    shown = ana.peer.runtime.run_of(CellId("c0"))
+    assert shown is not None
+    ben.type("c0", "2")
+    ben.run("c0")
+    net.run_until_quiet()
+    assert ben.outputs("c0") == "12\n"
+    seen = {"c0": shown.id}
+    ana.call("clear", cells=["c0"], seen=seen)
+    ana.call("import_outputs", cell="c0", outputs=[SHOWN], seen=seen)
+    net.run_until_quiet()
+    assert ben.outputs("c0") == "12\n"
+    # What somebody has put there since is nobody's run: the last wish counts.
+    ana.call("import_outputs", cell="c0", outputs=[])
+    ana.call("import_outputs", cell="c0", outputs=[SHOWN])
+    ana.call("clear", cells=["c0"], seen=seen)
+    net.run_until_quiet()
+    assert ben.outputs("c0") == ""
+    refused = ana.call("clear", cells=["c0"], seen=["c0"])
+    net.run_until_quiet()
+    reply = ana.reply_to(refused)
+    assert reply is not None and reply.error is not None and "seen" in reply.error["message"]
+
+
 def test_nobody_is_told_of_an_acknowledgement_for_the_words_of_others() -> None:
     net = Network("")
     ana, ben = net.join("ana"), net.join("ben")

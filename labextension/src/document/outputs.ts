@@ -298,7 +298,14 @@ function commonStart(a: readonly nbformat.IOutput[], b: readonly nbformat.IOutpu
 }
 
 /** Whether two outputs say the same; lists of lines equal their text. */
-export function sameOutput(a?: nbformat.IOutput, b?: nbformat.IOutput): boolean {
+export function sameOutputs(
+  some: readonly nbformat.IOutput[],
+  others: readonly nbformat.IOutput[]
+): boolean {
+  return some.length === others.length && some.every((output, i) => sameOutput(output, others[i]));
+}
+
+function sameOutput(a?: nbformat.IOutput, b?: nbformat.IOutput): boolean {
   if (a === b) {
     return true;
   }

@@ -135,8 +135,12 @@ function copyMap(map: JsonMap): JsonMap {
 
 /** The run whose outputs a cell shows. */
 export function runOf(runtime: RuntimeNode, cellId: string): RunNode | undefined {
-  const run = read(own(runtime.cells, cellId)?.run);
-  return run === '' ? undefined : own(runtime.runs, run);
+  const run = runIdOf(runtime, cellId);
+  return run === undefined ? undefined : own(runtime.runs, run);
+}
+
+export function runIdOf(runtime: RuntimeNode, cellId: string): string | undefined {
+  return read(own(runtime.cells, cellId)?.run) || undefined;
 }
 
 /** Whether the server still works for this run. */

@@ -8,7 +8,7 @@
 import type { CellChange, IExecutionState, ISharedCodeCell } from '@jupyter/ydoc';
 import type * as nbformat from '@jupyterlab/nbformat';
 import type { PartialJSONValue } from '@lumino/coreutils';
-import { changeOutputs, sameOutput } from '../document/outputs';
+import { changeOutputs, sameOutputs } from '../document/outputs';
 import type { RunNode } from '../document/schema';
 import { isLive, TRUSTED } from '../document/schema';
 import { RoomCell } from './cell';
@@ -18,6 +18,8 @@ import type { RoomNotebook } from './notebook';
 const MANY = 20;
 
 interface Truth {
+  /** The run's id; undefined without one. */
+  run: string | undefined;
   outputs: nbformat.IOutput[];
   count: number | null;
   state: IExecutionState;
@@ -183,10 +185,6 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
     if (this._telling || this.isDisposed) {
       return;
     }
-    if (wanted.length > 0 && sameOutputs(wanted, this._shown)) {
-      // Trust makes JupyterLab set anew what it shows, which a run may have replaced by now.
-      return;
-    }
     const truth = this._truth();
     this._shown = wanted;
     if (sameOutputs(wanted, truth.outputs) && (wanted.length > 0 || truth.count === null)) {
@@ -195,7 +193,7 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
     if (this.notebook.readOnly) {
       this._correct();
     } else if (wanted.length === 0) {
-      this.notebook.core.runs.outbox.clear(this._id);
+      this.notebook.core.runs.outbox.clear(this._id, this._told.run);
     } else if (
       this.notebook.core.runs.isWaiting(this._id) ||
       this.notebook.core.runs.held(this._id) > 0
@@ -203,11 +201,9 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
       // What stands for a missing part must not become an output.
       this._correct();
     } else {
-      this.notebook.core.runs.outbox.importOutputs(this._id, {
-        outputs: wanted,
-        executionCount: truth.count,
-        trusted: this.notebook.isTrusted(this._id)
-      });
+      const trusted = this.notebook.isTrusted(this._id);
+      const what = { outputs: wanted, executionCount: truth.count, trusted };
+      this.notebook.core.runs.outbox.importOutputs(this._id, what, this._told.run);
     }
   }
 
@@ -231,7 +227,8 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
 
   private _truth(): Truth {
     const outputs = this.notebook.core.runs.show(this._id);
-    return { outputs, count: countOf(this._run), state: stateOf(this._run) };
+    const run = this.notebook.core.runs.runId(this._id);
+    return { run, outputs, count: countOf(this._run), state: stateOf(this._run) };
   }
 
   private get _run(): RunNode | undefined {
@@ -251,13 +248,6 @@ function countOf(run: RunNode | undefined): number | null {
 
 function stateOf(run: RunNode | undefined): IExecutionState {
   return isLive(run) ? 'running' : 'idle';
-}
-
-function sameOutputs(
-  some: readonly nbformat.IOutput[],
-  others: readonly nbformat.IOutput[]
-): boolean {
-  return some.length === others.length && some.every((output, i) => sameOutput(output, others[i]));
 }
 
 function asMap(output: nbformat.IOutput): { toJSON(): nbformat.IOutput } {

@@ -7,16 +7,14 @@ import type * as nbformat from '@jupyterlab/nbformat';
 
 /** Calls to the server. A rejection means that it was not done. */
 export interface RuntimeRequests {
-  clear(cellIds: string[]): Promise<void>;
-  importOutputs(
-    cellId: string,
-    outputs: nbformat.IOutput[],
-    executionCount: number | null,
-    trusted: boolean
-  ): Promise<void>;
+  clear(cellIds: string[], seen: Seen): Promise<void>;
+  importOutputs(cellId: string, what: Import, seen: Seen): Promise<void>;
   /** Every cell of the notebook is trusted. */
   trust(): Promise<void>;
 }
+
+/** The run that a cell showed when something was asked of its outputs; if it ran since, it is left. */
+export type Seen = Readonly<Record<string, string>>;
 
 export interface Import {
   outputs: nbformat.IOutput[];
@@ -40,16 +38,17 @@ export class Outbox {
     private readonly _shouldTrust: (cellIds: ReadonlySet<string>) => boolean
   ) {}
 
-  clear(cellId: string): void {
+  /** `seen`: the run whose outputs are meant; whatever it shows, if none is named. */
+  clear(cellId: string, seen?: string): void {
     this._imports.delete(cellId);
-    this._clears.add(cellId);
+    this._clears.set(cellId, seen);
     this._later();
   }
 
   /** `what` is a promise when parts of it have to be fetched first. */
-  importOutputs(cellId: string, what: Import | Promise<Import>): void {
+  importOutputs(cellId: string, what: Import | Promise<Import>, seen?: string): void {
     this._clears.delete(cellId);
-    this._imports.set(cellId, what);
+    this._imports.set(cellId, { what, seen });
     this._later();
   }
 
@@ -75,23 +74,24 @@ export class Outbox {
 
   private _flush(): void {
     const trusts = this._trusted.size > 0 && this._shouldTrust(this._trusted);
-    const clears = [...this._clears];
+    const clears = new Map(this._clears);
     const imports = [...this._imports];
     this._trusted.clear();
     this._clears.clear();
     this._imports.clear();
-    if (clears.length > 0) {
-      this._ask(clears, async requests => {
-        await requests.clear(clears);
+    if (clears.size > 0) {
+      const ids = [...clears.keys()];
+      this._ask(ids, async requests => {
+        await requests.clear(ids, seenOf(clears));
       });
     }
-    for (const [id, what] of imports) {
+    for (const [id, { what, seen }] of imports) {
       this._ask([id], async requests => {
-        const { outputs, executionCount, trusted } = await what;
-        if (new TextEncoder().encode(JSON.stringify(outputs)).length > IMPORT_BYTES) {
+        const found = await what;
+        if (new TextEncoder().encode(JSON.stringify(found.outputs)).length > IMPORT_BYTES) {
           throw new Error('these outputs are too large for a call');
         }
-        await requests.importOutputs(id, outputs, executionCount, trusted);
+        await requests.importOutputs(id, found, seenOf([[id, seen]]));
       });
     }
     if (trusts) {
@@ -111,8 +111,17 @@ export class Outbox {
     });
   }
 
-  private readonly _clears = new Set<string>();
-  private readonly _imports = new Map<string, Import | Promise<Import>>();
+  private readonly _clears = new Map<string, string | undefined>();
+  private readonly _imports = new Map<
+    string,
+    { what: Import | Promise<Import>; seen: string | undefined }
+  >();
   private readonly _trusted = new Set<string>();
   private _scheduled = false;
+}
+
+function seenOf(asked: Iterable<readonly [string, string | undefined]>): Seen {
+  return Object.fromEntries(
+    [...asked].filter((one): one is [string, string] => one[1] !== undefined)
+  );
 }

@@ -9,9 +9,9 @@ import type { BlobReader } from '../document/blobs';
 import { BlobShelf } from '../document/blobs';
 import type { RoomDocuments } from '../document/documents';
 import type { Placeholder } from '../document/outputs';
-import { OutputReader, sameOutput } from '../document/outputs';
+import { OutputReader, sameOutputs } from '../document/outputs';
 import type { RunNode } from '../document/schema';
-import { isLive, own, runOf } from '../document/schema';
+import { isLive, own, runIdOf, runOf } from '../document/schema';
 import type { RoomCodeCell } from './codecell';
 import type { Dispatcher } from './dispatch';
 import type { Import, RuntimeRequests } from './requests';
@@ -56,6 +56,10 @@ export class RunViews {
 
   run(cellId: string): RunNode | undefined {
     return runOf(this._documents.runtime, cellId);
+  }
+
+  runId(cellId: string): string | undefined {
+    return runIdOf(this._documents.runtime, cellId);
   }
 
   /** What a cell shows now; a blob that is missing makes it show again when it arrives. */
@@ -138,11 +142,7 @@ export class RunViews {
       return;
     }
     const shown = this.show(cellId);
-    const same =
-      !cameBack &&
-      shown.length === wanted.outputs.length &&
-      shown.every((output, i) => sameOutput(output, wanted.outputs[i]));
-    if (!same) {
+    if (cameBack || !sameOutputs(shown, wanted.outputs)) {
       this.outbox.importOutputs(cellId, wanted);
     }
   }

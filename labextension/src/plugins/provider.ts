@@ -233,11 +233,11 @@ function standIn(room: Filed): Contents.IModel {
 
 function requests(connection: () => RoomConnection): RuntimeRequests {
   return {
-    clear: async cells => {
-      await connection().call('clear', { cells }, { repeat: true });
+    clear: async (cells, seen) => {
+      await connection().call('clear', { cells, seen }, { repeat: true });
     },
-    importOutputs: async (cell, outputs, executionCount, trusted) => {
-      const args = { cell, outputs, execution_count: executionCount, trusted };
+    importOutputs: async (cell, { outputs, executionCount, trusted }, seen) => {
+      const args = { cell, outputs, execution_count: executionCount, trusted, seen };
       await connection().call('import_outputs', args, { repeat: true });
     },
     trust: async () => {

@@ -111,7 +111,7 @@ function serverOf(r: () => Room): RuntimeRequests {
       });
       return Promise.resolve();
     },
-    importOutputs: (id, outputs, count) => {
+    importOutputs: (id, { outputs, executionCount: count }) => {
       r().serverWrites(draft => {
         const nodes = outputs.map(output => stream(output['text'] as string));
         putRun(draft, `import-${++runs}`, id, 'ok', nodes, count);

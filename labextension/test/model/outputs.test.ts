@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { str } from '../../src/document/automerge';
 import type { BlobNode, OutputNode, RuntimeNode } from '../../src/document/schema';
 import { RoomNotebook } from '../../src/model/notebook';
-import type { RuntimeRequests } from '../../src/model/requests';
+import type { Import, RuntimeRequests, Seen } from '../../src/model/requests';
 import { display, putRun, stream } from '../document/agent';
 import type { Peer } from './room';
 import { listen, listenCell, nextCommand, room } from './room';
@@ -45,11 +45,12 @@ class Requests implements RuntimeRequests {
   constructor(private readonly _fails = false) {}
   readonly asked: unknown[] = [];
 
-  clear(ids: string[]): Promise<void> {
-    return this._ask(['clear', ids]);
+  clear(ids: string[], seen: Seen): Promise<void> {
+    return this._ask(['clear', ids, seen]);
   }
-  importOutputs(...args: unknown[]): Promise<void> {
-    return this._ask(['import', ...args]);
+  importOutputs(id: string, what: Import, seen: Seen): Promise<void> {
+    const { outputs, executionCount, trusted } = what;
+    return this._ask(['import', id, outputs, executionCount, trusted, seen]);
   }
   trust(): Promise<void> {
     return this._ask(['trust']);
@@ -294,7 +295,7 @@ describe('what JupyterLab asks about outputs', () => {
       ana.code(id).execution_count = null;
     }
     await nextCommand();
-    expect(requests.asked).toEqual([['clear', ['a', 'b']]]);
+    expect(requests.asked).toEqual([['clear', ['a', 'b'], { a: 'r1', b: 'r2' }]]);
     expect([ana.unsent, ana.code('a').outputs.length]).toEqual([[], 1]);
     const shown = listenCell(ana.cell('a'));
     r.serverWrites(draft => {
@@ -333,7 +334,7 @@ describe('what JupyterLab asks about outputs', () => {
       execution_count: 4
     });
     await nextCommand();
-    expect(requests.asked).toEqual([['import', ana.ids[1], [output], 4, false]]);
+    expect(requests.asked).toEqual([['import', ana.ids[1], [output], 4, false, {}]]);
   });
 
   it('outputs of a cell that is cut and pasted are imported, before its deletion is heard of', async () => {
@@ -347,7 +348,7 @@ describe('what JupyterLab asks about outputs', () => {
     ana.notebook.deleteCell(1);
     ana.notebook.insertCell(0, cut);
     await nextCommand();
-    expect(requests.asked).toMatchObject([['import', 'b', [{ text: 'kept' }], null, true]]);
+    expect(requests.asked).toMatchObject([['import', 'b', [{ text: 'kept' }], null, true, {}]]);
   });
 
   it('outputs that are pasted are trusted as where they come from, and keep their views', async () => {
@@ -365,7 +366,7 @@ describe('what JupyterLab asks about outputs', () => {
       });
       await nextCommand();
       const { id } = cell;
-      expect(requests.asked).toEqual([['import', id, [output], null, trusted]]);
+      expect(requests.asked).toEqual([['import', id, [output], null, trusted, {}]]);
       expect(cell.getMetadata('trusted')).toBe(trusted || undefined);
       r.serverWrites(draft => {
         putRun(draft, 'r1', id, 'ok', [stream('pasted')]);
@@ -388,7 +389,7 @@ describe('what JupyterLab asks about outputs', () => {
     expect(requests.asked).toEqual([]);
     ana.code('a').clearOutputs();
     await nextCommand();
-    expect(requests.asked).toEqual([['clear', ['a']]]);
+    expect(requests.asked).toEqual([['clear', ['a'], { a: 'r1' }]]);
   });
 
   it('a change of type takes the outputs away', async () => {
@@ -402,7 +403,7 @@ describe('what JupyterLab asks about outputs', () => {
       ana.notebook.insertCell(0, { id: 'a', cell_type: 'markdown', source: '' });
     });
     await nextCommand();
-    expect(requests.asked).toEqual([['clear', ['a']]]);
+    expect(requests.asked).toEqual([['clear', ['a'], {}]]);
   });
 
   it('writing the same outputs again asks nothing', async () => {
@@ -417,7 +418,7 @@ describe('what JupyterLab asks about outputs', () => {
     ana.code('a').appendStreamOutput(0, '2');
     await nextCommand();
     const output = { output_type: 'stream', name: 'stdout', text: '12' };
-    expect(requests.asked).toEqual([['import', 'a', [output], 1, true]]);
+    expect(requests.asked).toEqual([['import', 'a', [output], 1, true, { a: 'r1' }]]);
   });
 });
 
@@ -469,7 +470,7 @@ describe('trust', () => {
     }
   });
 
-  it('that comes with a run does not bring back what the run replaced', async () => {
+  it('that comes with a run names the run whose outputs are set anew', async () => {
     const r = await room(['a', 'b'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('old\n')]);
       putRun(draft, 'r2', 'b', 'ok', [stream('old\n')]);
@@ -487,7 +488,8 @@ describe('trust', () => {
       putRun(draft, 'r4', 'b', 'queued', []);
     });
     await nextCommand();
-    expect(requests.asked).toEqual([]);
+    // The server knows by the run that is named that the cell has been run since.
+    expect(requests.asked).toMatchObject([['import', 'b', old, null, true, { b: 'r2' }]]);
     expect(last.getOutputs()).toEqual([]);
   });
 
@@ -522,7 +524,7 @@ describe('trust', () => {
     ana.code('a').clearOutputs();
     ana.code('a').setMetadata('trusted', true);
     await nextCommand();
-    expect(requests.asked).toEqual([['clear', ['a']]]);
+    expect(requests.asked).toEqual([['clear', ['a'], { a: 'ra' }]]);
     ana.code('a').setMetadata('trusted', true);
     ana.code('b').setMetadata({ trusted: true } as never);
     await nextCommand();
