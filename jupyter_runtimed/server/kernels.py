@@ -285,7 +285,7 @@ class RoomKernels:
 
     async def shutdown_all(self, now: bool = False) -> None:
         _forget_failed(self)
-        await super().shutdown_all(now=now)  # type: ignore[misc]
+        await super().shutdown_all(now=now)  # type: ignore[misc]  # the manager it extends
 
 
 def _forget_failed(manager: Any) -> None:

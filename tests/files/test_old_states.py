@@ -264,15 +264,19 @@ def test_a_person_and_a_slow_program_make_the_same_change() -> None:
     assert ana.source("c1") == "two = 22"
 
 
+def restart(net: Network) -> None:
+    net.crash_server()
+    net.run_for(1_000)
+    net.start_server()
+    net.run_until_quiet()
+
+
 def test_it_had_read_the_file_before_the_server_was_killed_and_started_again() -> None:
     net, ana = opened("one", "two = 2")
     type_and_save(net, ana, " first")
     old = net.disk.file
     type_and_save(net, ana, " second")
-    net.crash_server()
-    net.run_for(1_000)
-    net.start_server()
-    net.run_until_quiet()
+    restart(net)
     type_and_save(net, ana, " third")
     write(net, old, edit_second)
     assert sources(net) == ["one first second third", "two = 'from outside'"]
@@ -298,8 +302,6 @@ def test_long_after_a_restart_the_newest_state_counts() -> None:
     old = net.disk.file
     type_and_save(net, ana, " first")
     net.run_for(11 * 60_000)
-    net.crash_server()
-    net.start_server()
-    net.run_until_quiet()
+    restart(net)
     write(net, old, edit_second)
     assert sources(net) == ["one", "two = 'from outside'"]
