@@ -19,8 +19,9 @@ ENGINE_SOURCES := $(shell find pyautomerge -type f \
 LAB_SOURCES := $(shell find labextension -type f \
   -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/test/*' -not -path '*/coverage/*')
 
-.PHONY: help setup lab test test-engine test-lab test-python test-managers lint format docs \
-  bench bench-files bench-kernel bench-sizes simulate soak lab-versions chromium clean
+.PHONY: help setup lab test test-engine test-lab test-python test-browser \
+  test-managers test-hub lint format docs \
+  bench bench-files bench-kernel bench-sizes simulate fuzz-permissions soak lab-versions prove chromium clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,7 +65,10 @@ lab: setup  ## JupyterLab on the example notebook (make lab ARGS="--port 9000")
 
 # ---- checks
 
-test: test-engine test-lab test-python test-managers  ## every test: Rust, TypeScript, Python, browser
+# The browser's tests wait more than they work, so the others run beside them.
+test: setup chromium build/managers.stamp build/hub.stamp  ## every test: Rust, TypeScript, Python, browser
+	$(MAKE) --jobs 2 --keep-going \
+	  test-browser test-engine test-lab test-python test-managers test-hub
 
 test-engine: setup
 	mkdir -p $(REPORTS)
@@ -78,10 +82,17 @@ test-lab: setup
 	cd labextension && npm test -- --reporter=default --reporter=junit \
 	  --outputFile.junit=../$(REPORTS)/vitest.xml
 
-test-python: setup
+PYTEST := $(BIN)/python -m pytest --durations=20
+
+test-python: setup  ## Python without a browser (make test-python ARGS="tests/room -x")
+	mkdir -p $(REPORTS)
+	PATH="$(BIN):$$PATH" $(PYTEST) -m 'not browser and not long and not hub' \
+	  --junitxml=$(REPORTS)/python.xml $(ARGS)
+
+test-browser: setup  ## a real Chromium (make test-browser ARGS="tests/e2e/test_offline.py")
 	mkdir -p $(REPORTS)
 	chromium=$$(scripts/chromium) && PATH="$(BIN):$$PATH" CHROMIUM="$$chromium" \
-	  $(BIN)/python -m pytest --junitxml=$(REPORTS)/pytest.xml $(ARGS)
+	  $(PYTEST) -m 'browser and not long and not hub' --junitxml=$(REPORTS)/browser.xml $(ARGS)
 
 # In an environment on top of the other: what is installed there takes part in every server.
 build/managers.stamp: build/install.stamp
@@ -97,6 +108,21 @@ test-managers: setup build/managers.stamp  ## contents managers of others: jupyt
 	mkdir -p $(REPORTS)
 	build/managers/bin/python -m pytest tests/server/test_contents_managers.py \
 	  --junitxml=$(REPORTS)/managers.xml
+
+# JupyterHub and its proxy, in an environment on top of the other: single-user servers run in it.
+build/hub.stamp: | $(BIN)/python
+	rm -rf build/hub
+	$(PYTHON) -m venv build/hub
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$(build/hub/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/under.pth"
+	build/hub/bin/python -m pip install --quiet 'jupyterhub>=5.2' 'jupyterhub-idle-culler>=2'
+	npm install --no-audit --no-fund --silent --prefix build/hub 'configurable-http-proxy@^5'
+	touch $@
+
+test-hub: setup build/hub.stamp  ## a real JupyterHub with its proxy (make test-hub ARGS="-x")
+	mkdir -p $(REPORTS)
+	chromium=$$(scripts/chromium) && PATH="$(BIN):$$PATH" CHROMIUM="$$chromium" \
+	  $(BIN)/python -m pytest tests/hub -m hub --junitxml=$(REPORTS)/hub.xml $(ARGS)
 
 lint: setup  ## ruff, mypy, import-linter, rustfmt, clippy, eslint, prettier
 	$(BIN)/ruff check
@@ -128,12 +154,22 @@ bench-files: setup  ## what saving, merging and putting a 40 MB notebook cost th
 bench-kernel: setup  ## what running cells costs, beside a bare kernel and plain JupyterLab
 	$(BIN)/python bench/kernel.py $(ARGS)
 
-bench-sizes: setup  ## what very large outputs leave behind (make bench-sizes ARGS="--part 0.1")
+bench-sizes: setup  ## sizes of very large outputs (make bench-sizes ARGS="--part 0.1")
 	$(BIN)/python bench/sizes.py $(ARGS)
+
+prove: setup  ## who loses or duplicates what: this project and its peers (make prove ARGS=--quick)
+	$(BIN)/python -m pip install --quiet --editable '.[prove]'
+	if [ "$$(id -u)" = 0 ] && ! ldconfig -p | grep -q libfuse.so.2; then \
+	  apt-get install -qq -y libfuse2 >&2 || true; fi
+	chromium=$$(scripts/chromium) && cd bench && CHROMIUM="$$chromium" $(BIN)/python -m prove $(ARGS)
 
 simulate: setup  ## the simulated network: SEEDS=400 stories of each kind from FIRST_SEED=0 (long: 10000)
 	$(BIN)/python -m pytest tests/room --timeout=0 \
 	  --seeds=$(or $(SEEDS),400) --first-seed=$(or $(FIRST_SEED),0) $(ARGS)
+
+fuzz-permissions: setup  ## random and forged changes against the permission check: STORIES=500 FIRST=0
+	FUZZ_STORIES=$(or $(STORIES),500) FUZZ_FIRST=$(or $(FIRST),0) \
+	  $(BIN)/python -m pytest tests/document/test_authority_fuzz.py --timeout=0 -q $(ARGS)
 
 soak: setup  ## the tests that take long
 	$(BIN)/python -m pytest -m long --timeout=0 $(ARGS)

@@ -1,14 +1,14 @@
-"""Runs this project and its peers in a comparison harness, and prints one table and the ratios.
+"""Run this project and other systems in a comparison harness; print one table and the ratios.
 
 The harness is a folder with ``bench.py``, ``report.py`` and a package ``peerbench`` whose
-``drivers`` subclass ``Driver``, ``Client`` and ``Runner``; ``PEERBENCH_DIR`` says where it is, and
-``PEERBENCH_VENVS`` where the environments of the peers are.
+``drivers`` subclass ``Driver``, ``Client`` and ``Runner``. ``PEERBENCH_DIR`` is its folder, and
+``PEERBENCH_VENVS`` the folder with the environments of the other systems.
 
     python bench/beside_peers.py                      # S1 to S6, this project and the relay
     python bench/beside_peers.py --systems jupyter-collaboration,raw-relay S1 S2
 
-The harness starts child processes that look systems up by name, so it is run from a copy that knows
-``peerbench_driver.py``; the original is left as it is.
+The harness starts child processes that find systems by name. The script therefore runs a copy of
+the harness that includes ``peerbench_driver.py``; the original stays unchanged.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ DRIVERS[RuntimedRoomsDriver.name] = RuntimedRoomsDriver
 
 
 def copy_of_harness(folder: Path) -> Path:
-    """The harness with this driver in its catalogue."""
+    """Copy the harness into ``folder`` and add this driver to its catalogue."""
     original = os.environ.get("PEERBENCH_DIR")
     if not original or not Path(original, "peerbench", "drivers").is_dir():
         sys.exit("PEERBENCH_DIR must name the folder of the harness (with bench.py and peerbench/)")
@@ -60,7 +60,7 @@ def copy_of_harness(folder: Path) -> Path:
 
 
 def measured(harness: Path, system: str, job: list[str], runs: int) -> Iterator[dict[str, Any]]:
-    """The harness's own JSON lines, one for each run that worked."""
+    """Yield the JSON lines of the harness, one for each successful run."""
     search = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     venvs = os.environ.get("PEERBENCH_VENVS", "venvs")
     env = os.environ | {"PYTHONPATH": search, "PEERBENCH_VENVS": str(Path(venvs).resolve())}
@@ -78,7 +78,7 @@ def measured(harness: Path, system: str, job: list[str], runs: int) -> Iterator[
 
 
 def report(harness: Path, lines: Path) -> str:
-    """The harness's own tables, without those that have no rows."""
+    """Return the tables of the harness without the empty ones."""
     env = os.environ | {"PYTHONPATH": str(HERE)}
     text = subprocess.run(
         [sys.executable, "report.py", lines],
@@ -110,7 +110,7 @@ Results = dict[tuple[str, str], dict[str, list[dict[str, Any]]]]
 
 
 def ratios(results: Results) -> Iterator[str]:
-    """Markdown rows: each figure's median for each system, and ours as a multiple of theirs."""
+    """Yield Markdown rows: medians of each system, and the ratio of this project to the other."""
     yield "| scenario | figure | this project | beside | its figure | ratio |"
     yield "|---|---|---|---|---|---|"
     for (scenario, options), by_system in results.items():

@@ -1,15 +1,15 @@
-"""The engine beside PyPI's `automerge` and `pycrdt`: one document, one run, one table.
+"""Compare the engine with PyPI's `automerge` and `pycrdt`, and print one table.
 
     python bench/engine.py            # everything, in about three minutes
-    python bench/engine.py --quick    # one round, no 10,000 cells
+    python bench/engine.py --quick    # one round, without 10,000 cells
 
-A notebook of cells with 400 characters of source each is built, saved, loaded, and typed into.
-A keystroke is all that lies between a key and another's screen, without the network: the change,
-its bytes, applying them to a second document, and learning from that what changed where.
+The benchmark builds a notebook of cells with 400 characters of source each, saves it, loads it, and
+types into it. A keystroke covers all work between two users except the network: making the change,
+encoding it, applying it to a second document, and finding the changed place there.
 
-Peers are installed from PyPI into `bench/.venvs`; this project's engine is the one installed for
-the interpreter that runs this. Each number is the median of three runs, each in a process of its
-own, one after the other.
+The other engines are installed from PyPI into `bench/.venvs`; the engine of this project is the one
+installed for the running interpreter. Each number is the median of three runs, which run one after
+the other in separate processes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ SEED = 7
 
 
 def sources(cells: int) -> list[str]:
-    """Python-like lines; alike enough to compress as code does, not as one repeated line."""
+    """Return Python-like sources, which compress like code and not like one repeated line."""
     rng = random.Random(SEED)
     words = ["frame", "total", "for", "in", "range", "print", "value", "plot", "mean", "return"]
     out = []
@@ -50,13 +50,13 @@ def sources(cells: int) -> list[str]:
 
 
 class Engine(Protocol):
-    """What is measured, in the words of each library."""
+    """The measured operations, implemented with each library."""
 
     def build(self, texts: list[str]) -> Any: ...
     def save(self, doc: Any) -> bytes: ...
     def load(self, data: bytes) -> Any: ...
     def typist(self, doc: Any, reader: Any, cell: str) -> Callable[[str], float]:
-        """A function that types one character and gives the seconds that all of it took."""
+        """Return a function that types one character and returns the seconds for a keystroke."""
 
     def text(self, doc: Any, cell: str) -> str: ...
 
@@ -108,7 +108,10 @@ class PyAutomerge:
 
 
 class ReleaseCandidate:
-    """It has no text splice and cannot apply a change: characters one by one, and sync."""
+    """PyPI's `automerge`: inserts characters one by one and syncs.
+
+    The library has no text splice and cannot apply a change.
+    """
 
     def __init__(self) -> None:
         from automerge import core
@@ -248,7 +251,7 @@ def resident_bytes() -> int:
 
 
 def measure(engine: Engine, cells: int, keystrokes: int) -> dict[str, float]:
-    """Seconds and bytes, once."""
+    """Measure once; return seconds and bytes by figure."""
     texts = sources(cells)
 
     def timed(work: Callable[[], Any]) -> tuple[float, Any]:
@@ -278,17 +281,17 @@ def measure(engine: Engine, cells: int, keystrokes: int) -> dict[str, float]:
     }
 
 
-# ---------------------------------------------------------------- in processes of their own
+# ---------------------------------------------------------------- separate processes
 
 
 def pythons() -> list[str]:
-    """Interpreters, this one first: the peer's wheels end at Python 3.12."""
+    """Return interpreters, this one first; PyPI's `automerge` has no wheels after Python 3.12."""
     found = [shutil.which(f"python3.{minor}") for minor in (12, 11, 10)]
     return [sys.executable, *(path for path in found if path)]
 
 
 def interpreter(name: str) -> str | None:
-    """The interpreter that has this engine; None where it cannot be installed."""
+    """Return an interpreter with this engine, or None if the engine cannot be installed."""
     if name not in REQUIREMENTS:
         if importlib.util.find_spec("pyautomerge") is None:
             sys.exit("install the engine first: pip install ./pyautomerge")

@@ -1,4 +1,4 @@
-"""What work on a large file costs those who edit another notebook. See README.md in this folder."""
+"""Measure edits of one notebook during work on a large file of another. See README.md."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ now = time.perf_counter
 
 
 def pictures(megabytes: float) -> Iterator[Cell]:
-    """Cells with a picture of 100 kB each."""
+    """Yield cells with a picture of 100 kB each."""
     chance = random.Random(1)
     for index in range(max(3, round(megabytes * 10))):
         data = base64.b64encode(chance.randbytes(75_000)).decode()
@@ -35,7 +35,7 @@ def pictures(megabytes: float) -> Iterator[Cell]:
 
 
 def texts(megabytes: float) -> Iterator[Cell]:
-    """Cells that printed 20 kB each."""
+    """Yield cells with 20 kB of printed text each."""
     for index in range(max(3, round(megabytes * 50))):
         lines = [f"{index} {number} {number / 7}\n" for number in range(800)]
         output = {"output_type": "stream", "name": "stdout", "text": lines}
@@ -43,7 +43,7 @@ def texts(megabytes: float) -> Iterator[Cell]:
 
 
 def sources(megabytes: float) -> Iterator[Cell]:
-    """Cells of 400 characters and nothing else: 2000 of them for 40 MB of the others."""
+    """Yield cells with 400 characters of source and no output; 2000 cells for 40 megabytes."""
     for index in range(max(3, round(megabytes * 50))):
         yield code(index, source(index))
 
@@ -71,14 +71,14 @@ def display(data: str) -> Cell:
 
 
 def written(path: Path, cells: Iterator[Cell]) -> float:
-    """The file's size in MB."""
+    """Write a notebook file; return its size in MB."""
     whole = {"cells": list(cells), "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     path.write_text(json.dumps(whole, indent=1) + "\n")
     return path.stat().st_size / 1e6
 
 
 def changed(path: Path) -> bytes:
-    """The file as a formatter leaves it that changed each third cell."""
+    """Return the file's bytes after a formatter changed every third cell."""
     whole = json.loads(path.read_bytes())
     for cell in whole["cells"][::3]:
         cell["source"].append("# formatted\n")
@@ -86,7 +86,7 @@ def changed(path: Path) -> bytes:
 
 
 class Measured:
-    """One large notebook on one server, and the other notebook's edits during each step."""
+    """One large notebook on one server; measures edits of another notebook during each step."""
 
     def __init__(self, system: RoomSystem) -> None:
         self.system = system
@@ -123,13 +123,13 @@ class Measured:
         typing = asyncio.create_task(self._type(client, 40))
         fresh.replace(self._file)
         first = client.ids[0]
-        await client.notebook.until(lambda: "# formatted" in client.notebook.source(first), 60)
+        await client.notebook.wait_for(lambda: "# formatted" in client.notebook.source(first), 60)
         await typing
 
     async def _put(self, client: RoomClient) -> None:
         await asyncio.to_thread(put, self.system, self._file)
         last = client.ids[2]
-        await client.notebook.until(lambda: "# put" in client.notebook.source(last), 60)
+        await client.notebook.wait_for(lambda: "# put" in client.notebook.source(last), 60)
 
 
 def put(system: RoomSystem, file: Path) -> None:
@@ -173,7 +173,7 @@ def main() -> None:
             if step == "typed in and saved":
                 aims.append(verdict(f"{kind}: worst edit meanwhile", edits.worst, AIM_MS, "ms"))
     head = ["notebook", "step", "MB", "s", "p50 ms", "p99 ms", "worst ms"]
-    print(table("Edits of another notebook while a large one is worked on", head, rows))
+    print(table("Edits of another notebook during work on a large one", head, rows))
     print(table("Aims", ["what", "measured", "aim", ""], aims))
 
 

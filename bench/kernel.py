@@ -1,4 +1,4 @@
-"""What running cells costs, beside a bare kernel and plain JupyterLab. See README.md."""
+"""Compare the cost of running cells with a bare kernel and plain JupyterLab. See README.md."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ DISPLAYS = ("100 displays", "500 displays", "1000 displays")
 
 
 class Costs:
-    """What each system needed for each load, in every run; missing where a run failed."""
+    """The costs of each load on each system in every run; a failed run has none."""
 
     def __init__(self, runs: int, systems: list[str], loads: list[str]) -> None:
         self.systems = systems
         self.loads = loads
         self._found: dict[tuple[str, str], list[Cost]] = {}
         for run in range(runs):
-            # One after the other within each run: what else the machine does, it does to all.
+            # Alternate the systems, so that other work of the machine affects all of them.
             for name in systems:
                 try:
                     found = asyncio.run(measured(name, loads))
@@ -76,7 +76,7 @@ def ratio(ours: float | None, theirs: float | None) -> float | None:
 
 
 def aims(costs: Costs) -> list[list[str]]:
-    """The project's aims that concern these loads."""
+    """Return rows for the project's aims about these loads."""
     lines: list[list[str]] = []
 
     def aim(name: str, value: float | None, limit: float, unit: str = "x") -> None:
@@ -138,10 +138,10 @@ def main() -> None:
         if costs.of(name, load)
     ]
     head = [
-        "load", "system", "whole", "ms", "from ... to", "server CPU s", "of it until shown",
+        "load", "system", "whole", "ms", "from ... to", "server CPU s", "CPU s until shown",
         "received kB", "changes", "a second", "an edit elsewhere meanwhile, p99 ms",
     ]  # fmt: skip
-    print(table("Running, from asking until a second client has all of it", head, lines))
+    print(table("Runs: time from the request until a second client has all output", head, lines))
     print(table("Aims", ["what", "measured", "aim", ""], aims(costs)))
 
 

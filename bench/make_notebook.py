@@ -1,4 +1,4 @@
-"""Writes a notebook of N code cells: ``python bench/make_notebook.py 1000 big.ipynb``."""
+"""Write a notebook of N code cells: ``python bench/make_notebook.py 1000 big.ipynb``."""
 
 import argparse
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""This project as a system of a comparison harness: its ``Driver``, ``Client`` and ``Runner``.
+"""Driver of this project for a comparison harness: ``Driver``, ``Client`` and ``Runner``.
 
-The harness is a package ``peerbench`` that must be importable; ``beside_peers.py`` sees to that. It
-knows scenarios S1 to S6 and asks nothing of a driver but what its ``drivers/base.py`` promises.
+The harness is an importable package ``peerbench``, which ``beside_peers.py`` provides. It runs the
+scenarios S1 to S6 through the interface of its ``drivers/base.py``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from peerbench.drivers.jupyter import JupyterDriver
 
 import jupyter_runtimed
 from jupyter_runtimed import LiveNotebook
-from jupyter_runtimed.protocol.happened import Changed, Synced
-from jupyter_runtimed.protocol.runtime_view import RuntimeTouched
+from jupyter_runtimed.peer.events import Changed, Synced
+from jupyter_runtimed.peer.runtime_view import RuntimeTouched
 
 
 class RoomClient(Client):
-    """A live notebook; cells are found by their place."""
+    """A live notebook with cells by index."""
 
     def __init__(self, notebook: LiveNotebook) -> None:
         self.notebook = notebook
@@ -41,7 +41,7 @@ class RoomClient(Client):
                 self._showing = asyncio.create_task(self._show())
 
     async def _show(self) -> None:
-        """Fetch what cells show, large outputs included, as a browser does to render them."""
+        """Fetch the outputs of changed cells, including large ones, as a browser does."""
         while self._stale:
             cell = self._stale.pop()
             self._shown[cell] = await self.notebook.fetch_outputs(cell)
@@ -72,7 +72,7 @@ class RoomClient(Client):
 
 
 class RoomRunner(Runner):
-    """Asks the room for runs, as a client of its own."""
+    """A separate client that requests runs."""
 
     def __init__(self, client: RoomClient) -> None:
         self.client = client
@@ -94,7 +94,7 @@ class RoomRunner(Runner):
 
 
 class RuntimedRoomsDriver(JupyterDriver):
-    """A plain JupyterLab of this environment, with the extension on as it is installed."""
+    """JupyterLab of this environment with the installed extension."""
 
     name = "jupyter-runtimed"
     packages = ("jupyter-runtimed", "pyautomerge", "jupyterlab", "jupyter-server")
@@ -113,7 +113,7 @@ class RuntimedRoomsDriver(JupyterDriver):
         await self.attach(self.address())
 
     async def open(self, path: str) -> RoomClient:
-        return RoomClient(await jupyter_runtimed.open(self.base, path, token=TOKEN))
+        return RoomClient(await jupyter_runtimed.connect(self.base, path, token=TOKEN))
 
     async def runner(self, path: str) -> RoomRunner:
         return RoomRunner(await self.open(path))

@@ -1,4 +1,4 @@
-"""What very large outputs leave behind: in the document, on the wire, in memory, in the file."""
+"""Measure very large outputs: size in the document, on the wire, in memory and in the file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ BINARY = (
 
 @dataclass(frozen=True)
 class Load:
-    """`whole` is asked of the outputs in the file; after `seconds` the cell is interrupted."""
+    """A cell to run.
+
+    `whole` checks the outputs in the file; the cell is interrupted after `seconds`, unless None.
+    """
 
     code: str
     whole: Callable[[list[dict[str, object]]], bool]
@@ -45,7 +48,7 @@ def counted(outputs: list[dict[str, object]]) -> bool:
 
 
 def loads(part: float) -> dict[str, Load]:
-    """By name; `part` of the full size."""
+    """Return the loads by name, at the fraction `part` of their full size."""
     lines, flushes, shown = int(1_250_000 * part), int(100_000 * part), int(10_000 * part)
     size = int(200 * MB * part)
     return {
@@ -80,7 +83,7 @@ def loads(part: float) -> dict[str, Load]:
 
 @contextmanager
 def watched(server: Server) -> Iterator[list[int]]:
-    """The most memory that the server has had, in bytes, every 20 ms."""
+    """Sample the server's memory every 20 ms; the yielded list holds the peak in bytes."""
     peak, over = [server.memory_bytes()], threading.Event()
 
     def look() -> None:
@@ -99,7 +102,7 @@ def watched(server: Server) -> Iterator[list[int]]:
 async def row(name: str, load: Load) -> list[str]:
     with Server(lab_argv()) as server:
         write_notebook(server.root / "run.ipynb", 0, first=["1 + 1", load.code])
-        async with await jupyter_runtimed.open(server.url, "run.ipynb", token=TOKEN) as nb:
+        async with jupyter_runtimed.connect(server.url, "run.ipynb", token=TOKEN) as nb:
             await nb.run(nb.cells[0])
             before, received = server.memory_bytes(), nb.received_bytes
             with watched(server) as peak:
@@ -122,7 +125,7 @@ async def row(name: str, load: Load) -> list[str]:
 
 
 async def finished(nb: LiveNotebook, seconds: float | None) -> None:
-    """Run the second cell, wait, and fetch all of it once."""
+    """Run the second cell, wait for its end, and fetch all its outputs once."""
     asked = asyncio.create_task(nb.run(nb.cells[1]))
     if seconds is not None:
         await asyncio.sleep(seconds)
@@ -139,7 +142,7 @@ def main() -> None:
         "a cell with", "file whole", "blobs", "received kB", "blobs MB", "file MB",
         "memory MB while running", "and while saving",
     ]  # fmt: skip
-    print(table("What very large outputs leave behind", head, rows))
+    print(table("Sizes of very large outputs", head, rows))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the spine costs, beside a bare relay and plain JupyterLab. See README.md in this folder."""
+"""Compare latency, output and memory with a bare relay and plain JupyterLab. See README.md."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Measure = Callable[[System], Awaitable[T]]
 
 
 class Bench:
-    """Runs scenarios on fresh servers and prints a table for each; gathers the table of aims."""
+    """Runner of scenarios on fresh servers; prints a table for each and collects the aims."""
 
     def __init__(self, runs: int, quick: bool, systems: list[str], cells: list[int]) -> None:
         self.runs = runs
@@ -35,7 +35,7 @@ class Bench:
         return [name for name in names if name in self.systems]
 
     def of(self, name: str, measure: Measure[T]) -> list[T]:
-        """One result for each run; a run that fails is said so and leaves no result."""
+        """Return one result for each run; a failed run prints its error and has no result."""
         results = []
         for run in range(self.runs):
             try:
@@ -69,7 +69,7 @@ def typing_rows(rows: dict[str, list[Typing]], label: str) -> list[list[str]]:
 
 
 def compare_typing(bench: Bench, rows: dict[str, list[Typing]], label: str, p50: float) -> None:
-    """Ratios to the relay, against the aims."""
+    """Add the ratios of the room to the relay to the aims."""
     if not (rows.get("room") and rows.get("relay")):
         return
     room = median_of([r.latency for r in rows["room"]])
@@ -91,7 +91,7 @@ def typing(bench: Bench) -> None:
         }
         lines += typing_rows(rows, str(cells))
         compare_typing(bench, rows, f"typing, {cells} cells", 1.5)
-    title = "A character until another client has applied it"
+    title = "Time from a keystroke until another client applied it"
     print(table(title, ["cells", *HEAD], lines), flush=True)
 
 
@@ -104,7 +104,7 @@ def readers(bench: Bench) -> None:
         }
         lines += typing_rows(rows, str(count))
         compare_typing(bench, rows, f"{count} readers", 2)
-    title = "A character until every reader has applied it, 100 cells, 20 a second"
+    title = "Time from a keystroke until every reader applied it, 100 cells, 20 a second"
     print(table(title, ["readers", *HEAD], lines), flush=True)
 
 
@@ -148,7 +148,7 @@ def output(bench: Bench) -> None:
         "workload", "system", "whole", "characters", "seconds", "server CPU s", "memory MB",
         "others' edits p99/worst ms, before", "meanwhile",
     ]  # fmt: skip
-    print(table("Output, until a second client has all of it", head, lines), flush=True)
+    print(table("Output: time until a second client has all of it", head, lines), flush=True)
 
 
 def output_row(workload: str, name: str, results: list[Output]) -> list[str]:

@@ -1,9 +1,10 @@
-"""What keeping every edit costs: time to be durable, bytes on disk, time to open. One table.
+"""Measure the store: time until an edit is durable, bytes on disk, time to open. One table.
 
     python bench/store.py           # a minute
     python bench/store.py --full    # a week of ten notebooks, 100,000 edits, 100 idle rooms
 
-Real rooms on the real store, in this process; clients and kernels are of `harness/pen.py`.
+The rooms and the store are real and run in this process; `harness/pen.py` provides the clients and
+kernels.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ import psutil
 from harness.figures import Spread, number, table, verdict
 from harness.pen import Desk, Pen
 from jupyter_runtimed import crdt
-from jupyter_runtimed.cli import app, kept
+from jupyter_runtimed.cli import app, stored_rooms
 from jupyter_runtimed.client.outputs import blobs_of
 from jupyter_runtimed.document.schema import NOTEBOOK
-from jupyter_runtimed.host import room_log
-from jupyter_runtimed.host.datadir import DataDir
+from jupyter_runtimed.host.storage import room_log
+from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.ids import CellId
 
 LATER_SECONDS = 2 * room_log.KEPT_SECONDS
@@ -38,7 +39,7 @@ DAYS = 7
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is done; `--full` is what the aims are stated for."""
+    """Size of the benchmark; the aims refer to `--full`."""
 
     seconds: float
     keystrokes: int
@@ -113,7 +114,7 @@ class Bench:
             begun = _size(desk.data)
             for index in range(count):
                 pen.keystroke("c0")
-                if index % 30 == 29:  # as often as autosave does, at six keystrokes a second
+                if index % 30 == 29:  # the rate of autosave at six keystrokes a second
                     pen.call("save")
                     await pen.durable()
             await pen.durable()
@@ -124,7 +125,7 @@ class Bench:
         self.say("closed, ten minutes later: a keystroke", kept_now, "bytes")
         _compacted(data)
         self.aim("compacted: a keystroke", _size(data.rooms) / count, 20, "bytes")
-        (room,) = kept.rooms(data)
+        (room,) = stored_rooms.rooms(data)
         history = len(room.document(NOTEBOOK).save()) / count
         self.say("the history alone, as Automerge saves it: a keystroke", history, "bytes")
 
@@ -149,7 +150,7 @@ class Bench:
         what = f"a week of {scale.notebooks} notebooks"
         self.say(f"{what}: histories as Automerge saves them", sum(histories) / 2**20, "MiB")
         documents = len(histories) / scale.notebooks
-        self.say(f"{what}: documents that a history lies in", documents, "each")
+        self.say(f"{what}: documents per notebook, with archived ones", documents, "each")
         self.say(f"{what}: live blobs", live / 2**20, "MiB")
         self.say(f"{what}: rooms on disk", rooms_bytes / 2**20, "MiB")
         self.say(f"{what}: blobs on disk, never swept", blobs_bytes / 2**20, "MiB")
@@ -189,7 +190,7 @@ class Bench:
         self.aim(f"opening {count:,} edits to a fresh one", old[1] / fresh[1], 1.5, "x")
 
     async def _opened(self, name: str, path: str, times: int = 5) -> tuple[float, float]:
-        """Seconds until the room is open, and until a client without a copy has it."""
+        """Return the seconds until the room is open, and until a new client has the notebook."""
         server, client = [], []
         for _ in range(times):
             async with self.desk(name, autosave=False) as desk:
@@ -231,7 +232,7 @@ async def _typed_at(pen: Pen, a_second: float, seconds: float) -> None:
 
 
 async def _worked(pen: Pen, keystrokes: int, runs: int) -> None:
-    """Typing, now and then a run with a picture, now and then a save."""
+    """Type, with occasional runs that draw a picture, and occasional saves."""
     each = keystrokes // runs
     for run in range(runs):
         cell = f"c{run % 20}"
@@ -245,7 +246,7 @@ async def _worked(pen: Pen, keystrokes: int, runs: int) -> None:
 
 
 def _bare_syncs(path: Path) -> Spread:
-    """What this disk and this machine allow just now: 100 a second, as the edits came."""
+    """Measure plain syncs of a file at 100 a second: the limit of disk and machine."""
     seconds = []
     with path.open("wb", buffering=0) as file:
         for _ in range(300):
@@ -278,17 +279,17 @@ def _size(folder: Path) -> int:
 
 
 def _after_a_while(data: DataDir) -> int:
-    """What the rooms take when superseded generations are not kept any more for copies."""
+    """Return the bytes of the rooms after the removal of superseded segments."""
     for folder in data.rooms.iterdir():
-        room_log.tidy(folder, now=time.time() + LATER_SECONDS)
+        room_log.prune(folder, now=time.time() + LATER_SECONDS)
     return _size(data.rooms)
 
 
 def _histories(data: DataDir) -> list[int]:
-    """Bytes of every notebook document as Automerge saves it, those that were put aside too."""
+    """Return the saved size of every notebook document, including archived ones, in bytes."""
     return [
         len(document.save())
-        for room in kept.rooms(data)
+        for room in stored_rooms.rooms(data)
         for document in (
             room.document(NOTEBOOK),
             *(crdt.load(it.read_bytes(), actor=b"bench") for it in room_log.former(room.folder)),
@@ -297,11 +298,11 @@ def _histories(data: DataDir) -> list[int]:
 
 
 def _live_blobs(data: DataDir) -> int:
-    """Bytes of what the notebooks show now."""
+    """Return the bytes of all blobs that the notebooks show."""
     return sum(
         {
             blob.sha256: blob.size
-            for room in kept.rooms(data)
+            for room in stored_rooms.rooms(data)
             for outcome in room.runtime().outcomes().values()
             for blob in blobs_of(outcome.outputs)
         }.values()
@@ -323,11 +324,11 @@ async def measure(scale: Scale, only: list[str], folder: Path) -> list[list[str]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="what the aims are stated for")
-    parser.add_argument("--quick", action="store_true", help="only to see that it works")
+    parser.add_argument("--full", action="store_true", help="run at the size of the aims")
+    parser.add_argument("--quick", action="store_true", help="only check that the benchmark works")
     parser.add_argument("parts", nargs="*", help="durable, bytes, opening, idle, week")
-    beside = Path(__file__).parents[1] / "build"  # a disk, where /tmp may be memory
-    parser.add_argument("--folder", type=Path, default=beside, help="on which disk")
+    beside = Path(__file__).parents[1] / "build"  # on a disk, because /tmp may be in memory
+    parser.add_argument("--folder", type=Path, default=beside, help="folder on the measured disk")
     asked = parser.parse_args()
     beside.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:

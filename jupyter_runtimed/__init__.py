@@ -1,6 +1,6 @@
 """A notebook is an Automerge room on the Jupyter server: shared, run by the server, never lost.
 
-    async with await jupyter_runtimed.open("http://localhost:8888", "a.ipynb", token="...") as nb:
+    async with jupyter_runtimed.connect("http://localhost:8888", "a.ipynb", token="...") as nb:
         result = await nb.run(await nb.add("6 * 7"))
 
 Importing the package is cheap: the client and the server extension are imported when asked for.
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .client import LiveCell, LiveNotebook, RunResult, open  # noqa: A004
+    from .client import LiveCell, LiveNotebook, RunResult, connect, open  # noqa: A004
 
-__all__ = ["LiveCell", "LiveNotebook", "RunResult", "__version__", "open"]
+__all__ = ["LiveCell", "LiveNotebook", "RunResult", "__version__", "connect", "open"]
 
 
 def __getattr__(name: str) -> Any:

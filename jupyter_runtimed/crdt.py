@@ -1,8 +1,7 @@
-"""The one door to Automerge.
+"""The only module that imports Automerge.
 
-Everything else in the package takes documents, changes and patches from here. What this module adds
-to the engine: its errors become the package's own, and the few shapes that are used everywhere have
-one name.
+The rest of the package takes documents, changes and patches from here. The module converts the
+engine's errors to `DocumentError`, and names the types that the whole package uses.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from pyautomerge import (
     Obj,
     Op,
     Patch,
+    Scalar,
     Text,
 )
 
@@ -38,18 +38,19 @@ __all__ = [
     "ObjId",
     "Op",
     "Patch",
+    "Scalar",
     "Text",
     "changes_between",
+    "engine_errors",
+    "has_heads",
     "heads_of",
-    "holds",
     "join",
     "load",
-    "own_errors",
 ]
 
 
-class own_errors:  # noqa: N801 -- reads as what it does
-    """Raise the engine's errors as `DocumentError`, saying what was being done."""
+class engine_errors:  # noqa: N801 -- reads as what it does
+    """Raise the engine's errors as `DocumentError` with a message that begins with `what`."""
 
     __slots__ = ("_what",)
 
@@ -65,8 +66,8 @@ class own_errors:  # noqa: N801 -- reads as what it does
 
 
 def load(data: bytes, *, actor: bytes) -> Document:
-    """A document from its bytes (document and change chunks, concatenated)."""
-    with own_errors("the document cannot be read"):
+    """Load a document from concatenated document and change chunks. Raises `DocumentError`."""
+    with engine_errors("the document cannot be read"):
         return Document.load(data, actor=actor)
 
 
@@ -74,8 +75,8 @@ def heads_of(document: Document) -> Heads:
     return tuple(document.heads())
 
 
-def holds(document: Document, heads: Iterable[ChangeHash]) -> bool:
-    """Does the document have all these changes? A malformed hash is one that it does not have."""
+def has_heads(document: Document, heads: Iterable[ChangeHash]) -> bool:
+    """Return whether the document has all these changes; a malformed hash counts as missing."""
     try:
         return all(document.has(head) for head in heads)
     except InvalidHeadsError:
@@ -83,11 +84,14 @@ def holds(document: Document, heads: Iterable[ChangeHash]) -> bool:
 
 
 def join(changes: Iterable[Change]) -> bytes:
-    """Change chunks in a row, as they travel and are stored."""
+    """Concatenate change chunks, as they are sent and stored."""
     return b"".join(change.bytes for change in changes)
 
 
 def changes_between(document: Document, heads: Heads) -> bytes:
-    """What a replica at `heads` lacks, as chunks in a row."""
-    with own_errors("these heads are not part of the document"):
+    """Return the changes that a replica at `heads` lacks, as concatenated chunks.
+
+    Raises `DocumentError` if the document does not contain `heads`.
+    """
+    with engine_errors("these heads are not part of the document"):
         return document.save_after(heads)

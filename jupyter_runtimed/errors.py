@@ -1,50 +1,68 @@
-"""What can go wrong, by who is to blame.
+"""The errors of the package, as a tree by the party at fault.
 
-Every error says what happened, to which thing, and what to do. `code` is what crosses the wire;
-`server/` alone turns it into HTTP statuses and close codes.
+Every message says what happened, to which object, and what to do next. `code` is the error's name
+in the protocol; only `server/` maps errors to HTTP statuses and close codes.
 """
 
 from __future__ import annotations
 
 
 class RuntimedError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
     code = "error"
 
 
 class PeerError(RuntimedError):
-    """A client asked for something it may not have, or that makes no sense."""
+    """A client sent an invalid request, or a request that it has no permission for."""
 
     code = "bad-request"
 
 
 class BadFrame(PeerError):
-    """A frame that is not valid; the connection that sent it is closed."""
+    """A peer sent an invalid frame; its connection is closed."""
 
     code = "bad-frame"
 
 
 class Forbidden(PeerError):
+    """The user lacks the permission for the request."""
+
     code = "forbidden"
 
 
+class LoggedOut(Forbidden):
+    """The login behind a connection ended: logout, revoked token or deleted account."""
+
+    code = "logged-out"
+
+
 class NotFound(PeerError):
+    """A request names a cell, run, file or version that does not exist."""
+
     code = "not-found"
 
 
 class HeadsMissing(PeerError):
-    """The edits that a call builds on did not arrive in time."""
+    """The edits that a call depends on did not arrive in time."""
 
     code = "heads-missing"
 
 
 class TooLarge(PeerError):
+    """A change or the arguments of a call exceed the size limit."""
+
     code = "too-large"
 
 
+class TooMany(PeerError):
+    """A connection or user exceeds the rate limit of calls."""
+
+    code = "too-many"
+
+
 class Refused(PeerError):
-    """A change that was not applied. `code` is one of the refusal codes of the protocol."""
+    """The server refused a change. `code` is one of the refusal codes of the protocol."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -52,26 +70,32 @@ class Refused(PeerError):
 
 
 class DocumentError(RuntimedError):
-    """Automerge bytes or a document are not what they should be."""
+    """Automerge cannot read the bytes, or the document does not have the expected structure."""
 
     code = "document"
 
 
 class NotebookError(RuntimedError):
-    """A file is not a notebook that can be opened; the file is left as it is."""
+    """A file is not a valid notebook; the file is left unchanged."""
 
     code = "not-a-notebook"
 
 
 class KernelError(RuntimedError):
+    """A kernel could not be started, or did not carry out a request."""
+
     code = "kernel-failed"
 
 
 class NoKernel(KernelError):
+    """The notebook has no kernel."""
+
     code = "no-kernel"
 
 
 class KernelDead(KernelError):
+    """The notebook's kernel died."""
+
     code = "kernel-dead"
 
 
@@ -82,32 +106,64 @@ class StorageError(RuntimedError):
 
 
 class SaveFailed(StorageError):
+    """The notebook's file could not be written."""
+
     code = "save-failed"
 
 
 class RoomElsewhere(StorageError):
-    """Another server has this room open on the same store."""
+    """Another server process has this room open in the same data folder."""
 
     code = "conflict"
 
 
-class Closing(RuntimedError):
+class ForeignFolder(StorageError):
+    """The data folder belongs to another user."""
+
+    code = "conflict"
+
+
+class ServerClosing(RuntimedError):
+    """The server or the room is closing."""
+
     code = "closing"
 
 
 class ClientError(RuntimedError):
-    """A client of a server cannot go on."""
+    """Base class of the errors that only a client raises."""
 
     code = "client"
 
 
-class Unreachable(ClientError):
-    """There is no server there, or it is not a Jupyter server with this extension."""
+class ServerUnreachable(ClientError):
+    """No Jupyter server with this extension answers at the URL."""
 
     code = "unreachable"
 
 
-class NotDurable(ClientError):
-    """Edits were made that are not known to be safe on the server."""
+class NotThisExtension(ServerUnreachable):
+    """A proxy, a Hub or a login page answered instead of this extension; try again later."""
+
+
+class NoWebSocket(ServerUnreachable):
+    """The network, a proxy or the server prevented a WebSocket connection."""
+
+
+class LoginWanted(Forbidden):
+    """A proxy or a Hub in front of the server requires a login; log in, or try again later."""
+
+
+class Closed(ClientError):
+    """The server closed a connection. `close_code` is the code of the WebSocket's close frame."""
+
+    code = "closed"
+
+    def __init__(self, message: str, close_code: int = 1006) -> None:
+        super().__init__(message)
+        self.close_code = close_code
+
+
+class UnsavedEdits(ClientError):
+    """The server has not acknowledged all local edits as durable."""
 
     code = "not-durable"

@@ -1,4 +1,4 @@
-"""Names of things, as types. An id is opaque to everything but its maker."""
+"""Types of ids. Only the code that makes an id interprets its characters."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import NewType
 
 CellId = NewType("CellId", str)
-"""nbformat cell id: 1 to 64 of `[a-zA-Z0-9-_]`; stranger ones are kept if a file has them."""
+"""nbformat cell id: 1 to 64 of `[a-zA-Z0-9-_]`; other ids in a file are kept as they are."""
 
 RoomId = NewType("RoomId", str)
-"""One open notebook, stable while the file lives, also when it is renamed."""
+"""One notebook's room; the id stays the same when the file is renamed or moved."""
 
 RunId = NewType("RunId", str)
 """One execution of one cell; also the `msg_id` of its execute request."""
@@ -18,10 +18,10 @@ SessionId = NewType("SessionId", str)
 """One connection."""
 
 Epoch = NewType("Epoch", str)
-"""One line of history of one document; two epochs are never merged."""
+"""One history of one document; documents of different epochs are never merged."""
 
 Sha256 = NewType("Sha256", str)
 """64 lower-case hex digits."""
 
 NewId = Callable[[], str]
-"""Makes a fresh unique id; random in production, seeded in tests."""
+"""A function that returns a new unique id; random in production, seeded in tests."""

@@ -1,6 +1,6 @@
-"""Adds up the reports of a test run and prints ``N passed, N failed, N skipped``.
+"""Add up the reports of a test run and print ``N passed, N failed, N skipped``.
 
-Reads ``build/reports``: JUnit XML from pytest and vitest, plain text from ``cargo test``.
+The reports are in ``build/reports``: JUnit XML of pytest and vitest, plain text of ``cargo test``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CARGO_RESULT = re.compile(
 
 
 def junit(path: Path) -> tuple[int, int, int]:
-    """(passed, failed, skipped) of one JUnit file; a file cut short counts as one failure."""
+    """Return (passed, failed, skipped) of a JUnit file; an incomplete file is one failure."""
     try:
         root = ET.parse(path).getroot()
     except ET.ParseError:
@@ -28,7 +28,7 @@ def junit(path: Path) -> tuple[int, int, int]:
 
 
 def cargo(path: Path) -> tuple[int, int, int]:
-    """(passed, failed, ignored) over all test binaries of one ``cargo test``."""
+    """Return (passed, failed, ignored) over all test binaries of one ``cargo test``."""
     rows = [tuple(map(int, found)) for found in CARGO_RESULT.findall(path.read_text())]
     passed, failed, ignored = (
         (sum(column) for column in zip(*rows, strict=True)) if rows else (0,) * 3
@@ -37,7 +37,7 @@ def cargo(path: Path) -> tuple[int, int, int]:
 
 
 def main() -> int:
-    """Print the line; the exit code says whether anything ran and nothing failed."""
+    """Print the line; return 0 if at least one test passed and none failed, else 1."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/reports")
     counts = [junit(path) for path in sorted(folder.glob("*.xml"))]
     counts += [cargo(path) for path in sorted(folder.glob("*.txt"))]

@@ -1,8 +1,7 @@
-"""Builds the JupyterLab extension while the Python wheel is built.
+"""Build the JupyterLab extension as a part of the Python wheel.
 
-So that ``pip install`` from a source tree is the whole installation. The bundle is built anew only
-when a source is newer than it, which lets a source distribution that carries the bundle install
-without Node.
+``pip install`` from a source tree therefore installs everything. The hook builds the bundle only if
+a source is newer than the bundle, so a source distribution with the bundle installs without Node.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ IGNORED = {"node_modules", "lib", "test", "coverage", "test-results"}
 
 
 class LabextensionHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Puts the bundle into ``jupyter_runtimed/labextension`` before files are collected."""
+    """Build hook that puts the bundle into ``jupyter_runtimed/labextension``."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build if stale; raises ``RuntimeError`` naming what is missing."""
+        """Build a stale bundle. Raises ``RuntimeError`` without npm or without a result."""
         del version, build_data
         source = Path(self.root, "labextension")
         bundle = Path(self.root, "jupyter_runtimed", "labextension", "package.json")
@@ -34,7 +33,9 @@ class LabextensionHook(BuildHookInterface):  # type: ignore[type-arg]
             subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=source, check=True)
         subprocess.run([npm, "run", "build:prod"], cwd=source, check=True)
         if not bundle.exists():
-            raise RuntimeError(f"the build of {source} left no {bundle}")
+            raise RuntimeError(
+                f"npm run build:prod in {source} did not create {bundle}; read its output above"
+            )
         bundle.touch()
 
 
@@ -44,12 +45,12 @@ def newer(first: Path, second: Path) -> bool:
 
 
 def stale(source: Path, bundle: Path) -> bool:
-    """Whether any source of the bundle is newer than it. Without sources nothing is stale."""
+    """Whether any source is newer than the bundle; false without sources."""
     return any(newer(path, bundle) for path in sources(source))
 
 
 def sources(folder: Path) -> list[Path]:
-    """Every file that the bundle is made from; empty when the folder does not exist."""
+    """Return the source files of the bundle; empty if the folder does not exist."""
     if not folder.is_dir():
         return []
     found: list[Path] = []

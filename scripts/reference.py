@@ -1,7 +1,7 @@
-"""Prints the reference tables from the code: ``python scripts/reference.py [--write]``.
+"""Print the reference tables from the code: ``python scripts/reference.py [--write]``.
 
-``pages()`` gives each page as text; ``--write`` puts them into ``docs/reference/``, and a test
-compares what lies there with what the code says now.
+``pages()`` returns each page as text. ``--write`` writes the pages to ``docs/reference/``; a test
+compares the files with the code.
 """
 
 from __future__ import annotations
@@ -20,15 +20,51 @@ from traitlets.config import Configurable
 
 from jupyter_runtimed import errors, server
 from jupyter_runtimed.cli import app as cli
-from jupyter_runtimed.document import authority
+from jupyter_runtimed.document import permissions
 from jupyter_runtimed.protocol import frames
+from jupyter_runtimed.room import calls
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
-PRINTED = "Printed from the code by `make docs`; a test compares.\n"
+ASKED = {
+    ("read", "contents"): "`GET api/contents/PATH`",
+    ("write", "contents"): "`PUT api/contents/PATH`",
+    ("execute", "kernels"): "`GET api/kernels/ID/channels`",
+    ("write", "kernels"): "`POST api/kernels/ID/restart`",
+    ("write", "sessions"): "`POST api/sessions` with the notebook's path in the body",
+}
+AUTHORIZER = """\
+A room asks the configured authorizer the same questions as Jupyter's own API. The authorizer gets
+Jupyter's own handler for the URL, with its `path_kwargs`, method and body. An authorizer that
+decides by the path of a file therefore also decides about rooms: `path_kwargs["path"]` of each
+handler is the path of the notebook, with a leading slash.
+
+The server serves a large output (`GET api/runtimed/blobs/SHA256`) to users with `read` on the
+`contents` of an open notebook that refers to it. Other users get 404, as for an unknown blob."""
+CALLS = """\
+`execute` on `kernels` counts only together with `write` on `contents`, because edits contain the
+code. A `run` that starts a kernel also needs `write` on `sessions`."""
+CHANGES = {
+    "a permission, and the client sends a frame": "with this frame",
+    "a permission, and the client sends nothing": "after `permission_check_interval` (10 s, at "
+    "most 30 s); for an authorizer that does not answer, 15 s more",
+    "a permission, and another connection of the user sends a frame": "at once",
+    "the login: a token, a cookie, an account, the Hub's access to the server": (
+        "after `identity_check_interval` (120 s, at most 600 s)"
+    ),
+    "a logout at this server's own `/logout`": "at once",
+    "the identity provider, or the Hub, does not answer": "at the third failed check the "
+    "connection is closed, and the client tries again",
+}
+BOUNDS = """\
+The server closes a connection with 4401 if its login has ended, and with 4403 if its user may no
+longer read. After both the client does not reconnect by itself. A `rights` event announces another
+role. If the authorizer raises, the server closes the connection, and the client tries again.
+"""
+PRINTED = "`make docs` prints this page from the code, and a test compares the two.\n"
 
 
 def pages() -> dict[str, str]:
-    """File name in ``docs/reference/`` to its text."""
+    """Return a map of file names in ``docs/reference/`` to their text."""
     return {
         "authority.md": authority_page(),
         "commands.md": commands_page(),
@@ -39,20 +75,36 @@ def pages() -> dict[str, str]:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A markdown table; a bar inside a cell is written so that it does not end the cell."""
+    """Return a Markdown table; bars inside cells are escaped."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |\n" for row in lines)
 
 
 def authority_page() -> str:
-    """The table of ``document/authority.py``."""
-    columns = list(next(iter(authority.ROLES.values())))
-    rows = [[what, *(who[c] for c in columns)] for what, who in authority.ROLES.items()]
-    return f"# Who may write what\n\n{PRINTED}\n{table(['', *columns], rows)}"
+    """Return the roles of ``document/permissions.py``, the needs of each call, and the checks."""
+    columns = list(next(iter(permissions.ROLES.values())))
+    rows = [[what, *(who[c] for c in columns)] for what, who in permissions.ROLES.items()]
+    asked = [[f"`{action}` on `{resource}`", what] for (action, resource), what in ASKED.items()]
+    needs = dict.fromkeys(sorted(calls.EXECUTE), "`execute` on `kernels`")
+    needs |= dict.fromkeys(sorted(calls.KERNELS), "`execute` and `write` on `kernels`")
+    needs |= dict.fromkeys(sorted(calls.SESSIONS), "`execute` on `kernels`, `write` on `sessions`")
+    needs |= dict.fromkeys(sorted(calls.WRITE), "`write` on `contents`")
+    return "\n".join(
+        [
+            f"# Permissions\n\n{PRINTED}\n{table(['', *columns], rows)}",
+            f"## Questions to the authorizer\n\n{AUTHORIZER}\n",
+            table(["permission", "handler for the authorizer"], asked),
+            f"## Permissions of calls\n\n{CALLS}\n",
+            table(["call", "permissions"], [[f"`{name}`", it] for name, it in needs.items()]),
+            "## When a change takes effect\n",
+            table(["change", "takes effect"], [list(row) for row in CHANGES.items()]),
+            BOUNDS,
+        ]
+    )
 
 
 def commands_page() -> str:
-    """The commands of ``jupyter runtimed``, with their arguments and exit codes."""
+    """Return the commands of ``jupyter runtimed``, with their arguments and exit codes."""
     parts = [f"# Commands\n\n{PRINTED}", f"{cli.ABOUT}\n"]
     for command in cli.COMMANDS:
         rows = [[f"`{it.shown}`", it.help] for it in command.arguments]
@@ -67,13 +119,13 @@ def commands_page() -> str:
 
 
 def frames_page() -> str:
-    """Kinds and fields of ``protocol/frames.py``."""
+    """Return the kinds and fields of ``protocol/frames.py``."""
     parts = [f"# Frames\n\n{PRINTED}"]
     parts.append(
         f"Protocol {frames.PROTOCOL}. A frame is one MessagePack array whose first element is its "
-        "kind; the [design](../design/protocol.md) has the same in CDDL, with directions and the "
-        f"conversation. A `change` is at most {frames.CHANGE_BYTES >> 20} MiB by default, every "
-        f"other frame that a client sends {frames.SMALL_BYTES >> 20} MiB. `Heads` are sorted "
+        "kind; the [wire protocol](../design/protocol.md) has the same in CDDL, with directions "
+        f"and the conversation. A `change` is at most {frames.CHANGE_BYTES >> 20} MiB by default, "
+        f"every other frame of a client {frames.SMALL_BYTES >> 20} MiB. `Heads` are sorted "
         "change hashes; `Held` gives for each document its epoch and heads.\n"
     )
     for frame in get_args(frames.Frame):
@@ -83,7 +135,7 @@ def frames_page() -> str:
 
 
 def errors_page() -> str:
-    """The tree of ``errors.py``, each with its code on the wire and what it means."""
+    """Return the tree of ``errors.py`` with the code on the wire and the meaning of each error."""
     rows = []
     for name, error in inspect.getmembers(errors, inspect.isclass):
         if issubclass(error, errors.RuntimedError) and error is not errors.RuntimedError:
@@ -96,7 +148,7 @@ def errors_page() -> str:
 
 
 def settings_page() -> str:
-    """Every configurable trait of ``server/``, with its help text."""
+    """Return every configurable trait of ``server/`` with its help text."""
     parts = [f"# Settings\n\n{PRINTED}"]
     parts.append(
         "Set them in `jupyter_server_config.py` (`c.Class.name = value`) or on the command line "
@@ -110,7 +162,7 @@ def settings_page() -> str:
 
 
 def configurables() -> list[type[HasTraits]]:
-    """Classes of ``server/`` that have settings, by name, without the ones that others extend."""
+    """Return the classes of ``server/`` with settings, by name, without base classes."""
     found: set[type[HasTraits]] = set()
     for module in pkgutil.walk_packages(server.__path__, f"{server.__name__}."):
         for _, member in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
@@ -121,18 +173,18 @@ def configurables() -> list[type[HasTraits]]:
 
 
 def is_ours(owner: type) -> bool:
-    """Whether a class is defined in ``server/``."""
+    """Return whether a class is defined in ``server/``."""
     return owner.__module__.startswith(f"{server.__name__}.")
 
 
 def own_settings(configurable: type[HasTraits]) -> list[tuple[str, TraitType]]:  # type: ignore[type-arg]
-    """(name, trait) of the settings that this project declares for a class."""
+    """Return (name, trait) of the settings that this project declares for a class."""
     traits = configurable.class_traits(config=True)
     return sorted((name, t) for name, t in traits.items() if t.this_class and is_ours(t.this_class))
 
 
 def setting(name: str, trait: TraitType) -> list[str]:  # type: ignore[type-arg]
-    """One row of the table of settings."""
+    """Return one row of the table of settings."""
     text = " ".join(str(trait.help).split())
     default = trait.default_value_repr()
     return [f"`{name}`", type(trait).__name__, f"`{default}`" if default != "''" else "", text]

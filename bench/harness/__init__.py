@@ -1,1 +1,1 @@
-"""What the benches share: notebooks, servers, systems under measurement, scenarios, tables."""
+"""Shared code of the benchmarks: notebooks, servers, measured systems, scenarios and tables."""

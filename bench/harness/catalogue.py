@@ -1,4 +1,4 @@
-"""The systems that can be measured, by name."""
+"""The measurable systems by name."""
 
 from harness.lab_system import LabSystem
 from harness.relay_system import RelaySystem

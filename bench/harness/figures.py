@@ -19,7 +19,7 @@ class Spread:
 
     @staticmethod
     def of(seconds: Iterable[float]) -> Spread:
-        """Raises ``ValueError`` when nothing was measured."""
+        """Summarise latencies in seconds. Raises ``ValueError`` without any."""
         rows = sorted(s * 1000 for s in seconds)
         if not rows:
             raise ValueError("nothing was measured")
@@ -27,12 +27,12 @@ class Spread:
 
 
 def at(rows: Sequence[float], quantile: float) -> float:
-    """The nearest-rank quantile of sorted ``rows``."""
+    """Return the nearest-rank quantile of sorted ``rows``."""
     return rows[max(0, math.ceil(quantile * len(rows)) - 1)]
 
 
 def median_of(spreads: Sequence[Spread]) -> Spread:
-    """Of several runs: the median of each figure, but the worst of the worst."""
+    """Combine several runs: the median of each figure, and the maximum of the worst."""
     return Spread(
         statistics.median(s.p50 for s in spreads),
         statistics.median(s.p99 for s in spreads),
@@ -42,7 +42,7 @@ def median_of(spreads: Sequence[Spread]) -> Spread:
 
 
 def number(value: float | None) -> str:
-    """Three significant figures without exponents; a dash for what does not apply."""
+    """Format a number with three significant figures and no exponent; None as a dash."""
     if value is None:
         return "-"
     if value == 0 or abs(value) >= 100:
@@ -51,7 +51,7 @@ def number(value: float | None) -> str:
 
 
 def table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A markdown table under its title."""
+    """Return a Markdown table with a title."""
     lines = [f"### {title}", "", row_of(head), row_of(["---"] * len(head))]
     return "\n".join([*lines, *(row_of(r) for r in rows), ""])
 
@@ -61,7 +61,7 @@ def row_of(cells: Sequence[str]) -> str:
 
 
 def verdict(name: str, value: float | None, limit: float, unit: str = "x") -> Sequence[str]:
-    """One line of the table of aims."""
+    """Return one row of the table of aims."""
     if value is None:
         return [name, "-", f"at most {number(limit)} {unit}", "not measured"]
     met = "met" if value <= limit else "missed"

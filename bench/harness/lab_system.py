@@ -1,4 +1,4 @@
-"""Plain JupyterLab's server: the file by ``GET``, output by the kernel's WebSocket."""
+"""Plain JupyterLab's server: ``GET`` for the file, the kernel's WebSocket for outputs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ HEADERS = {"Authorization": f"token {TOKEN}"}
 
 
 class FetchedNotebook(Client):
-    """A notebook as the browser fetches it. It is nobody's live copy: inserting is refused."""
+    """A notebook as a browser fetches it. The copy is not live, so `insert` raises."""
 
     def __init__(self, body: bytes) -> None:
         self._bytes = len(body)
         self._cells = json.loads(body)["content"]["cells"]
 
     async def insert(self, cell: int, position: int, text: str) -> None:
-        raise NotImplementedError("plain JupyterLab shares nothing")
+        raise NotImplementedError("plain JupyterLab does not share edits")
 
     def source(self, cell: int) -> str:
         return "".join(self._cells[cell]["source"])
@@ -42,7 +42,7 @@ class FetchedNotebook(Client):
 
 
 class KernelSocket(Printer):
-    """The window that runs a cell is the only one that sees its output; so it is the viewer."""
+    """A window that runs cells and views their output, because no other window receives it."""
 
     def __init__(self, connection: ClientConnection, sources: list[str]) -> None:
         self._connection = connection
@@ -89,7 +89,7 @@ class KernelSocket(Printer):
 
 
 def execute_request(message_id: str, code: str) -> str:
-    """As a browser sends it over the kernel's WebSocket."""
+    """Return an execute request as a browser sends it over the kernel's WebSocket."""
     header = {"msg_id": message_id, "msg_type": "execute_request", "version": "5.3"}
     content = {"code": code, "silent": False, "store_history": True}
     message = {"channel": "shell", "header": header, "content": content}
@@ -98,7 +98,7 @@ def execute_request(message_id: str, code: str) -> str:
 
 
 def _whole(output: dict[str, Any]) -> dict[str, Any]:
-    """As a browser has it: text is one string."""
+    """Return an output as a browser holds it, with text as one string."""
     return {**output, "text": "".join(output["text"])} if "text" in output else output
 
 
@@ -113,7 +113,7 @@ class LabSystem(System):
         return FetchedNotebook(await self._fetch(f"api/contents/{path}?type=notebook&content=1"))
 
     async def save(self, path: str, outputs: Mapping[int, Sequence[dict[str, Any]]]) -> None:
-        """What a browser does: it puts all of the notebook, here with these cells' outputs."""
+        """Save as a browser does: `PUT` the whole notebook with these outputs of the cells."""
         content = json.loads((self.server.root / path).read_bytes())
         for cell in content["cells"]:
             cell["source"] = "".join(cell["source"])
@@ -133,7 +133,7 @@ class LabSystem(System):
         return (await AsyncHTTPClient().fetch(request)).body
 
     async def kernel_socket(self, path: str) -> ClientConnection:
-        """The WebSocket of a new kernel of this notebook."""
+        """Start a kernel for this notebook and return its WebSocket."""
         session = {"path": path, "name": path, "type": "notebook", "kernel": {"name": "python3"}}
         kernel = json.loads(await self._fetch("api/sessions", session))["kernel"]["id"]
         url = f"ws://127.0.0.1:{self.server.port}/api/kernels/{kernel}/channels"

@@ -1,4 +1,4 @@
-"""What cells are run for `bench/kernel.py`, and what one system needs for each of them."""
+"""The cells that `bench/kernel.py` runs, and the measurement of each cell on one system."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Load(NamedTuple):
 
 
 def _displays(count: int) -> Load:
-    # The name is there before, so that only what is shown is measured.
+    # `display` is a builtin of the kernel, so the load measures only the displays.
     return Load(f"for i in range({count}): display(i)", "".join(map(str, range(count))), 3)
 
 
@@ -47,12 +47,11 @@ LOADS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run of a load (a median, where it is run several times).
+    """Cost of one run of a load, or the median of several runs.
 
-    `cpu_seconds`: of the server, until the file has what the run showed; `shown_cpu_seconds`: until
-    a second client has it.
-    `elsewhere_ms`: p99 of the time that an edit of another notebook (with plain JupyterLab, a small
-    request) took meanwhile.
+    `cpu_seconds` is the server's CPU time until the file holds the outputs, `shown_cpu_seconds` the
+    part until a second client holds them. `elsewhere_ms` is the p99 of the time for an edit of
+    another notebook during the run (with plain JupyterLab: for a small request).
     """
 
     whole: bool
@@ -65,7 +64,7 @@ class Cost:
 
 
 async def measured(name: str, loads: list[str]) -> dict[str, Cost]:
-    """Each load on one fresh system: alone first, then again beside edits of another notebook."""
+    """Run each load on one fresh system: first alone, then during edits of another notebook."""
     sources = [LOADS[load].code for load in loads]
     async with _opened(name, sources) as (server, window):
         await window.run(0)
@@ -100,7 +99,7 @@ async def _cost(server: Server | None, window: Window, load: str, at: int) -> Co
         whole = whole and text == shows
         await window.filed()
     received, changes = window.received_bytes() - received, window.changes - changes
-    # What the server still does after it has said that it is saved belongs to it.
+    # The work of the server after the reply to a save counts as well.
     await asyncio.sleep(0.5 if server is not None else 0)
     cpu = _cpu_seconds(server) - begun
     middle = statistics.median(seconds)

@@ -1,4 +1,4 @@
-"""Notebooks to measure with: plain nbformat 4.5, every source different and of one length."""
+"""Notebooks for measurements: nbformat 4.5, with different sources of equal length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3
 
 
 def source(index: int, chars: int = 400) -> str:
-    """ASCII code of exactly ``chars`` characters that no other index has."""
+    """Return ASCII code of exactly ``chars`` characters, different for each index."""
     line = f"row_{index:06d} = weigh({index}, 'abcdefghijklmnop', offset=7)\n"
     return (line * (chars // len(line) + 1))[:chars]
 
@@ -22,7 +22,7 @@ def cell_id(index: int) -> str:
 def write_notebook(
     path: Path, cells: int, *, chars: int = 400, first: Sequence[str] = ()
 ) -> list[str]:
-    """Write ``first`` and then ``cells`` filler cells to ``path``; returns all sources in order."""
+    """Write ``first`` and then ``cells`` filler cells to ``path``; return all sources in order."""
     sources = [*first, *(source(i, chars) for i in range(cells))]
     rows = [
         {

@@ -1,4 +1,4 @@
-"""Clients and kernels of the store's bench: in this process, without a network."""
+"""Clients and kernels for `bench/store.py`, in this process and without a network."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from typing import Any, Literal
 
 import nbformat
 
-from jupyter_runtimed.document.authority import Rights
+from jupyter_runtimed.document.permissions import Permissions
 from jupyter_runtimed.execution.messages import KernelMessage
+from jupyter_runtimed.host.files.local import LocalFiles
+from jupyter_runtimed.host.files.watcher import Watcher
 from jupyter_runtimed.host.host import Host
-from jupyter_runtimed.host.kernel_port import READY_SECONDS, Deliver, Link
-from jupyter_runtimed.host.local_files import LocalFiles
+from jupyter_runtimed.host.kernels.port import READY_SECONDS, Deliver, Link
 from jupyter_runtimed.host.registry import Registry
-from jupyter_runtimed.host.sweeping import stored
-from jupyter_runtimed.host.watcher import Watcher
+from jupyter_runtimed.host.storage.blob_gc import stored
 from jupyter_runtimed.ids import CellId, RoomId, RunId
+from jupyter_runtimed.peer.peer import Peer
 from jupyter_runtimed.protocol import frames
-from jupyter_runtimed.protocol.peer import Peer
-from jupyter_runtimed.room.events import KernelIs, Settings, User
+from jupyter_runtimed.room.events import KernelStatusChanged, Settings, User
 
 PICTURE_BYTES = 30_000
 
 
 class Pen:
-    """One client of a room: types as people do, and knows when each keystroke was acknowledged."""
+    """A client that types like a user and records when each keystroke is acknowledged."""
 
     def __init__(self, host: Host, seed: int) -> None:
         self.peer = Peer("pen")
@@ -40,13 +40,13 @@ class Pen:
         self._at = 0
         self._waiting: list[float] = []
         self._news = asyncio.Event()
-        self._session = host.join(User("pen", "Pen"), Rights(True, True), self)
+        self._session = host.join(User("pen", "Pen"), Permissions(True, True), self)
         self._flush(self.peer.connected())
 
     def send(self, data: bytes) -> None:
         self.peer.received(data)
         now = time.perf_counter()
-        while len(self._waiting) > self.peer.unacked:
+        while len(self._waiting) > self.peer.pending_edits:
             self.latencies.append(now - self._waiting.pop(0))
         asyncio.get_running_loop().call_soon(self.flush)
         self._news.set()
@@ -65,10 +65,10 @@ class Pen:
 
     def _flush(self, out: Sequence[bytes]) -> None:
         for data in out:
-            self._host.receive(self._session, frames.decode(data), Rights(True, True))
+            self._host.receive(self._session, frames.decode(data), Permissions(True, True))
 
     def keystroke(self, cell: str) -> None:
-        """Mostly a letter where the last one was; sometimes one back, sometimes elsewhere."""
+        """Type a letter after the last one; sometimes delete one, sometimes type elsewhere."""
         notebook, dice = self.peer.notebook, self._dice
         length = len(notebook.source(CellId(cell)))
         self._at = dice.randrange(length + 1) if dice.random() < 0.02 else min(self._at, length)
@@ -92,10 +92,10 @@ class Pen:
             await self._news.wait()
 
     async def durable(self) -> None:
-        await self.until(lambda: self.peer.unacked == 0)
+        await self.until(lambda: self.peer.pending_edits == 0)
 
     async def ran(self, cell: str) -> None:
-        """Run a cell, and wait for its picture."""
+        """Run a cell and wait for its picture."""
         runtime = self.peer.runtime
         before = None if runtime is None else runtime.run_of(CellId(cell))
         self.call("run", cells=[cell], stop_on_error=True)
@@ -114,11 +114,12 @@ class Pen:
 
 
 class Painter:
-    """A kernel whose every run prints a line and draws a picture that was never drawn before."""
+    """A kernel that prints a line and draws a new picture in every run."""
 
     def __init__(self) -> None:
         self._deliver: Deliver | None = None
         self._count = 0
+        self.language_info: Mapping[str, object] = {}
 
     def start(self, deliver: Deliver) -> None:
         self._deliver = deliver
@@ -159,13 +160,15 @@ class Painter:
 
 
 class Painters:
-    """A painter for each notebook."""
+    """Kernels port that gives each notebook a `Painter`."""
 
-    async def find(self, path: str) -> tuple[Link, KernelIs] | None:
+    async def find(self, path: str) -> tuple[Link, KernelStatusChanged] | None:
         return None
 
-    async def ensure(self, path: str, name: str) -> tuple[Link, KernelIs]:
-        return Painter(), KernelIs("starting", f"painter of {path}", "painter", "Painter")
+    async def ensure(self, path: str, name: str) -> tuple[Link, KernelStatusChanged]:
+        return Painter(), KernelStatusChanged(
+            "starting", f"painter of {path}", "painter", "Painter"
+        )
 
     async def interrupt(self, kernel_id: str) -> None: ...
 
@@ -179,7 +182,7 @@ class Painters:
 
 
 class Desk:
-    """A folder of notebooks and the rooms over it."""
+    """A folder of notebooks with its rooms."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.data = folder / "data"
@@ -207,7 +210,7 @@ class Desk:
         return pen
 
     async def end_visit(self, path: str) -> None:
-        """Save, leave, and wait until the room is closed, as it is when nobody comes back."""
+        """Save, disconnect all clients of a room, and wait until the room closes."""
         host = self.rooms.by_path(path)
         assert host is not None
         pens = [pen for pen in self._pens if pen.is_at(host)]
@@ -220,13 +223,13 @@ class Desk:
         await asyncio.gather(*self.rooms._ending.values())
 
     def swept(self) -> None:
-        """Remove the blobs that nothing needs, as if enough time had passed."""
+        """Collect unreferenced blobs without a grace time."""
         blobs = self.rooms._made().blobs
         for _ in ("marked", "removed"):
             blobs.sweep(stored(self.data / "rooms"), grace_seconds=-1)
 
     async def close(self) -> None:
-        """Everybody leaves, then the server stops."""
+        """Disconnect all clients, then close the rooms."""
         for pen in self._pens:
             pen.leave()
         await self.rooms.close_all()

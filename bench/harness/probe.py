@@ -1,8 +1,8 @@
-"""A child process of the output scenario: edits another notebook of the same server every 20 ms.
+"""Child process of the output scenario: edits another notebook of the same server every 20 ms.
 
 ``python -m harness.probe SYSTEM PORT PATH`` prints ``ready``, and after a line on standard input
-``[[when sent, seconds], ...]``. Plain JupyterLab shares no edits: there it is the time that a small
-request takes, which waits for the same event loop.
+``[[when sent, seconds], ...]``. Plain JupyterLab does not share edits, so the probe measures a
+small request to its server instead, which waits for the same event loop.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ now = time.perf_counter
 
 
 async def editing(system: System, path: str) -> Callable[[], Awaitable[float]]:
-    """A function that makes one edit and returns when another client had it."""
+    """Return a function that makes one edit and returns the seconds until another client has it."""
     writer, reader = await system.open(path), await system.open(path)
     arrived = asyncio.Event()
     wanted, at = 0, 0.0
@@ -47,7 +47,7 @@ async def editing(system: System, path: str) -> Callable[[], Awaitable[float]]:
 
 
 async def asking(system: System) -> Callable[[], Awaitable[float]]:
-    """A function that makes one small request."""
+    """Return a function that makes one small request and returns its seconds."""
 
     async def ask() -> float:
         await AsyncHTTPClient().fetch(f"{system.server.url}/api")

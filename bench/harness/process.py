@@ -1,4 +1,4 @@
-"""One server as a child process, with a home of its own, and what it costs."""
+"""A server as a child process with its own home folder, and its CPU time and memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import psutil
 
 TOKEN = "bench"
 _CPU_CLOCK = 2
-"""What Linux adds to a process's number to name the clock of its processor time."""
+"""Low bits of the id of a process's CPU-time clock on Linux."""
 
 
 def free_port() -> int:
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 class Server:
-    """A server on the loopback address; a context manager that leaves no process and no file."""
+    """A server on the loopback address; its context manager removes all processes and files."""
 
     def __init__(self, argv: list[str], *, off: tuple[str, ...] = ()) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="runtimed-bench-"))
@@ -52,7 +52,10 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self, timeout_seconds: float = 60) -> None:
-        """Start and return when it answers; raises ``RuntimeError`` with the end of its log."""
+        """Start the server and wait for its first response.
+
+        Raises ``RuntimeError`` with the end of the server's log.
+        """
         env = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER_")}
         for name in ("CONFIG", "DATA", "RUNTIME"):
             env[f"JUPYTER_{name}_DIR"] = str(self.folder / name.lower())
@@ -90,15 +93,15 @@ class Server:
         self._process.wait()
 
     def kill(self) -> None:
-        """SIGKILL for the server; its kernels go as well, so that none is left behind."""
+        """Kill the server and its kernels with SIGKILL."""
         family = [self._process, *self._process.children(recursive=True)]
         for process in family:
             process.kill()
         self._process.wait()
 
     def cpu_seconds(self) -> float:
-        """User and system time of the server process, kernels not counted."""
-        # The clock of the process: to the microsecond, where /proc has hundredths of a second.
+        """Return user and system time of the server process, without its kernels."""
+        # The clock of the process counts microseconds; /proc counts only hundredths of a second.
         return time.clock_gettime((~self._process.pid << 3) | _CPU_CLOCK)
 
     def memory_bytes(self) -> int:
@@ -106,7 +109,7 @@ class Server:
 
 
 class Attached(Server):
-    """A server that another process started: only its address is known here."""
+    """A server that another process started, known only by its address."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -115,7 +118,7 @@ class Attached(Server):
 
 
 def lab_argv() -> list[str]:
-    """JupyterLab as it is started by hand, but quiet, on a chosen port, and as any user."""
+    """Return the arguments of a quiet JupyterLab with default settings on a chosen port."""
     return [
         "-m", "jupyterlab", "--no-browser", "--allow-root", "--port={port}",
         "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", "--ServerApp.root_dir={root}",

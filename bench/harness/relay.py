@@ -1,7 +1,7 @@
-"""The floor: a server that passes each message on to the other clients of a room, and no more.
+"""Baseline: a server that only passes each message to the other clients of a room.
 
-It keeps the document that a room's first client sent, for those who come later. It knows no
-documents, checks nobody, stores nothing: not a server to use, only one to compare with.
+The relay keeps in memory the messages of a room, for clients that connect later. It has no
+authentication, no storage and no documents; it only serves as a comparison.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tornado import web, websocket
 
 @dataclass
 class Room:
-    """Chunks of the document so far, and who listens."""
+    """The chunks of the document, and the connected clients."""
 
     chunks: list[bytes] = field(default_factory=list)
     clients: set[Client] = field(default_factory=set)

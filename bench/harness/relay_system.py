@@ -1,4 +1,4 @@
-"""The bare relay with clients on the same Automerge engine: what no server can be faster than."""
+"""The bare relay with clients on the same Automerge engine: the lower bound for any server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pyautomerge import ROOT, Document, Obj, Text
 
 
 class RelayClient(Client):
-    """Changes out, changes in, nothing else."""
+    """A client that only sends and applies changes."""
 
     def __init__(self, connection: ClientConnection, document: Document) -> None:
         self._connection = connection
@@ -61,7 +61,7 @@ def list_of(document: Document) -> str:
 
 
 def document_of(path: Path) -> Document:
-    """The sources of a notebook as a list of texts."""
+    """Return a document with the sources of a notebook as a list of texts."""
     document = Document()
     cells = json.loads(path.read_text())["cells"]
     document.put(ROOT, "cells", [Text("".join(cell["source"])) for cell in cells])

@@ -11,7 +11,7 @@ from jupyter_runtimed import LiveNotebook, RunResult
 
 
 class RoomClient(Client):
-    """A live notebook; cells are found by their place."""
+    """A live notebook with cells by index."""
 
     def __init__(self, notebook: LiveNotebook) -> None:
         self.notebook = notebook
@@ -35,7 +35,7 @@ class RoomClient(Client):
 
 
 class RoomPrinter(Printer):
-    """One client asks for runs, another one looks."""
+    """Two clients: one requests runs, the other views their output."""
 
     def __init__(self, runner: RoomClient, viewer: RoomClient) -> None:
         self._runner = runner
@@ -69,7 +69,7 @@ class RoomSystem(System):
         return Server(lab_argv())
 
     async def open(self, path: str) -> RoomClient:
-        return RoomClient(await jupyter_runtimed.open(self.server.url, path, token=TOKEN))
+        return RoomClient(await jupyter_runtimed.connect(self.server.url, path, token=TOKEN))
 
     async def printer(self, path: str, sources: list[str]) -> RoomPrinter:
         return RoomPrinter(await self.open(path), await self.open(path))

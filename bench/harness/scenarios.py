@@ -1,4 +1,4 @@
-"""The scenarios. Each takes a running system, and checks that what arrived is what was sent."""
+"""The scenarios. Each takes a running system and checks that the sent data arrived unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ now = time.perf_counter
 
 
 async def until(holds: Callable[[], bool], timeout_seconds: float, what: str) -> None:
-    """Poll, because systems under measurement have no common way to say so; raises on timeout."""
+    """Poll until ``holds()``, because the systems have no common event; raise on timeout."""
     end = now() + timeout_seconds
     while not holds():
         if now() > end:
@@ -37,7 +37,7 @@ class Typing:
 
 
 async def typed(writer: Client, reader: Client, cell: int, edits: int) -> list[float]:
-    """Insert single characters at random places; seconds until ``reader`` holds each."""
+    """Insert characters at random positions; return the seconds until ``reader`` holds each."""
     arrived = asyncio.Event()
     wanted, at = 0, 0.0
 
@@ -64,7 +64,7 @@ async def typed(writer: Client, reader: Client, cell: int, edits: int) -> list[f
 
 
 async def typing(system: System, cells: int, edits: int) -> Typing:
-    """One client types, another watches."""
+    """Measure one client that types and one that watches."""
     write_notebook(system.server.root / "typing.ipynb", cells)
     writer, reader = await system.open("typing.ipynb"), await system.open("typing.ipynb")
     await typed(writer, reader, cells // 2, 30)
@@ -80,7 +80,7 @@ async def typing(system: System, cells: int, edits: int) -> Typing:
 
 
 class Audience:
-    """Many readers of one cell: when each of them saw each edit."""
+    """Many readers of one cell; records when each reader receives each edit."""
 
     def __init__(self, readers: list[Client], cell: int) -> None:
         self.sent: list[float] = []
@@ -101,7 +101,7 @@ class Audience:
 
 
 async def readers(system: System, count: int, edits: int, per_second: float = 20) -> Typing:
-    """One client types at a steady rate, ``count`` others watch; 100 cells."""
+    """Measure one client that types at a steady rate and ``count`` readers, with 100 cells."""
     write_notebook(system.server.root / "readers.ipynb", 100)
     cell, writer = 50, await system.open("readers.ipynb")
     watching = [await system.open("readers.ipynb") for _ in range(count)]
@@ -134,7 +134,7 @@ class Opening:
 
 
 async def opening(system: System, cells: int, files: int) -> Opening:
-    """Open files that the server has not seen (cold), then each once more (warm)."""
+    """Measure the first opening of each file (cold) and the second (warm)."""
     root = system.server.root
     write_notebook(root / "first.ipynb", 1)
     await (await system.open("first.ipynb")).close()
@@ -187,7 +187,7 @@ class Output:
 
 
 async def output(system: System, workload: str, give_up_seconds: float = 60) -> Output:
-    """Run one loud cell; watch a second client, and edits of another notebook meanwhile."""
+    """Run one cell with much output; watch a second client, and edits of another notebook."""
     code, expected = WORKLOADS[workload]
     sources = write_notebook(system.server.root / "loud.ipynb", 10, first=["1 + 1", code])
     write_notebook(system.server.root / "other.ipynb", 10)
@@ -218,9 +218,9 @@ async def output(system: System, workload: str, give_up_seconds: float = 60) -> 
 async def whole(
     printer: Printer, cell: int, expected: str, start: float, give_up_seconds: float
 ) -> float | None:
-    """Seconds until the viewer holds all of it; None when it went quiet or took too long."""
+    """Return the seconds until the viewer holds all output; None after a stall or a timeout."""
     news, at = asyncio.Event(), now()
-    news.set()  # Something may have come before anybody looked.
+    news.set()  # Output may have arrived before the callback was set.
 
     def changed() -> None:
         nonlocal at
@@ -240,15 +240,15 @@ async def whole(
         text = await printer.text(cell)
         took = now() - before
         if len(text) >= len(expected):
-            # What is large is fetched when it is looked at, and that is a part of having it.
+            # The viewer fetches large output on reading, so the time of the read counts.
             return seen - start + took
-        # Looking must not become the load that is measured.
+        # Frequent reads would add to the measured load.
         await asyncio.sleep(min(0.25, took * 4))
     return None
 
 
 def within(rows: list[tuple[float, float]], low: float, high: float) -> Spread | None:
-    """The latencies of what was sent between two times."""
+    """Return the latencies of the edits that were sent between two times."""
     latencies = [seconds for sent, seconds in rows if low <= sent <= high]
     return Spread.of(latencies) if latencies else None
 
@@ -273,7 +273,7 @@ class Probe:
         return Probe(process)
 
     async def stop(self) -> list[tuple[float, float]]:
-        """(when sent, seconds) of each edit."""
+        """Stop the probe; return (time of sending, seconds) of each edit."""
         out, _ = await asyncio.wait_for(self._process.communicate(b"stop\n"), 60)
         return [(sent, seconds) for sent, seconds in json.loads(out)]
 
@@ -289,11 +289,11 @@ class Memory:
 
 
 async def memory(system: System, rooms: int, cells: int = 100) -> Memory:
-    """Resident memory of the server for each open room with one client in it."""
+    """Measure the server's resident memory per open room with one client."""
     warm = 20
     for index in range(rooms + warm):
         write_notebook(system.server.root / f"room-{index}.ipynb", cells)
-    # The first rooms pay for what all share, and for what opening takes and gives back.
+    # The first rooms allocate shared memory, and temporary memory that stays resident.
     clients = [await system.open(f"room-{rooms + i}.ipynb") for i in range(warm)]
     await asyncio.sleep(2)
     before = system.server.memory_bytes()

@@ -1,4 +1,4 @@
-"""What a system under measurement offers, and which there are."""
+"""The interface of a measured system."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from harness.process import Server
 
 
 def nothing() -> None:
-    """The callback of a client that nobody watches."""
+    """Do nothing: the default callback of a client."""
 
 
 def plain_text(outputs: Iterable[dict[str, Any]]) -> str:
-    """What nbformat outputs say: standard output, and the plain text of displays."""
+    """Return the text of nbformat outputs: standard output, and the plain text of displays."""
     parts = []
     for output in outputs:
         if output.get("name") == "stdout":
@@ -25,53 +25,53 @@ def plain_text(outputs: Iterable[dict[str, Any]]) -> str:
 
 
 class Client(ABC):
-    """One live copy of one notebook. Cells are counted from 0; text is ASCII."""
+    """One live copy of one notebook. Cell indices start at 0; text is ASCII."""
 
-    #: Called each time something from elsewhere has been applied to the copy.
+    #: Called after the copy applied a change of another client.
     on_change: Callable[[], None] = staticmethod(nothing)
 
     @abstractmethod
     async def insert(self, cell: int, position: int, text: str) -> None:
-        """Edit the copy and hand the change to the socket."""
+        """Edit the copy and write the change to the socket."""
 
     @abstractmethod
     def source(self, cell: int) -> str: ...
 
     @abstractmethod
     def length(self, cell: int) -> int:
-        """Length of a cell's source, without reading it."""
+        """Return the length of a cell's source without reading the source."""
 
     @abstractmethod
     def received_bytes(self) -> int:
-        """TCP payload that came in so far, or the body where there is no socket that stays."""
+        """Return the received TCP payload in bytes, or the size of the body without a WebSocket."""
 
     @abstractmethod
     async def close(self) -> None: ...
 
 
 class Printer(ABC):
-    """Runs cells of one notebook, and sees their output as another window of it does."""
+    """Runs cells of one notebook and receives their output as a second window does."""
 
     on_change: Callable[[], None] = staticmethod(nothing)
 
     @abstractmethod
     async def run(self, cell: int) -> None:
-        """Ask for the run; return when it was asked for."""
+        """Request a run; return after the request was sent."""
 
     @abstractmethod
     async def text(self, cell: int) -> str:
-        """Everything that the cell has shown so far, as the second window holds or fetches it."""
+        """Return all text of the cell's output that the second window holds or fetches."""
 
     @abstractmethod
     def finished(self) -> bool:
-        """Whether the system has said that the run is over."""
+        """Whether the system reported the end of the run."""
 
     @abstractmethod
     async def close(self) -> None: ...
 
 
 class System(ABC):
-    """One kind of server with its clients. ``server`` is running while it is measured."""
+    """One kind of server with its clients. ``server`` runs during the measurement."""
 
     name: ClassVar[str]
 
@@ -81,12 +81,12 @@ class System(ABC):
     @staticmethod
     @abstractmethod
     def launch() -> Server:
-        """A server of this kind, not started yet."""
+        """Return a server of this kind that is not started."""
 
     @abstractmethod
     async def open(self, path: str) -> Client:
-        """A client that holds the whole notebook."""
+        """Return a client that holds the whole notebook."""
 
     async def printer(self, path: str, sources: list[str]) -> Printer:
-        """A kernel for the notebook, started and ready, and a second window to look at."""
+        """Start a kernel for the notebook; return a printer with a second window."""
         raise NotImplementedError(f"{self.name} runs nothing")

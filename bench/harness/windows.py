@@ -1,7 +1,7 @@
-"""Somebody who runs cells and sees all that comes of them, in three ways.
+"""Three ways to run cells and receive all their output.
 
-`BareWindow` holds the kernel's own sockets, `LabWindow` the WebSocket of plain JupyterLab's server,
-`RoomWindow` is a second client of a room, which has asked for nothing.
+`BareWindow` uses the kernel's own sockets, `LabWindow` the WebSocket of plain JupyterLab's server.
+`RoomWindow` receives the output as a second client of a room, which does not request the runs.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from harness.process import TOKEN, Server
 from harness.systems import plain_text
 from harness.wire import received_bytes
 from jupyter_runtimed import LiveNotebook
-from jupyter_runtimed.protocol.happened import Changed, Happened
-from jupyter_runtimed.protocol.runtime_view import RuntimeTouched
+from jupyter_runtimed.peer.events import Changed, PeerEvent
+from jupyter_runtimed.peer.runtime_view import RuntimeTouched
 
 now = time.perf_counter
 GIVE_UP_SECONDS = 120
 
 
 class Seen:
-    """What a run showed, as kernel messages told it."""
+    """The outputs of a run, collected from kernel messages."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
         self.outputs: list[dict[str, Any]] = []
-        """As a notebook file has them, one for each message but text that goes on."""
+        """Outputs as a notebook file stores them: one per message, consecutive text joined."""
         self.over = False
 
     def take(self, kind: str, content: dict[str, Any]) -> None:
@@ -56,22 +56,25 @@ class Seen:
 
 
 class Window(ABC):
-    """`run` returns seconds from asking until everything is here, and the text that is here."""
+    """A view of one notebook.
+
+    `run` returns the seconds from the request until all output arrived, and the text of the output.
+    """
 
     name: str
     changes = 0
-    """How often what is shown was changed since the window was opened."""
+    """Number of changes of the shown outputs since the window was opened."""
 
     @abstractmethod
     async def run(self, cell: int) -> tuple[float, str]: ...
 
     def received_bytes(self) -> int:
-        """What came in over the wire so far, and what was fetched by hash."""
+        """Return the bytes received over the wire, including blobs fetched by hash."""
         return 0
 
     @abstractmethod
     async def filed(self) -> None:
-        """Return when the file holds what was shown last, in the way in which it gets there."""
+        """Save the last outputs into the file, in the system's own way."""
 
     @abstractmethod
     async def close(self) -> None: ...
@@ -105,7 +108,7 @@ class BareWindow(Window):
         return now() - start, "".join(seen.parts)
 
     async def filed(self) -> None:
-        """There is no file."""
+        """Do nothing, because a bare kernel has no file."""
 
     async def close(self) -> None:
         self._client.stop_channels()
@@ -143,7 +146,7 @@ class LabWindow(Window):
         return now() - start, "".join(seen.parts)
 
     async def filed(self) -> None:
-        """As a browser saves: the whole notebook, by one `PUT`."""
+        """Save as a browser does: `PUT` the whole notebook."""
         await self._system.save(self._path, self._shown)
 
     def received_bytes(self) -> int:
@@ -165,10 +168,10 @@ class RoomWindow(Window):
 
     @staticmethod
     async def open(server: Server, path: str) -> RoomWindow:
-        both = [await jupyter_runtimed.open(server.url, path, token=TOKEN) for _ in range(2)]
+        both = [await jupyter_runtimed.connect(server.url, path, token=TOKEN) for _ in range(2)]
         return RoomWindow(*both)
 
-    def _changed(self, event: Happened) -> None:
+    def _changed(self, event: PeerEvent) -> None:
         if isinstance(event, Changed) and isinstance(event.touched, RuntimeTouched):
             self.changes += 1
 
@@ -183,7 +186,7 @@ class RoomWindow(Window):
 
         start = now()
         asked = asyncio.create_task(self._runner.run(cell_id))
-        await viewer.until(over, GIVE_UP_SECONDS)
+        await viewer.wait_for(over, GIVE_UP_SECONDS)
         outputs = await viewer.fetch_outputs(cell_id)
         seconds = now() - start
         await asked
@@ -195,7 +198,7 @@ class RoomWindow(Window):
         await self._runner.save()
 
     def received_bytes(self) -> int:
-        # Whatever part of the text was fetched: at most all of it.
+        # Count the whole text as fetched, which is an upper bound.
         return self._viewer.received_bytes + self._text_bytes
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Small things about sockets."""
+"""Byte counts of sockets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RECEIVED_AT = 128  # bytes_received in Linux's struct tcp_info
 
 
 def received_bytes(connection: ClientConnection) -> int:
-    """TCP payload that a WebSocket has taken in, framing included, as the kernel counts it."""
+    """Return the TCP payload that a WebSocket received, with framing, as Linux counts it."""
     return socket_received(connection.transport.get_extra_info("socket"))
 
 

@@ -1,6 +1,6 @@
-"""`jupyter runtimed`: what is kept of notebooks, for people and scripts, beside a running server.
+"""`jupyter runtimed`: commands for the stored rooms of notebooks, usable while a server runs.
 
-Reading needs no lock, because nothing in the store is changed in place. What writes takes the
-room's lease, as a server does, and refuses a room that a server has open. It knows the data folder;
-it talks to no server.
+Reading needs no lock, because the store never changes data in place. Each command that writes takes
+the room's lock, as a server does, and refuses a room that a server has open. The package knows the
+data folder and talks to no server.
 """

@@ -1,4 +1,4 @@
-"""`python -m jupyter_runtimed.cli`, where no script is installed."""
+"""Entry point of `python -m jupyter_runtimed.cli`, for use without the installed script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands as they are called: names, arguments, help, exit codes."""
+"""The command line: names, arguments, help texts and exit codes of the commands."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from typing import Any
 
 from .._version import __version__
 from ..errors import RoomElsewhere, RuntimedError
-from ..host.datadir import DataDir
+from ..host.storage.data_dir import DataDir
 from . import commands
-from .commands import FAILED, FINE, IN_USE, USAGE, Answer
-from .place import data_dir
+from .commands import FAILED, FINE, IN_USE, USAGE, CommandResult
+from .data_dir import data_dir
 
 ABOUT = """\
-What is kept of your notebooks beside their files: every edit ever made, and the outputs.
+Commands for the stored rooms of your notebooks: the history of every edit, and the outputs.
 
-A notebook that was opened in Jupyter has a room in the data folder. Its .ipynb is always written
-too, and is all that you need to read it. These commands look at rooms, bring back older versions,
-and save space. They may be used while Jupyter runs. To back everything up, copy the data folder, at
+Every notebook that was opened in Jupyter has a room in the data folder. The server also writes the
+.ipynb file, which you can read without the room. These commands list rooms, export older versions
+and save space. You can use them while Jupyter runs. To back up all rooms, copy the data folder at
 any time."""
 
 CODES = {
-    FINE: "done; nothing is wrong",
-    FAILED: "something could not be done, or is damaged; it is said which",
-    USAGE: "the arguments make no sense",
-    IN_USE: "a running server has the room open; nothing was changed",
+    FINE: "success; no damage found",
+    FAILED: "a part failed or is damaged; the messages name it",
+    USAGE: "the arguments are invalid",
+    IN_USE: "a running server has the room open; the command changed nothing",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument: its names or its one name, what it means, and what argparse is told."""
+    """One argument: its names, its help text, and further keywords for argparse."""
 
     names: tuple[str, ...]
     help: str
@@ -52,95 +52,108 @@ class Command:
     name: str
     summary: str
     about: str
-    do: Callable[[DataDir, argparse.Namespace], Answer]
+    do: Callable[[DataDir, argparse.Namespace], CommandResult]
     arguments: tuple[Argument, ...] = ()
 
 
-ROOM = "a notebook's path as `rooms` lists it, the end of it, or the beginning of a room's id"
+ROOM = "a notebook's path as in `rooms`, the end of such a path, or the beginning of a room's id"
 COMMON = (
     Argument(
         ("--data-dir",),
-        "the data folder, if the server's configuration does not say it",
+        "the data folder (default: from the server's configuration)",
         {"metavar": "FOLDER", "type": Path},
     ),
-    Argument(("--json",), "answer in JSON, for programs", {"action": "store_true"}),
+    Argument(("--json",), "print the result as JSON, for programs", {"action": "store_true"}),
 )
 COMMANDS = (
     Command(
         "rooms",
-        "list what is kept",
-        "Lists every room: its id, its size on disk, when it last changed, whether a server has it "
-        "open, and its notebook's path under the server's root folder.",
+        "list the stored rooms",
+        "Lists every room: its id, its size on disk, the time of its last change, whether a server "
+        "has it open, and the notebook's path under the server's root folder.",
         commands.list_rooms,
     ),
     Command(
         "export",
         "write any version of a notebook as .ipynb",
-        "Writes a notebook as it is now, with outputs, or as it was at any time, without them: "
-        "outputs are kept for the newest version only. `--list` lists the versions, one for each "
-        "minute in which something was edited.",
+        "Writes the current notebook with outputs, or an older version without outputs, because "
+        "the store keeps outputs only for the newest version. `--list` lists the versions, one for "
+        "each minute with edits.",
         commands.export,
         (
             Argument(("room",), ROOM, {"metavar": "ROOM"}),
-            Argument(("--at",), "as it was then, such as 2026-11-23T14:30", {"metavar": "TIME"}),
+            Argument(
+                ("--at",),
+                "the version at this time, such as 2026-11-23T14:30",
+                {"metavar": "TIME"},
+            ),
             Argument(("--version",), "a version from `--list`", {"metavar": "VERSION"}),
-            Argument(("--list",), "list the versions, write nothing", {"action": "store_true"}),
+            Argument(("--list",), "list the versions and write no file", {"action": "store_true"}),
             Argument(
                 ("-o", "--output"),
-                "the file to write (without it: the terminal)",
+                "the file to write (default: standard output)",
                 {"metavar": "FILE", "type": Path},
             ),
-            Argument(("--force",), "write over a file that exists", {"action": "store_true"}),
+            Argument(("--force",), "overwrite an existing file", {"action": "store_true"}),
         ),
     ),
     Command(
         "check",
         "look for damage",
-        "Reads everything that is kept of some rooms, or of all: logs, documents, large outputs. "
-        "Nothing is changed. What is damaged is mended, as far as it can be, when the notebook is "
-        "opened or compacted.",
+        "Reads the logs, documents and large outputs of the given rooms, or of all rooms. It "
+        "changes nothing. Opening or compacting a notebook repairs damage as far as possible.",
         commands.check,
         (Argument(("rooms",), ROOM, {"metavar": "ROOM", "nargs": "*"}),),
     ),
     Command(
         "compact",
         "save space",
-        "Writes rooms anew in their smallest form, and removes the former one that is otherwise "
-        "kept beside it. No edit is lost. Servers do the most of this by themselves. Rooms that a "
-        "server has open are left alone. Do not copy the data folder meanwhile.",
+        "Rewrites each room in its smallest form, and removes older segments. No edit is lost. "
+        "Servers do most of this by themselves. The command skips rooms that a server has open. Do "
+        "not copy the data folder at the same time.",
         commands.compact,
         (
-            Argument(("rooms",), f"{ROOM}; all of them if none", {"metavar": "ROOM", "nargs": "*"}),
+            Argument(("rooms",), f"{ROOM}; default: all rooms", {"metavar": "ROOM", "nargs": "*"}),
             Argument(
                 ("--damaged",),
-                "remove damaged files too that were set aside",
+                "also remove damaged files that a server has set aside",
                 {"action": "store_true"},
             ),
             Argument(
                 ("--history",),
-                "remove former histories too, which servers set aside when they grow long; "
-                "versions of that time are gone, nothing else",
+                "also remove archived histories, which servers set aside when a history grows "
+                "long; only the versions of that time are lost",
                 {"action": "store_true"},
             ),
         ),
     ),
     Command(
+        "rebuild",
+        "create a room from its file at the next opening",
+        "For a notebook whose stored document does not work. The command archives the stored "
+        "document completely; after the next opening, `export --list` lists its versions. Edits "
+        "that are not in the .ipynb are only in the archive. Servers do this by themselves when a "
+        "room fails at every event.",
+        commands.rebuild,
+        (Argument(("rooms",), ROOM, {"metavar": "ROOM", "nargs": "+"}),),
+    ),
+    Command(
         "forget",
-        "remove what is kept of a notebook",
+        "remove the room of a notebook",
         "Removes rooms: their history, outputs, and edits that are not in the file. The .ipynb "
-        "stays as it is, and becomes a new room when it is opened again. It asks before it does "
-        "so.",
+        "file stays unchanged and gets a new room at the next opening. The command asks for "
+        "confirmation.",
         commands.forget,
         (
             Argument(("rooms",), ROOM, {"metavar": "ROOM", "nargs": "+"}),
-            Argument(("--yes",), "do not ask", {"action": "store_true"}),
+            Argument(("--yes",), "do not ask for confirmation", {"action": "store_true"}),
         ),
     ),
 )
 
 
 def parser() -> argparse.ArgumentParser:
-    """What understands the command line."""
+    """Return the parser of the command line."""
     raw = argparse.RawDescriptionHelpFormatter
     whole = argparse.ArgumentParser("jupyter runtimed", description=ABOUT, formatter_class=raw)
     whole.add_argument("--version", action="version", version=__version__)
@@ -154,7 +167,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code."""
+    """Run one command; return its exit code."""
     asked = parser().parse_args(argv)
     try:
         answer = asked.do(data_dir(asked.data_dir), asked)
@@ -173,7 +186,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _is_piped_notebook(asked: argparse.Namespace) -> bool:
-    """Then the notebook is the answer, and it is JSON itself."""
+    """Return whether standard output gets the notebook, which is JSON itself."""
     return asked.do is commands.export and asked.output is None and not asked.list
 
 

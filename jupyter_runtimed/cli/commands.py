@@ -1,11 +1,13 @@
-"""What each command does: from the data folder and its arguments to what it says.
+"""The commands, as functions of the data folder and the arguments.
 
-Each returns an `Answer`: lines for people, the same as a value for programs, and the exit code.
+Each command returns a `CommandResult`: lines for people, the same as a value for programs, and the
+exit code.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import shutil
 import sys
@@ -22,18 +24,21 @@ from ..document.content import NOTHING, Content
 from ..document.notebook import Notebook
 from ..document.schema import NOTEBOOK
 from ..errors import DocumentError, PeerError, RoomElsewhere, StorageError
-from ..host import log_store, room_log
-from ..host.datadir import DataDir, sync_folder
-from ..host.lease import Lease
-from .kept import Kept, blob, chosen, find, rooms, troubles
-from .versions import History
+from ..host.files.atomic_replace import replace_file
+from ..host.files.file_state import read_state
+from ..host.fs_fallbacks import sync_folder
+from ..host.storage import log_store, room_log
+from ..host.storage.data_dir import DataDir
+from ..host.storage.room_lock import RoomLock
+from .history import History
+from .stored_rooms import StoredRoom, blob, check_outputs, find, rooms, select
 
 FINE, FAILED, USAGE, IN_USE = 0, 1, 2, 3
 
 
 @dataclass(slots=True)
-class Answer:
-    """`warnings` go to the error output, so that the rest can be piped."""
+class CommandResult:
+    """The result of a command. `warnings` go to standard error, `lines` to standard output."""
 
     lines: list[str]
     value: Any
@@ -44,7 +49,7 @@ class Answer:
 # ---------------------------------------------------------------- rooms
 
 
-def list_rooms(data: DataDir, _: argparse.Namespace) -> Answer:
+def list_rooms(data: DataDir, _: argparse.Namespace) -> CommandResult:
     found = list(rooms(data))
     value = [
         {
@@ -58,19 +63,19 @@ def list_rooms(data: DataDir, _: argparse.Namespace) -> Answer:
         for it in found
     ]
     if not found:
-        return Answer([f"{data.root} holds no rooms yet."], value)
+        return CommandResult([f"{data.root} has no rooms yet."], value)
     table = [["ROOM", "BYTES", "CHANGED", "STATE", "NOTEBOOK"]]
     for it in found:
         state = "damaged" if it.reading.damage else "open" if it.holder else ""
         when = datetime.fromtimestamp(it.changed).strftime("%Y-%m-%d %H:%M")
         table.append([it.room, str(it.size_bytes), when, state, it.path])
-    return Answer(_aligned(table), value)
+    return CommandResult(_aligned(table), value)
 
 
 # ---------------------------------------------------------------- export
 
 
-def export(data: DataDir, asked: argparse.Namespace) -> Answer:
+def export(data: DataDir, asked: argparse.Namespace) -> CommandResult:
     it = find(data, asked.room)
     history, damaged = it.history()
     warnings = [*it.reading.damage, *damaged]
@@ -92,27 +97,30 @@ def export(data: DataDir, asked: argparse.Namespace) -> Answer:
     value = {"room": it.room, "path": it.path, "heads": list(heads), "bytes": len(written)}
     _put(written, asked.output, force=asked.force)
     lines = [] if asked.output is None else [f"{asked.output}: {len(content.cells)} cells"]
-    return Answer(lines, value, FAILED if warnings else FINE, warnings)
+    return CommandResult(lines, value, FAILED if warnings else FINE, warnings)
 
 
-def _listed(history: History, warnings: list[str]) -> Answer:
+def _listed(history: History, warnings: list[str]) -> CommandResult:
     found = history.versions()
     value = [{"time": it.when, "heads": list(it.heads), "changes": it.changes} for it in found]
     table = [["UNTIL", "CHANGES", "VERSION"]]
     table += [[it.when, str(it.changes), it.name] for it in found]
-    return Answer(_aligned(table), value, FAILED if warnings else FINE, warnings)
+    return CommandResult(_aligned(table), value, FAILED if warnings else FINE, warnings)
 
 
-def _with_outputs(data: DataDir, it: Kept, content: Content) -> tuple[Content, list[str]]:
-    """The outputs as they are now; those of which a part is missing are left out, and told."""
+def _with_outputs(data: DataDir, it: StoredRoom, content: Content) -> tuple[Content, list[str]]:
+    """Add the current outputs; omit the outputs of cells with a missing part.
+
+    Return the content and a warning for each omission.
+    """
     try:
         outcomes = it.runtime().outcomes()
     except DocumentError as error:
-        return content, [f"outputs are left out: {error}"]
+        return content, [f"omitted all outputs: {error}"]
     missing: list[str] = []
     for cell_id, outcome in outcomes.items():
-        if found := troubles(data, outcome.outputs):
-            missing += [f"cell {cell_id}: {trouble}; its outputs are left out" for trouble in found]
+        if found := check_outputs(data, outcome.outputs):
+            missing += [f"cell {cell_id}: {trouble}; omitted its outputs" for trouble in found]
             outcomes[cell_id] = NOTHING
     return replace(content, outcomes=outcomes), missing
 
@@ -122,11 +130,13 @@ def _put(written: bytes, to: Path | None, *, force: bool) -> None:
         sys.stdout.buffer.write(written)
         sys.stdout.flush()
         return
+    target = Path(os.path.realpath(to))
     try:
-        with to.open("wb" if force else "xb") as file:
-            file.write(written)
-    except FileExistsError as error:
-        raise PeerError(f"{to} exists; --force writes over it") from error
+        found = read_state(target)
+        if found is not None and not force:
+            raise PeerError(f"{to} exists; use --force to overwrite it")
+        if not replace_file(target, written, found, None):
+            raise PeerError(f"another program changed {to} during the export; try again")
     except OSError as error:
         raise StorageError(f"{to} cannot be written: {error}") from error
 
@@ -134,8 +144,8 @@ def _put(written: bytes, to: Path | None, *, force: bool) -> None:
 # ---------------------------------------------------------------- check
 
 
-def check(data: DataDir, asked: argparse.Namespace) -> Answer:
-    found = [(it, problems(data, it)) for it in chosen(data, asked.rooms)]
+def check(data: DataDir, asked: argparse.Namespace) -> CommandResult:
+    found = [(it, problems(data, it)) for it in select(data, asked.rooms)]
     value = [{"room": it.room, "path": it.path, "problems": wrong} for it, wrong in found]
     lines = []
     for it, wrong in found:
@@ -143,14 +153,14 @@ def check(data: DataDir, asked: argparse.Namespace) -> Answer:
         lines += [f"    {line}" for line in wrong]
     bad = sum(bool(wrong) for _, wrong in found)
     lines.append(f"{len(found)} rooms, {bad} of them damaged.")
-    return Answer(lines, value, FAILED if bad else FINE)
+    return CommandResult(lines, value, FAILED if bad else FINE)
 
 
-def problems(data: DataDir, it: Kept) -> list[str]:
-    """Everything that is wrong with a room: its log, its documents, its large outputs."""
+def problems(data: DataDir, it: StoredRoom) -> list[str]:
+    """Return all damage of a room: in its log, its documents, its large outputs."""
     found = list(it.reading.damage)
     found += [
-        f"{path} was set aside earlier; what could be read of it is in the room"
+        f"{path} was damaged and set aside earlier; its readable part is in the room"
         for path in sorted(it.folder.glob(f"*{room_log.DAMAGED}"))
     ]
     try:
@@ -163,35 +173,43 @@ def problems(data: DataDir, it: Kept) -> list[str]:
     except DocumentError as error:
         found.append(f"the outputs cannot be read: {error}")
     else:
-        found += [line for outcome in outcomes.values() for line in troubles(data, outcome.outputs)]
+        found += [
+            line for outcome in outcomes.values() for line in check_outputs(data, outcome.outputs)
+        ]
     return found
 
 
 # ---------------------------------------------------------------- compact, forget
 
 
-def compact(data: DataDir, asked: argparse.Namespace) -> Answer:
+def compact(data: DataDir, asked: argparse.Namespace) -> CommandResult:
     kept = Spared(damaged=not asked.damaged, history=not asked.history)
     return _each(data, asked, lambda it: _compacted(it, kept))
 
 
-def forget(data: DataDir, asked: argparse.Namespace) -> Answer:
+def rebuild(data: DataDir, asked: argparse.Namespace) -> CommandResult:
+    return _each(data, asked, _rebuilt)
+
+
+def forget(data: DataDir, asked: argparse.Namespace) -> CommandResult:
     if not asked.yes and not _agreed([find(data, name) for name in asked.rooms]):
-        return Answer(["Nothing was removed."], [], FAILED)
+        return CommandResult(["Nothing was removed."], [], FAILED)
     return _each(data, asked, _forgotten)
 
 
-def _each(data: DataDir, asked: argparse.Namespace, do: Callable[[Kept], str]) -> Answer:
-    """Do something to rooms that no server has open; those that one has are told."""
-    answer = Answer([], [])
-    for it in chosen(data, asked.rooms):
+def _each(
+    data: DataDir, asked: argparse.Namespace, do: Callable[[StoredRoom], str]
+) -> CommandResult:
+    """Apply `do` to each chosen room; warn of rooms that a server has open or that fail."""
+    answer = CommandResult([], [])
+    for it in select(data, asked.rooms):
         about: dict[str, Any] = {"room": it.room, "path": it.path, "done": False}
         try:
             answer.lines.append(_with_lease(data, it, do))
             about["done"] = True
         except StorageError as error:
             about["reason"] = str(error)
-            answer.warnings.append(f"left alone: {error}")
+            answer.warnings.append(f"skipped: {error}")
             if not isinstance(error, RoomElsewhere):
                 answer.code = FAILED
             elif asked.rooms:
@@ -200,9 +218,9 @@ def _each(data: DataDir, asked: argparse.Namespace, do: Callable[[Kept], str]) -
     return answer
 
 
-def _with_lease(data: DataDir, it: Kept, do: Callable[[Kept], str]) -> str:
-    """Raises `RoomElsewhere` if a server has the room."""
-    lease = Lease.take(data.locks, it.room, holder="the command line")
+def _with_lease(data: DataDir, it: StoredRoom, do: Callable[[StoredRoom], str]) -> str:
+    """Apply `do` to a locked room. Raises `RoomElsewhere` if a server has the room open."""
+    lease = RoomLock.take(data.locks, it.room, holder="the command line")
     try:
         return do(it)
     except OSError as error:
@@ -213,25 +231,25 @@ def _with_lease(data: DataDir, it: Kept, do: Callable[[Kept], str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Spared:
-    """What compacting leaves: damaged files that were set aside, former documents."""
+    """Which files compaction keeps: damaged files that were set aside, archived documents."""
 
     damaged: bool
     history: bool
 
 
-def _compacted(it: Kept, spared: Spared) -> str:
+def _compacted(it: StoredRoom, spared: Spared) -> str:
     before = _size(it.folder)
     its_log = room_log.RoomLog(it.folder, it.room, still_ours=lambda: None)
     try:
-        its_log.mend()
-        renewal, _ = log_store.renewed(it.folder)
+        its_log.repair()
+        renewal, _ = log_store.compacted(it.folder)
         if renewal is not None:
-            its_log.renew(renewal)
+            its_log.replace_segment(renewal)
     finally:
         its_log.close()
     reading = room_log.read(it.folder)
     if reading is None or reading.damage or NOTEBOOK not in reading.state.documents:
-        raise StorageError(f"{it.path} is damaged; `check` says how, and nothing was removed")
+        raise StorageError(f"{it.path} is damaged, so nothing was removed; see `check` for details")
     for path in it.folder.iterdir():
         superseded = path.suffix == room_log.SUFFIX and path.stem != f"{reading.number:08}"
         damaged = path.suffix == room_log.DAMAGED and not spared.damaged
@@ -241,21 +259,36 @@ def _compacted(it: Kept, spared: Spared) -> str:
     return f"{it.path}: {before} bytes, now {_size(it.folder)}"
 
 
-def _forgotten(it: Kept) -> str:
-    # Renamed first, so that no half of a room is ever read as one.
+def _rebuilt(it: StoredRoom) -> str:
+    if NOTEBOOK in it.reading.state.documents:
+        epoch, chunks = it.reading.state.documents[NOTEBOOK]
+        room_log.archive(it.folder, epoch, b"".join(chunks))
+    # Rename the segments as damaged: the folder is then not a room, but the data stays readable.
+    for number in room_log.segments(it.folder):
+        path = it.folder / f"{number:08}{room_log.SUFFIX}"
+        path.rename(path.with_suffix(room_log.DAMAGED))
+    sync_folder(it.folder)
+    return f"{it.path}: the next opening creates its room from the file"
+
+
+def _forgotten(it: StoredRoom) -> str:
+    # Rename the folder first, so that a partly deleted folder is never read as a room.
     gone = it.folder.with_name(f".{secrets.token_hex(8)}")
     it.folder.rename(gone)
     sync_folder(gone.parent)
-    shutil.rmtree(gone)
+    try:
+        shutil.rmtree(gone)
+    except OSError as error:
+        return f"{it.path}: forgotten, but {gone} cannot be deleted ({error}); delete it yourself"
     return f"{it.path}: forgotten"
 
 
-def _agreed(them: Iterable[Kept]) -> bool:
+def _agreed(them: Iterable[StoredRoom]) -> bool:
     if not sys.stdin.isatty():
-        raise PeerError("nobody is here to be asked; --yes forgets without asking")
+        raise PeerError("no terminal to ask for confirmation; use --yes to forget without asking")
     for it in them:
         sys.stderr.write(f"{it.room} {it.path} ({it.size_bytes} bytes)\n")
-    sys.stderr.write("Forget the history and unsaved edits of these? The files stay. [y/N] ")
+    sys.stderr.write("Forget the history and unsaved edits of these rooms? The files stay. [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -1,6 +1,6 @@
-"""Where a Jupyter server is, how one authenticates there, and its plain requests.
+"""The address of a Jupyter server: base url, authentication, and plain HTTP requests.
 
-Requests run in a thread, because they are few: opening a room, fetching a large output.
+Requests use blocking code in threads, because they are few: opening a room, fetching an output.
 """
 
 from __future__ import annotations
@@ -11,33 +11,34 @@ import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from http.client import HTTPException
 from typing import Any, Final
-from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote
 
-from ..errors import Forbidden, PeerError, RuntimedError, Unreachable
+from ..errors import Forbidden, NotThisExtension, ServerUnreachable
+from .base_url import base_paths, origin_of
+from .responses import OWN_HEADER, error_of
 
-PAGES: Final = ("lab", "tree", "notebooks", "edit", "doc")
-"""What follows the base url in addresses that people copy from a browser."""
 REQUEST_SECONDS: Final = 60.0
+FRAMES: Final = "application/octet-stream"
 
 
 class Address:
-    """A server's base url and token, taken from whatever form of its address somebody has."""
+    """A server's base url and token, from any address that a browser shows for the server."""
 
     def __init__(self, url: str, token: str | None = None) -> None:
-        """`token`: by default the one in the url, or in the environment as `JUPYTER_TOKEN`."""
-        parts = urlsplit(url if "//" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Unreachable(
-                f"{url!r} is no server's address; it looks like http://localhost:8888"
-            )
-        found = parse_qs(parts.query).get("token", [os.environ.get("JUPYTER_TOKEN", "")])
+        """`token` defaults to the token in `url`, then to the variable `JUPYTER_TOKEN`.
+
+        Raises `ServerUnreachable` if `url` is not a server's address.
+        """
+        origin, segments, query = origin_of(url)
+        found = parse_qs(query).get("token", [os.environ.get("JUPYTER_TOKEN", "")])
         self.token = found[0] if token is None else token
-        segments = [segment for segment in parts.path.split("/") if segment]
-        ends = [index for index, segment in enumerate(segments) if segment in PAGES]
-        path = "/".join(["", *segments[: ends[0] if ends else None], ""])
-        self.base = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+        self.candidates = [f"{origin}{path}" for path in base_paths(segments)]
+        """The possible base urls, the shortest first."""
+        self.base = self.candidates[0]
+        """The base url; certain after `settle`."""
         self._xsrf = ""
 
     @property
@@ -47,50 +48,92 @@ class Address:
             headers |= {"Cookie": f"_xsrf={self._xsrf}", "X-XSRFToken": self._xsrf}
         return headers
 
+    async def settle(self) -> None:
+        """Find the base url among several candidates, without sending the token.
+
+        Raises `NotThisExtension` if no server with this extension answers at any of them.
+        """
+        if len(self.candidates) == 1:
+            return
+        for base in reversed(self.candidates):
+            if await asyncio.to_thread(_is_server, base):
+                self.base, self.candidates = base, [base]
+                return
+        raise NotThisExtension(
+            f"no Jupyter server with this extension answers at {self.base}, nor at "
+            f"{', '.join(self.candidates[1:])}; give the server's base url"
+        )
+
     def socket(self, room: str) -> str:
-        """The url of a room's WebSocket."""
-        name = quote(room, safe=":~")
-        return f"ws{self.base.removeprefix('http')}api/runtimed/rooms/{name}/socket"
+        """Return the url of a room's WebSocket."""
+        return f"ws{self.base.removeprefix('http')}{self.room(room)}/socket"
+
+    def room(self, room: str) -> str:
+        """Return the path of a room below the base url."""
+        return f"api/runtimed/rooms/{quote(room, safe=':~')}"
 
     async def open_room(self, path: str) -> tuple[str, str]:
-        """Find or open the room of a notebook: its id, and its path as the server has it."""
+        """Find or open the room of a notebook; return its id and the server's path for it."""
+        await self.settle()
         try:
-            answer = await self._json("PUT", "api/runtimed/rooms", {"path": path})
+            answer = await self.ask("PUT", "api/runtimed/rooms", {"path": path})
             return str(answer["room"]), str(answer["path"])
         except (KeyError, TypeError):
-            raise Unreachable(f"{self.base} does not answer as this extension does") from None
+            raise NotThisExtension(
+                f"{self.base} sent a response that is not from jupyter-runtimed; "
+                "check the url and any proxy"
+            ) from None
 
     async def blob(self, sha256: str) -> bytes:
-        return await self._request("GET", f"api/runtimed/blobs/{sha256}", None)
+        return await self.request("GET", f"api/runtimed/blobs/{sha256}", None)
 
-    async def _json(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
-        data = await self._request(method, path, json.dumps(body).encode())
+    async def ask(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        """Send a JSON body; return the JSON of the response."""
+        return self.read_json(await self.request(method, path, json.dumps(body).encode()))
+
+    def read_json(self, data: bytes) -> Any:
         try:
             return json.loads(data)
         except ValueError:
-            raise Unreachable(f"{self.base} is not a Jupyter server's base url") from None
+            raise NotThisExtension(
+                f"{self.base} is not a Jupyter server's base url; check it"
+            ) from None
 
-    async def _request(self, method: str, path: str, body: bytes | None) -> bytes:
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        *,
+        content_type: str = "application/json",
+        threads: Executor | None = None,
+    ) -> bytes:
+        """Send a request; return the body of a response with status 200 to 299.
+
+        Raises the error of any other response (see `answers.error_of`), or `ServerUnreachable`.
+        """
+        loop = asyncio.get_running_loop()
         try:
-            return await asyncio.to_thread(self._do, method, path, body)
+            return await loop.run_in_executor(threads, self._do, method, path, body, content_type)
         except Forbidden as error:
             if "_xsrf" not in str(error) or self._xsrf:
                 raise
-            # A server without tokens wants its own cookie back.
-            self._xsrf = await asyncio.to_thread(self._fetch_xsrf)
-            return await asyncio.to_thread(self._do, method, path, body)
+            # A server without tokens requires its XSRF cookie.
+            self._xsrf = await loop.run_in_executor(threads, self._fetch_xsrf)
+            return await loop.run_in_executor(threads, self._do, method, path, body, content_type)
 
-    def _do(self, method: str, path: str, body: bytes | None) -> bytes:
-        headers = {**self.headers, "Content-Type": "application/json"}
+    def _do(self, method: str, path: str, body: bytes | None, content_type: str) -> bytes:
+        headers = {**self.headers, "Content-Type": content_type}
         request = urllib.request.Request(self.base + path, body, headers, method=method)  # noqa: S310
         try:
             with _OPENER.open(request, timeout=REQUEST_SECONDS) as answer:
                 data = answer.read()
         except urllib.error.HTTPError as error:
             with error:
-                raise error_of(error.code, error.read(), f"{method} {self.base}{path}") from None
+                what = f"{method} {self.base}{path}"
+                raise error_of(error.code, error.headers, error.read(), what) from None
         except (OSError, HTTPException, ValueError) as error:
-            raise Unreachable(f"no answer from {self.base}: {error}") from error
+            raise ServerUnreachable(f"{self.base} does not answer: {error}") from error
         return bytes(data)
 
     def _fetch_xsrf(self) -> str:
@@ -111,7 +154,7 @@ class Address:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirect is the way to a login page: it must be seen, and the token must not follow it."""
+    """Follows no redirect, because it may lead to a login page, which must not get the token."""
 
     def redirect_request(self, *_: object) -> None:
         return None
@@ -120,40 +163,14 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 _OPENER = urllib.request.build_opener(_NoRedirects)
 
 
-def error_of(status: int, body: bytes, what: str) -> RuntimedError:
-    """The error that an HTTP status and a server's message stand for."""
-    code, message = _said(body)
-    if 300 <= status < 400 or status == 401:
-        return Forbidden(f"{what}: not authenticated; give the server's token")
-    if code:
-        return error_named(code, message)
-    if status == 403:
-        return Forbidden(f"{what}: {message or 'forbidden'}; is the token right?")
-    if status in (404, 405):
-        hint = "is the url right, and the extension installed there?"
-        return Unreachable(f"{what}: {message or 'not found'}; {hint}")
-    if status < 500:
-        return PeerError(f"{what}: {message or status}")
-    return Unreachable(f"{what}: the server failed ({status}) {message}".rstrip())
-
-
-def _said(body: bytes) -> tuple[str, str]:
+def _is_server(base: str) -> bool:
+    """Return whether this extension answers below `base`; sends no token."""
+    request = urllib.request.Request(f"{base}api/runtimed/status")  # noqa: S310
     try:
-        answer = json.loads(body)
-    except ValueError:
-        return "", ""
-    if not isinstance(answer, dict):
-        return "", ""
-    return str(answer.get("code") or ""), str(answer.get("message") or "")
-
-
-def error_named(code: str, message: str) -> RuntimedError:
-    """The package's own error with this code, as if it had been raised here."""
-    kinds = [RuntimedError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-        if kind.code == code and kind.__init__ is Exception.__init__:
-            return kind(message)
-    error = RuntimedError(message)
-    error.code = code
-    return error
+        with _OPENER.open(request, timeout=REQUEST_SECONDS) as answer:
+            return OWN_HEADER in answer.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return OWN_HEADER in error.headers
+    except (OSError, HTTPException, ValueError) as error:
+        raise ServerUnreachable(f"{base} does not answer: {error}") from error

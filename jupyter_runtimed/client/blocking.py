@@ -1,6 +1,6 @@
-"""A live notebook without asyncio: the same, with an event loop of its own in a thread.
+"""Live notebooks without asyncio: each notebook runs its own event loop in a thread.
 
-Reads run on that loop too, so a notebook may be used from any thread.
+Reads run on that loop too, so every thread may use a notebook.
 """
 
 from __future__ import annotations
@@ -12,32 +12,37 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from ..document.content import CellType
-from ..errors import NotDurable
+from ..errors import UnsavedEdits
 from ..ids import CellId
-from . import open as open_live
+from . import connect as connect_live
 from .notebook import CLOSE_SECONDS, LiveNotebook
 from .outputs import NbOutput
-from .reading import AnyCell
+from .reader import AnyCell
 from .runs import RunResult
 
 T = TypeVar("T")
 
 
-def open(  # noqa: A001 -- the same name as the asynchronous one
+def connect(
     url: str, path: str, token: str | None = None, *, name: str = "agent"
 ) -> BlockingNotebook:
-    """As `jupyter_runtimed.open`; returns when the notebook is here."""
+    """Open a notebook like `jupyter_runtimed.connect`, and wait until it has loaded."""
+
+    async def opened() -> LiveNotebook:
+        return await connect_live(url, path, token, name=name)
+
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name=f"runtimed {path}", daemon=True)
     thread.start()
     try:
-        live = asyncio.run_coroutine_threadsafe(
-            open_live(url, path, token, name=name), loop
-        ).result()
+        live = asyncio.run_coroutine_threadsafe(opened(), loop).result()
     except BaseException:
         _end(loop, thread)
         raise
     return BlockingNotebook(live, loop, thread)
+
+
+open = connect  # noqa: A001 -- the same alias as of the asynchronous one
 
 
 def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
@@ -47,7 +52,7 @@ def _end(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
 
 
 class BlockingNotebook:
-    """What `LiveNotebook` does, each method returning when it is done."""
+    """`LiveNotebook` with blocking methods; each method returns once its work is done."""
 
     def __init__(
         self, live: LiveNotebook, loop: asyncio.AbstractEventLoop, thread: threading.Thread
@@ -77,8 +82,17 @@ class BlockingNotebook:
         return self._live.path
 
     @property
-    def unacked(self) -> int:
-        return self._read(lambda live: live.unacked)
+    def file_problem(self) -> str | None:
+        return self._read(lambda live: live.file_problem)
+
+    @property
+    def pending_edits(self) -> int:
+        return self._read(lambda live: live.pending_edits)
+
+    @property
+    def waiting_for(self) -> str:
+        """The reason for the missing connection, as text; "" while connected."""
+        return self._read(lambda live: live.waiting_for)
 
     @property
     def cells(self) -> list[CellId]:
@@ -99,12 +113,12 @@ class BlockingNotebook:
         return self._read(lambda live: live.execution_count(cell))
 
     def outputs(self, cell: AnyCell) -> list[NbOutput]:
-        """Whole, with what is large fetched."""
+        """Return the complete outputs in nbformat's form; fetches large outputs."""
         return self._do(self._live.fetch_outputs(cell))
 
     # ------------------------------------------------------------ editing
 
-    def add(
+    def add_cell(
         self,
         source: str = "",
         cell_type: CellType = "code",
@@ -112,7 +126,7 @@ class BlockingNotebook:
         after: AnyCell | Literal["end"] | None = "end",
         metadata: dict[str, Any] | None = None,
     ) -> CellId:
-        return self._do(self._live.add(source, cell_type, after=after, metadata=metadata))
+        return self._do(self._live.add_cell(source, cell_type, after=after, metadata=metadata))
 
     def splice(self, cell: AnyCell, position: int, delete: int, text: str = "") -> None:
         self._do(self._live.splice(cell, position, delete, text))
@@ -123,23 +137,23 @@ class BlockingNotebook:
     def replace(self, cell: AnyCell, text: str) -> None:
         self._do(self._live.replace(cell, text))
 
-    def move(self, cell: AnyCell, *, after: AnyCell | Literal["end"] | None) -> None:
-        self._do(self._live.move(cell, after=after))
+    def move_cell(self, cell: AnyCell, *, after: AnyCell | Literal["end"] | None) -> None:
+        self._do(self._live.move_cell(cell, after=after))
 
-    def delete(self, cell: AnyCell) -> None:
-        self._do(self._live.delete(cell))
+    def delete_cell(self, cell: AnyCell) -> None:
+        self._do(self._live.delete_cell(cell))
 
-    def retype(self, cell: AnyCell, cell_type: CellType) -> None:
-        self._do(self._live.retype(cell, cell_type))
+    def set_cell_type(self, cell: AnyCell, cell_type: CellType) -> None:
+        self._do(self._live.set_cell_type(cell, cell_type))
 
     def set_metadata(self, cell: AnyCell | None, key: str, value: object) -> None:
         self._do(self._live.set_metadata(cell, key, value))
 
-    def acked(self, timeout_seconds: float | None = None) -> None:
-        self._do(self._live.acked(timeout_seconds))
+    def wait_acknowledged(self, timeout_seconds: float | None = None) -> None:
+        self._do(self._live.wait_acknowledged(timeout_seconds))
 
-    def saved(self, timeout_seconds: float | None = None) -> None:
-        self._do(self._live.saved(timeout_seconds))
+    def wait_saved(self, timeout_seconds: float | None = None) -> None:
+        self._do(self._live.wait_saved(timeout_seconds))
 
     # ------------------------------------------------------------ running
 
@@ -160,19 +174,22 @@ class BlockingNotebook:
     def shutdown(self) -> None:
         self._do(self._live.shutdown())
 
-    def answer(self, cell: AnyCell, text: str) -> None:
-        self._do(self._live.answer(cell, text))
+    def answer_input(self, cell: AnyCell, text: str) -> None:
+        self._do(self._live.answer_input(cell, text))
 
-    def clear(self, cells: Iterable[AnyCell] | None = None) -> None:
-        self._do(self._live.clear(cells))
+    def clear_outputs(self, cells: Iterable[AnyCell] | None = None) -> None:
+        self._do(self._live.clear_outputs(cells))
 
     def save(self) -> None:
         self._do(self._live.save())
 
-    # ------------------------------------------------------------ leaving
+    # ------------------------------------------------------------ closing
 
     def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
-        """As `LiveNotebook.close`: raises `NotDurable` if an edit may not be on the server."""
+        """Wait until every edit is durable, then close.
+
+        Raises `UnsavedEdits` if the server has not acknowledged every edit in time.
+        """
         if self._loop.is_closed():
             return
         try:
@@ -191,6 +208,6 @@ class BlockingNotebook:
     ) -> None:
         try:
             self.close()
-        except NotDurable:
+        except UnsavedEdits:
             if error is None:
                 raise

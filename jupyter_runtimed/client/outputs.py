@@ -1,4 +1,4 @@
-"""Outputs in nbformat's form, and the large ones among them, which are fetched by hash."""
+"""Outputs in nbformat's form, and the download of large values (blobs) by their hash."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeAlias, cast
 
-from ..document import jsontext
-from ..document.content import Blob, Display, ErrorOutput, MimeValue, Output, Stream
-from ..document.ipynb_shape import Shape
+from ..document import json_text
+from ..document.content import Blob, DisplayOutput, ErrorOutput, MimeValue, Output, StreamOutput
+from ..document.ipynb.to_nbformat import Shape
 from ..errors import StorageError
 from ..ids import Sha256
 from .address import Address
 
 NbOutput: TypeAlias = dict[str, Any]
-"""One output as nbformat 4 has it, text as single strings."""
+"""One output in the form of nbformat 4, with each text as a single string."""
 
 KEPT_BYTES: Final = 64 << 20
 
 
 class Blobs:
-    """Large values that were fetched; the ones not used for longest are forgotten first."""
+    """Downloaded blobs, in a cache that evicts the least recently used blobs first."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -36,7 +36,10 @@ class Blobs:
         return data
 
     async def fetch(self, blobs: Iterable[Blob]) -> dict[Sha256, bytes]:
-        """All of these, from the server where needed. Raises `StorageError` for damaged ones."""
+        """Return the bytes of these blobs by hash, from the cache or the server.
+
+        Raises `StorageError` for a damaged blob, or any error of `Address.request`.
+        """
         wanted = list(dict.fromkeys(blob.sha256 for blob in blobs))
         return dict(zip(wanted, await asyncio.gather(*map(self._fetch, wanted)), strict=True))
 
@@ -45,7 +48,7 @@ class Blobs:
             return data
         data = await self._address.blob(sha256)
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StorageError(f"the output {sha256} did not come whole; fetch it again")
+            raise StorageError(f"the output {sha256} arrived damaged; fetch it again")
         self._kept[sha256] = data
         self._kept_bytes += len(data)
         while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
@@ -55,9 +58,9 @@ class Blobs:
 
 def blobs_of(outputs: Iterable[Output]) -> Iterator[Blob]:
     for output in outputs:
-        if isinstance(output, Stream):
+        if isinstance(output, StreamOutput):
             yield from (chunk for chunk in output.chunks if isinstance(chunk, Blob))
-        elif isinstance(output, Display):
+        elif isinstance(output, DisplayOutput):
             yield from (value for value in output.data.values() if isinstance(value, Blob))
         elif isinstance(output, ErrorOutput):
             parts = (output.evalue, *output.traceback)
@@ -65,7 +68,10 @@ def blobs_of(outputs: Iterable[Output]) -> Iterator[Blob]:
 
 
 def inline(outputs: Iterable[Output], known: Callable[[Sha256], bytes | None]) -> list[NbOutput]:
-    """Without asking the server: a large value that is not known says how large it is."""
+    """Convert outputs to nbformat without a request to the server.
+
+    `known` returns the bytes of a blob, or None. A text with the size replaces an unknown blob.
+    """
     held = list(outputs)
     found = {blob.sha256: known(blob.sha256) for blob in blobs_of(held)}
     here = {sha256: data for sha256, data in found.items() if data is not None}
@@ -78,10 +84,10 @@ def _without_missing(output: Output, here: Mapping[Sha256, bytes]) -> Output:
             return f"<{value.size} bytes: await fetch_outputs>"
         return value
 
-    if isinstance(output, Stream):
+    if isinstance(output, StreamOutput):
         chunks = tuple(cast("str | Blob", shown(chunk)) for chunk in output.chunks)
         return replace(output, chunks=chunks)
-    if isinstance(output, Display):
+    if isinstance(output, DisplayOutput):
         return replace(output, data={mime: shown(value) for mime, value in output.data.items()})
     if isinstance(output, ErrorOutput):
         evalue = cast("str | Blob", shown(output.evalue))
@@ -91,13 +97,13 @@ def _without_missing(output: Output, here: Mapping[Sha256, bytes]) -> Output:
 
 
 def to_nbformat(outputs: Iterable[Output], blobs: Mapping[Sha256, bytes]) -> list[NbOutput]:
-    """Raises `KeyError` if a blob is missing."""
-    shape = Shape(blobs.__getitem__, split=False, parse=jsontext.plain)
+    """Convert outputs to nbformat. Raises `KeyError` if `blobs` lacks a blob."""
+    shape = Shape(blobs.__getitem__, split=False, parse=json_text.plain)
     return [cast(NbOutput, shape.output(output)) for output in outputs]
 
 
 def text_of(outputs: Iterable[NbOutput]) -> str:
-    """What a terminal would show: streams, plain text of displays, tracebacks."""
+    """Return outputs as a terminal shows them: streams, `text/plain` of displays, tracebacks."""
     parts: list[str] = []
     for output in outputs:
         match output.get("output_type"):

@@ -1,7 +1,7 @@
-"""Asking for calls and runs, and waiting for what becomes of them.
+"""Sends calls, queues runs, and waits for their results.
 
-What a run became is read in the runtime document and never taken from an event, so a connection
-that is lost in the middle costs nothing but time.
+The result of a run comes from the runtime document, never from an event, so a lost connection
+delays a result but does not lose it.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from typing import Any
 from ..document.content import FINISHED, Output, Run
 from ..errors import RuntimedError
 from ..ids import CellId, RunId
-from ..protocol.happened import Changed, Happened, Replied, Synced
-from ..protocol.peer import Peer
-from ..protocol.questions import DISCONNECTED
-from ..protocol.runtime_view import RuntimeTouched
-from .address import error_named
-from .news import News
+from ..peer.events import CallReplied, Changed, PeerEvent, Synced
+from ..peer.peer import Peer
+from ..peer.pending_calls import DISCONNECTED
+from ..peer.runtime_view import RuntimeTouched
 from .outputs import NbOutput, text_of
+from .responses import error_named
+from .waiter import Waiter
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What became of one cell's run.
+    """The result of one cell's run.
 
-    `state`: `ok`, `error`, `cancelled` or `lost`; `reason` says why for the last two. A cell that
-    is not code, or holds none, is `ok` without outputs.
+    `state` is `ok`, `error`, `cancelled` or `lost`; `reason` explains the last two. A cell without
+    code, or of another type, has the state `ok` and no outputs.
     """
 
     cell: CellId
@@ -48,7 +48,7 @@ class RunResult:
             run=run.id,
             reason=(run.reason or "")
             if over
-            else "another run took its place, or the cell is gone",
+            else "another run replaced this run, or the cell was deleted",
         )
 
     @property
@@ -57,13 +57,13 @@ class RunResult:
 
     @property
     def text(self) -> str:
-        """What a terminal would show."""
+        """The outputs as a terminal shows them."""
         return text_of(self.outputs)
 
 
 @dataclass(slots=True)
 class _Watched:
-    """A run that somebody waits for, as it was last seen; `gone`: it will not be again."""
+    """The last known state of an awaited run; `gone`: the run was removed from the document."""
 
     run: Run | None = None
     outputs: tuple[Output, ...] = ()
@@ -74,22 +74,22 @@ class _Watched:
         return self.gone or (self.run is not None and self.run.state in FINISHED)
 
 
-class Asking:
-    """The calls and the runs of one live notebook."""
+class CallClient:
+    """The pending calls and the awaited runs of one live notebook."""
 
-    def __init__(self, peer: Peer, news: News, flush: Callable[[], None]) -> None:
+    def __init__(self, peer: Peer, news: Waiter, flush: Callable[[], None]) -> None:
         self._peer = peer
         self._news = news
         self._flush = flush
-        self._answers: dict[int, Replied | None] = {}
+        self._answers: dict[int, CallReplied | None] = {}
         self._starting: set[int] = set()
         self._watched: dict[RunId, _Watched] = {}
         self._syncs = 0
 
-    def notice(self, happened: Sequence[Happened]) -> None:
+    def notice(self, happened: Sequence[PeerEvent]) -> None:
         for event in happened:
             match event:
-                case Replied() if event.id in self._answers:
+                case CallReplied() if event.id in self._answers:
                     self._answers[event.id] = event
                     if event.id in self._starting and event.error is None:
                         self._watch(event.result["runs"])
@@ -104,7 +104,7 @@ class Asking:
                     pass
 
     async def call(self, name: str, args: Mapping[str, Any] | None = None) -> Any:
-        """The result of a call, when it is there; raises the error that the server answered."""
+        """Send a call and return its result; raises the server's error."""
         return await self._answer(self._peer.call(name, args))
 
     async def _answer(self, asked: int) -> Any:
@@ -120,8 +120,8 @@ class Asking:
             raise error_named(answer.error["code"], answer.error["message"])
         return None if answer is None else answer.result
 
-    async def insist(self, name: str, args: Mapping[str, Any] | None = None) -> Any:
-        """A call that may be made twice: made again when the connection took the answer along."""
+    async def call_with_retry(self, name: str, args: Mapping[str, Any] | None = None) -> Any:
+        """Send an idempotent call; repeat it if the connection broke before the reply."""
         while True:
             try:
                 return await self.call(name, args)
@@ -132,9 +132,9 @@ class Asking:
     async def run(
         self, name: str, args: Mapping[str, Any], cells: Sequence[CellId]
     ) -> list[tuple[Run, tuple[Output, ...]]]:
-        """Queue runs by the call `name`, and wait until all of them are over.
+        """Queue runs with the call `name`, and wait until all of them have finished.
 
-        What was removed before it was over comes as it was last seen.
+        For a run that was removed before its end, return its last known state.
         """
         runs = await self._start(name, args, cells)
         try:
@@ -160,7 +160,8 @@ class Asking:
                     raise
             else:
                 return [RunId(str(run_id)) for run_id in result["runs"]]
-            # Was it queued before the connection went? The document says, once it is here again.
+            # After the next sync, the document shows whether the server queued the run before the
+            # connection broke.
             await self._next_sync(syncs)
             if queued := [run_id for run_id in self._shown(cells) if run_id not in before]:
                 self._watch(queued)

@@ -1,7 +1,7 @@
-"""What a notebook holds, as values: what documents and files are both turned into.
+"""Immutable values of a notebook: the common form of documents and files.
 
-Nothing here knows Automerge or JSON files. `JsonText` is JSON in its text form; it is compared and
-carried as text, and parsed only by who needs the value.
+This module knows neither Automerge nor JSON files. `JsonText` is a JSON value in text form; code
+passes and compares the text, and parses it only where it needs the value.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ FINISHED: frozenset[str] = frozenset({"ok", "error", "cancelled", "lost"})
 
 
 def to_json(value: object) -> JsonText:
-    """Compact JSON text; key order kept, no ASCII escapes, NaN and Infinity as Python has them."""
+    """Return compact JSON text.
+
+    Keys keep their order, characters beyond ASCII are not escaped, and NaN and Infinity are
+    written as Python's `json` writes them.
+    """
     return JsonText(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
@@ -33,10 +37,10 @@ def from_json(text: JsonText) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A large value, by hash. `size` in bytes as stored.
+    """Reference to a large value in the blob store; `size` counts the stored bytes.
 
-    `encoding` says how to show it: `utf-8` is text, `json` a JSON value's text, `base64` bytes that
-    nbformat shows as base64 text.
+    `encoding` tells how to interpret the bytes: `utf-8` as text, `json` as the text of a JSON
+    value, `base64` as binary data that nbformat stores as base64 text.
     """
 
     sha256: Sha256
@@ -46,7 +50,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """A MIME value that is neither text nor a list of lines."""
+    """JSON value of a MIME bundle that is neither text nor a list of lines."""
 
     text: JsonText
 
@@ -55,7 +59,7 @@ MimeValue: TypeAlias = str | Blob | Json
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class StreamOutput:
     id: str
     name: str
     chunks: tuple[str | Blob, ...]
@@ -63,8 +67,8 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Display:
-    """`display_data` or `execute_result`; `execution_count` only for the latter."""
+class DisplayOutput:
+    """`display_data` or `execute_result`; only `execute_result` has an `execution_count`."""
 
     id: str
     type: Literal["display_data", "execute_result"]
@@ -77,7 +81,7 @@ class Display:
 
 @dataclass(frozen=True, slots=True)
 class ErrorOutput:
-    """A blob in `traceback` is a JSON list, and stands for the lines in it."""
+    """An `error` output. A blob in `traceback` holds a JSON list of lines."""
 
     id: str
     ename: str
@@ -88,14 +92,14 @@ class ErrorOutput:
 
 @dataclass(frozen=True, slots=True)
 class UnknownOutput:
-    """An output of a type that this version does not know: kept whole."""
+    """An output of a type that this version does not know; `extra` holds all its keys."""
 
     id: str
     type: str
     extra: JsonMap
 
 
-Output: TypeAlias = Stream | Display | ErrorOutput | UnknownOutput
+Output: TypeAlias = StreamOutput | DisplayOutput | ErrorOutput | UnknownOutput
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +115,25 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a code cell shows: outputs and execution count, from the file or from a run."""
+class CellOutputs:
+    """Outputs and execution count of a code cell, from the file or from a run."""
 
     outputs: tuple[Output, ...] = ()
     execution_count: int | None = None
 
 
-NOTHING = Outcome()
+NOTHING = CellOutputs()
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A whole notebook at one moment, immutable and cheap to hand to another thread."""
+    """A whole notebook at one moment; immutable, so that threads can share it."""
 
     nbformat_minor: int
     metadata: JsonMap
     extra: JsonMap
     cells: tuple[Cell, ...]
-    outcomes: Mapping[CellId, Outcome] = field(default_factory=dict)
+    outcomes: Mapping[CellId, CellOutputs] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of one cell, as the runtime document has it (without its outputs)."""
+    """One execution of a cell without its outputs, as the runtime document stores it.
+
+    Times are in milliseconds of Unix time.
+    """
 
     id: RunId
     cell_id: CellId

@@ -1,7 +1,9 @@
-"""The notebook document: what a notebook says, as a live Automerge document.
+"""The notebook document: cells and metadata of a notebook as an Automerge document.
 
-Reads give values of `content`; they are cached per cell, and a change costs the cells it touches.
-Writes are pending until `commit`. This class knows the schema; it does not know who may write what
+Reading a cell that exists never fails: a part that violates the schema reads as empty, and a cell
+that is not a map is left out; `soundness` reports both. Reads return values of `content`, which are
+cached per cell: a change invalidates only the cells it touches.
+Writes are pending until `commit`. This class knows the schema; it does not know permissions
 (`authority`), files (`ipynb`) or outputs (`runtime`).
 """
 
@@ -10,18 +12,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..crdt import ROOT, Change, Document, Heads, Obj, ObjId, Patch, Text, heads_of, own_errors
+from ..crdt import (
+    ROOT,
+    Change,
+    Document,
+    Heads,
+    Obj,
+    ObjId,
+    Patch,
+    Scalar,
+    Text,
+    engine_errors,
+    heads_of,
+)
 from ..errors import DocumentError, NotFound
 from ..ids import CellId
-from . import positions, seeds
+from . import fractional_index, seeds
 from .content import Cell, Content, JsonMap, JsonText
-from .schema import DEFAULT_MINOR, TRUSTED
-from .versions import content_at
+from .past_content import content_at
+from .schema import FORBIDDEN_KEY, TRUSTED, UNTYPED, minor_of
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """What a batch of changes made visible: which cells, and whether the list itself changed."""
+class ChangedCells:
+    """The visible effect of a batch of changes.
+
+    `cells` are the changed, added and deleted cells; `structure` tells whether the list of cells
+    changed, `notebook` whether anything outside the cells changed.
+    """
 
     cells: frozenset[CellId] = frozenset()
     structure: bool = False
@@ -32,13 +50,13 @@ class Touched:
 
 
 class Notebook:
-    """One notebook document and what is known of it."""
+    """One notebook document with a cache of its content."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
-        self._cells = self._root("cells")
-        self._metadata = self._root("metadata")
-        self._extra = self._root("extra")
+        self._cells = self._map(ROOT, "cells")
+        self._metadata = self._map(ROOT, "metadata")
+        self._extra = self._map(ROOT, "extra")
         self._objects: dict[CellId, ObjId] = {}
         self._sources: dict[CellId, ObjId] = {}
         self._known: dict[CellId, Cell] = {}
@@ -55,8 +73,9 @@ class Notebook:
     def order(self) -> tuple[CellId, ...]:
         """Cell ids from top to bottom."""
         if self._order is None:
-            placed = ((self.position(CellId(key)), key) for key in self.document.keys(self._cells))
-            self._order = tuple(CellId(key) for _, key in sorted(placed))
+            cells = (CellId(key) for key in self._keys(self._cells))
+            placed = ((self.position(cell), cell) for cell in cells if self._find(cell) is not None)
+            self._order = tuple(cell for _, cell in sorted(placed))
         return self._order
 
     def __contains__(self, cell_id: object) -> bool:
@@ -68,24 +87,39 @@ class Notebook:
         return known
 
     def source(self, cell_id: CellId) -> str:
-        return self.document.text(self._source(cell_id))
+        """Return the source of a cell; `""` if the document holds no text there."""
+        if (text := self._text(cell_id)) is not None:
+            return self.document.text(text)
+        return self._str(self._object(cell_id), "source")
+
+    def cursor(self, cell_id: CellId, position: int) -> str:
+        """Return an Automerge cursor: a reference to a character that edits do not shift.
+
+        `position` counts code points. Raises `NotFound`, or `DocumentError` if the source is not
+        text.
+        """
+        source = self._source(cell_id)
+        if position >= len(self.document.text(source)):
+            return self.document.cursor(source, "end")
+        return self.document.cursor(source, position)
 
     def position(self, cell_id: CellId) -> str:
-        return self._str(self._object(cell_id), "position")
+        """Return the fractional index of a cell; `""` (first) if the document holds none."""
+        return fractional_index.readable(self._get(self._object(cell_id), "position"))
 
     def metadata(self) -> JsonMap:
         return self._json_map(self._metadata)
 
     @property
+    def metadata_object(self) -> ObjId | None:
+        return self._metadata
+
+    @property
     def nbformat_minor(self) -> int:
-        try:
-            minor = self.document.get(ROOT, "nbformat_minor")
-        except KeyError:
-            return DEFAULT_MINOR
-        return minor if isinstance(minor, int) else DEFAULT_MINOR
+        return minor_of(self._get(ROOT, "nbformat_minor"))
 
     def content(self) -> Content:
-        """The whole notebook without outputs; immutable, and the same object until it changes."""
+        """Return the notebook without outputs; immutable, the same object until a change."""
         if self._whole is None:
             self._whole = Content(
                 nbformat_minor=self.nbformat_minor,
@@ -96,24 +130,24 @@ class Notebook:
         return self._whole
 
     def content_at(self, heads: Heads) -> Content:
-        """The notebook as it was at `heads`."""
+        """Return the notebook without outputs at `heads`. Raises `DocumentError`."""
         return content_at(self.document, heads)
 
     @property
     def change_count(self) -> int:
-        """How many changes led here: what opening costs besides the text itself."""
+        """Number of changes in the history; the time to load the document grows with it."""
         return self.document.change_count
 
     # ------------------------------------------------------------ copies
 
     def rotated(self, actor: bytes, metadata: JsonMap) -> tuple[Notebook, Heads]:
-        """A document of another history with the same content, and a version of it.
+        """Return a notebook with the same content and a new history, and its first heads.
 
-        That one has this metadata of the notebook. The changes have no time: nobody wrote anything
-        then.
+        At these heads the notebook has `metadata`; a second change then sets the present metadata.
+        The changes carry no time, because they are not edits by a user.
         """
         fresh, content = Notebook(seeds.empty_notebook(actor)), self.content()
-        fresh.fill(replace(content, metadata=metadata))
+        fresh.populate(replace(content, metadata=metadata))
         fresh.document.commit()
         heads = fresh.heads
         for key in metadata.keys() | content.metadata.keys():
@@ -123,7 +157,7 @@ class Notebook:
         return fresh, heads
 
     def fork(self, *, actor: bytes | None = None) -> Notebook:
-        """An independent copy, with all that was read of this one; cheap, whatever its size."""
+        """Return an independent copy that shares the cached values; cheap for any size."""
         copy = Notebook(self.document.fork(actor=actor))
         copy._objects = dict(self._objects)
         copy._sources = dict(self._sources)
@@ -131,23 +165,23 @@ class Notebook:
         copy._order, copy._whole = self._order, self._whole
         return copy
 
-    def become(self, copy: Notebook) -> None:
-        """Be what a copy of this one has become; the copy is used up."""
+    def replace_with(self, copy: Notebook) -> None:
+        """Take over the state of `copy`, a changed fork; the caller may not use `copy` after."""
         self.document = copy.document
         self._objects, self._sources = copy._objects, copy._sources
         self._known, self._order, self._whole = copy._known, copy._order, copy._whole
 
-    # ------------------------------------------------------------ taking in
+    # ------------------------------------------------------------ incoming changes
 
-    def apply(self, changes: Iterable[Change | bytes]) -> Touched:
-        with own_errors("the change cannot be applied"):
+    def apply(self, changes: Iterable[Change | bytes]) -> ChangedCells:
+        with engine_errors("the change cannot be applied"):
             return self._notice(self.document.apply_changes(changes))
 
-    def merge(self, other: Document) -> Touched:
-        with own_errors("the fork cannot be merged"):
+    def merge(self, other: Document) -> ChangedCells:
+        with engine_errors("the fork cannot be merged"):
             return self._notice(self.document.merge(other))
 
-    def _notice(self, patches: Sequence[Patch]) -> Touched:
+    def _notice(self, patches: Sequence[Patch]) -> ChangedCells:
         cells: set[CellId] = set()
         structure = notebook = False
         for patch in patches:
@@ -166,7 +200,7 @@ class Notebook:
             self._order = None
         if cells or notebook or structure:
             self._whole = None
-        return Touched(frozenset(cells), structure, notebook)
+        return ChangedCells(frozenset(cells), structure, notebook)
 
     def _forget(self, cell_id: CellId, *, objects: bool) -> None:
         self._known.pop(cell_id, None)
@@ -178,17 +212,21 @@ class Notebook:
     # ------------------------------------------------------------ writing
 
     def commit(self, *, now_ms: int) -> bytes | None:
-        """Close what is pending as one change; its bytes, or None if there was nothing."""
+        """Commit the pending writes as one change; return its bytes, or None without writes."""
         if self.document.commit(time=now_ms // 1000) is None:
             return None
         change = self.document.last_local_change()
         return None if change is None else change.bytes
 
     def add_cells(self, cells: Sequence[Cell], *, index: int) -> None:
-        """Insert cells so that the first of them stands at `index`."""
+        """Insert cells at `index` of the order.
+
+        Raises `DocumentError` if an id exists already or is not allowed.
+        """
         order = list(self.order)
         taken = set(order)
         for cell in cells:
+            _refuse_name(cell.id, "a cell")
             if cell.id in taken:
                 raise DocumentError(f"there is a cell {cell.id!r} already; choose another id")
         places = self._places(order, index, len(cells))
@@ -199,14 +237,14 @@ class Notebook:
         self._whole = None
 
     def add_cell(self, cell: Cell, *, after: CellId | None) -> None:
-        """Insert a cell below another one, or at the top."""
+        """Insert a cell below the cell `after`, or at the top (None)."""
         index = 0 if after is None else self._index(after) + 1
         self.add_cells([cell], index=index)
 
     def delete_cell(self, cell_id: CellId) -> None:
         self._object(cell_id)
         order = self.order
-        self.document.delete(self._cells, cell_id)
+        self.document.delete(self._cells_map(), cell_id)
         self._forget(cell_id, objects=True)
         self._order = tuple(other for other in order if other != cell_id)
 
@@ -225,19 +263,22 @@ class Notebook:
         self._forget(cell_id, objects=False)
 
     def splice(self, cell_id: CellId, position: int, delete: int, text: str = "") -> None:
-        """Change the source: positions count code points."""
+        """Replace `delete` code points of the source at `position` (code points) by `text`."""
         self.document.splice_text(self._source(cell_id), position, delete, text)
         self._forget(cell_id, objects=False)
 
     def set_source(self, cell_id: CellId, text: str) -> None:
-        """Turn the source into `text` by its smallest difference."""
+        """Set the source to `text`; Automerge computes the minimal splices."""
         self.document.update_text(self._source(cell_id), text)
         self._forget(cell_id, objects=False)
 
     def set_metadata(self, cell_id: CellId | None, key: str, value: JsonText | None) -> None:
-        """Set or (None) remove a metadata entry of a cell, or of the notebook."""
+        """Set a metadata entry of a cell, or of the notebook (`cell_id` None).
+
+        A `value` of None removes the entry. Raises `NotFound` and `DocumentError`.
+        """
         if cell_id is not None and key == TRUSTED:
-            raise DocumentError("trust is not shared metadata; the server records it")
+            raise DocumentError("trust is not shared metadata; only the server records trust")
         self._set_entry(cell_id, "metadata", key, value)
 
     def set_attachment(self, cell_id: CellId, name: str, bundle: JsonText | None) -> None:
@@ -250,8 +291,8 @@ class Notebook:
         self.document.put(ROOT, "nbformat_minor", minor)
         self._whole = None
 
-    def fill(self, content: Content) -> None:
-        """Write a whole notebook into a document that has no cells yet."""
+    def populate(self, content: Content) -> None:
+        """Write a whole notebook into a document without cells."""
         self.set_minor(content.nbformat_minor)
         for key, value in content.metadata.items():
             self.set_metadata(None, key, value)
@@ -262,44 +303,54 @@ class Notebook:
     # ------------------------------------------------------------ inside
 
     def _set_fact(self, cell: ObjId, key: str, value: str) -> None:
-        """Writing what is shown already would remove what others set at the same time."""
-        if self.document.get(cell, key) != value:
+        """Write a value only if it differs.
+
+        A write of the value already shown would override concurrent writes of other peers.
+        """
+        if self._get(cell, key) != value:
             self.document.put(cell, key, value)
 
-    def _root(self, key: str) -> ObjId:
+    def _get(self, obj: ObjId, key: str) -> Scalar | Obj:
+        """Return the value at a key of a map, or None."""
         try:
-            value = self.document.get(ROOT, key)
+            return self.document.get(obj, key)
         except KeyError:
-            value = None
-        if not isinstance(value, Obj):
-            raise DocumentError(f"this is not a notebook document: it has no {key!r}")
-        return value.id
+            return None
+
+    def _map(self, obj: ObjId, key: str) -> ObjId | None:
+        value = self._get(obj, key)
+        return value.id if isinstance(value, Obj) and value.kind == "map" else None
+
+    def _keys(self, obj: ObjId | None) -> list[str]:
+        return [] if obj is None else self.document.keys(obj)
 
     def _find(self, cell_id: CellId) -> ObjId | None:
         if (known := self._objects.get(cell_id)) is not None:
             return known
-        try:
-            value = self.document.get(self._cells, cell_id)
-        except KeyError:
-            return None
-        if not isinstance(value, Obj):
-            return None
-        self._objects[cell_id] = value.id
-        return value.id
+        found = None if self._cells is None else self._map(self._cells, cell_id)
+        if found is not None:
+            self._objects[cell_id] = found
+        return found
 
     def _object(self, cell_id: CellId) -> ObjId:
         if (found := self._find(cell_id)) is None:
             raise NotFound(f"there is no cell {cell_id!r} in this notebook")
         return found
 
-    def _source(self, cell_id: CellId) -> ObjId:
+    def _text(self, cell_id: CellId) -> ObjId | None:
         if (known := self._sources.get(cell_id)) is not None:
             return known
-        value = self.document.get(self._object(cell_id), "source")
-        if not isinstance(value, Obj):
-            raise DocumentError(f"the source of cell {cell_id!r} is not text")
+        value = self._get(self._object(cell_id), "source")
+        if not isinstance(value, Obj) or value.kind != "text":
+            return None
         self._sources[cell_id] = value.id
         return value.id
+
+    def _source(self, cell_id: CellId) -> ObjId:
+        """Return the text object of a source. Raises `DocumentError` if there is none."""
+        if (found := self._text(cell_id)) is None:
+            raise _damaged(f"the source of cell {cell_id!r} is not text")
+        return found
 
     def _index(self, cell_id: CellId) -> int:
         try:
@@ -311,38 +362,37 @@ class Notebook:
         cell_object = self._object(cell_id)
         return Cell(
             id=cell_id,
-            cell_type=self._str(cell_object, "cell_type"),
+            cell_type=self._str(cell_object, "cell_type") or UNTYPED,
             source=self.source(cell_id),
-            metadata=self._json_map(self._child(cell_object, "metadata")),
-            attachments=self._json_map(self._child(cell_object, "attachments")),
-            extra=self._json_map(self._child(cell_object, "extra")),
+            metadata=self._json_map(self._map(cell_object, "metadata")),
+            attachments=self._json_map(self._map(cell_object, "attachments")),
+            extra=self._json_map(self._map(cell_object, "extra")),
         )
 
     def _str(self, obj: ObjId, key: str) -> str:
-        value = self.document.get(obj, key)
+        value = self._get(obj, key)
         return value if isinstance(value, str) else ""
 
-    def _child(self, obj: ObjId, key: str) -> ObjId:
-        value = self.document.get(obj, key)
-        if not isinstance(value, Obj):
-            raise DocumentError(f"a cell's {key!r} is not a map")
-        return value.id
-
-    def _json_map(self, obj: ObjId) -> JsonMap:
+    def _json_map(self, obj: ObjId | None) -> JsonMap:
+        if obj is None:
+            return {}
         return {
             str(key): JsonText(value)
             for key, value in self.document.items(obj)
-            if isinstance(value, str)
+            if isinstance(value, str) and key != FORBIDDEN_KEY
         }
 
     def _set_entry(
         self, cell_id: CellId | None, where: str, key: str, value: JsonText | None
     ) -> None:
+        _refuse_name(key, "an entry")
         if cell_id is None:
             obj = self._metadata if where == "metadata" else self._extra
         else:
-            obj = self._child(self._object(cell_id), where)
+            obj = self._map(self._object(cell_id), where)
             self._forget(cell_id, objects=False)
+        if obj is None:
+            raise _damaged(f"there is no map {where!r} to write {key!r} to")
         self._whole = None
         if value is not None:
             self.document.put(obj, key, value)
@@ -358,7 +408,7 @@ class Notebook:
             extra=_as_read(cell.extra),
         )
         made = self.document.put(
-            self._cells,
+            self._cells_map(),
             cell.id,
             {
                 "cell_type": written.cell_type,
@@ -370,23 +420,31 @@ class Notebook:
             },
         )
         self._forget(cell.id, objects=True)
-        # Nobody needs to read what was just written.
+        # Fill the cache, so that the next read does not fetch the new cell from the engine.
         self._known[cell.id] = written
         if made is not None:
             self._objects[cell.id] = made
 
+    def _cells_map(self) -> ObjId:
+        if self._cells is None:
+            raise _damaged("the document has no map of cells")
+        return self._cells
+
     def _places(self, order: list[CellId], index: int, count: int) -> list[str]:
-        """Positions for `count` cells at `index`; spreads the neighbourhood when they grow long."""
+        """Return positions for `count` new cells at `index`.
+
+        If a position would exceed `LONGEST`, the cells around `index` get new positions.
+        """
         low = self.position(order[index - 1]) if index > 0 else ""
         high = self.position(order[index]) if index < len(order) else None
         if high is None or low < high:
-            places = positions.spread(low, high, count)
-            if all(len(place) <= positions.LONGEST for place in places):
+            places = fractional_index.spread(low, high, count)
+            if all(len(place) <= fractional_index.LONGEST for place in places):
                 return places
         return self._respread(order, index, count)
 
     def _respread(self, order: list[CellId], index: int, count: int) -> list[str]:
-        """Give the cells around `index` new positions, with room for `count` more between them."""
+        """Give the cells around `index` new positions; return `count` positions between them."""
         reach = 32
         while True:
             first, last = max(0, index - reach), min(len(order), index + reach)
@@ -394,8 +452,8 @@ class Notebook:
             high = self.position(order[last]) if last < len(order) else None
             around = order[first:last]
             if high is None or low < high:
-                places = positions.spread(low, high, len(around) + count)
-                if all(len(place) <= positions.LONGEST // 2 for place in places) or (
+                places = fractional_index.spread(low, high, len(around) + count)
+                if all(len(place) <= fractional_index.LONGEST // 2 for place in places) or (
                     first == 0 and last == len(order)
                 ):
                     break
@@ -406,6 +464,20 @@ class Notebook:
         return places[cut : cut + count]
 
 
+def _refuse_name(name: str, of: str) -> None:
+    if name == FORBIDDEN_KEY:
+        raise DocumentError(f"{name!r} cannot be the name of {of}; choose another one")
+
+
+def _damaged(what: str) -> DocumentError:
+    return DocumentError(
+        f"{what}: the notebook's document is damaged; close the notebook in all clients and open "
+        "it again to repair the document"
+    )
+
+
 def _as_read(entries: JsonMap) -> dict[str, JsonText]:
-    """In the order in which a document gives the keys of a map."""
+    """Sort entries by key, as a document returns them."""
+    for name in entries:
+        _refuse_name(name, "an entry")
     return dict(sorted(entries.items()))

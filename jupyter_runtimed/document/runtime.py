@@ -1,9 +1,9 @@
-"""The runtime document: kernel, queue, runs, outputs and trust, as a live Automerge document.
+"""The runtime document: kernel, queue, runs, outputs and trust as an Automerge document.
 
-The server is its only writer, so what it says is mirrored here in Python values: read once when the
-document is opened and kept in step by the writes below. Reads never touch the engine. Writes are
-pending until `commit`. What the writes mean (which output belongs where, what runs next) is
-`execution`'s business; this class knows the schema only.
+The server is the only writer, so a `RuntimeCache` has the content as Python values. It is loaded
+once from the document, and each write updates it. Reads of the content do not touch the engine.
+Writes are pending until `commit`. This class knows only the schema; `execution` decides which
+output belongs where and which run is next.
 """
 
 from __future__ import annotations
@@ -16,11 +16,21 @@ from ..crdt import ROOT, Document, Heads, Obj, ObjId, heads_of, load
 from ..errors import DocumentError, NotFound
 from ..ids import CellId, Epoch, RunId
 from . import seeds
-from .content import NOTHING, Blob, Display, Outcome, Output, Prompt, Run, RunState, Stream
-from .outputs_doc import display_to_doc, mime_to_doc, output_to_doc, prompt_to_doc, run_to_doc
-from .rotation import HistoryMeter
-from .runtime_mirror import Entry, KernelState, KernelStatus, child, read
-from .worn_list import WornList
+from .compacting_list import CompactingList
+from .content import (
+    NOTHING,
+    Blob,
+    CellOutputs,
+    DisplayOutput,
+    Output,
+    Prompt,
+    Run,
+    RunState,
+    StreamOutput,
+)
+from .output_codec import display_to_doc, mime_to_doc, output_to_doc, prompt_to_doc, run_to_doc
+from .runtime_cache import Entry, KernelState, KernelStatus, child, read
+from .runtime_rotation import HistoryMeter
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -29,7 +39,7 @@ __all__ = ["KernelState", "KernelStatus", "RunChanges", "Runtime"]
 
 
 class RunChanges(TypedDict, total=False):
-    """What may change while a run lives; None removes an optional field."""
+    """Fields of a run that may change; None removes an optional field."""
 
     state: RunState
     started_at: int | None
@@ -41,13 +51,13 @@ class RunChanges(TypedDict, total=False):
 
 
 class Runtime:
-    """One runtime document and what it says."""
+    """One runtime document with a cache of its content."""
 
     def __init__(self, document: Document) -> None:
-        """`document` holds the runtime schema. Raises `DocumentError` if it does not."""
+        """Load the content. Raises `DocumentError` if `document` violates the runtime schema."""
         self.document = document
         self._kernel_obj = child(document, ROOT, "kernel")
-        self._queue_list = WornList(document, ROOT, "queue")
+        self._queue_list = CompactingList(document, ROOT, "queue")
         self._cells_obj = child(document, ROOT, "cells")
         self._runs_obj = child(document, ROOT, "runs")
         self._mirror = read(document)
@@ -56,7 +66,7 @@ class Runtime:
 
     @classmethod
     def create(cls, epoch: Epoch, actor: bytes) -> Runtime:
-        """A runtime with nothing in it but its epoch (pending until the first `commit`)."""
+        """Return an empty runtime document; its epoch is pending until the first `commit`."""
         runtime = cls(load(seeds.runtime(), actor=actor))
         runtime.document.put(ROOT, "epoch", epoch)
         runtime._mirror.epoch = epoch
@@ -78,7 +88,7 @@ class Runtime:
 
     @property
     def queue(self) -> tuple[RunId, ...]:
-        """Runs that wait, first to run first; the one that runs is not among them."""
+        """Waiting runs in the order of execution, without the running one."""
         return self._mirror.queue
 
     def cells(self) -> tuple[CellId, ...]:
@@ -99,26 +109,26 @@ class Runtime:
         return self._mirror.trust.get(cell_id, False)
 
     def outputs(self, run_id: RunId) -> Sequence[Output]:
-        """The outputs of a run as they are now; empty for a run that is not here."""
+        """Return the present outputs of a run; empty for an unknown run."""
         entry = self._mirror.entries.get(run_id)
         return () if entry is None else entry.outputs
 
-    def outcome(self, cell_id: CellId) -> Outcome:
-        """What a cell shows; the same object until it changes."""
+    def outcome(self, cell_id: CellId) -> CellOutputs:
+        """Return the outputs and execution count of a cell; the same object until a change."""
         run_id = self._mirror.run_ids.get(cell_id)
         entry = None if run_id is None else self._mirror.entries.get(run_id)
         if entry is None:
             return NOTHING
         if entry.outcome is None:
-            entry.outcome = Outcome(tuple(entry.outputs), entry.run.execution_count)
+            entry.outcome = CellOutputs(tuple(entry.outputs), entry.run.execution_count)
         return entry.outcome
 
-    def outcomes(self) -> dict[CellId, Outcome]:
-        """Of every cell that shows something."""
+    def outcomes(self) -> dict[CellId, CellOutputs]:
+        """Return the outcomes of all cells that have a run."""
         return {cell_id: self.outcome(cell_id) for cell_id in self._mirror.run_ids}
 
     def displays(self, display_id: str) -> tuple[tuple[RunId, str], ...]:
-        """Every (run, output id) that was made with this display id."""
+        """Return (run id, output id) of every output with this display id."""
         return tuple(self._mirror.displays.get(display_id, ()))
 
     # ------------------------------------------------------------ kernel, queue, trust
@@ -135,7 +145,7 @@ class Runtime:
         self._splice_queue(len(self.queue), 0, [run_id])
 
     def dequeue(self, run_id: RunId) -> None:
-        """Take a run out of the queue; nothing happens if it is not in it."""
+        """Remove a run from the queue, if the queue holds it."""
         if run_id in self.queue:
             self._splice_queue(self.queue.index(run_id), 1, [])
 
@@ -146,7 +156,7 @@ class Runtime:
             self._mirror.trust[cell_id] = trusted
 
     def remove_cell(self, cell_id: CellId) -> None:
-        """Forget a cell, its run and its outputs."""
+        """Remove a cell with its run and its outputs."""
         if cell_id not in self._mirror.trust:
             return
         if (run_id := self._mirror.run_ids.get(cell_id)) is not None:
@@ -158,7 +168,10 @@ class Runtime:
     # ------------------------------------------------------------ runs
 
     def add_run(self, run: Run) -> None:
-        """Make `run` what its cell shows; the cell's former run is removed with its outputs."""
+        """Add a run as the run of its cell; remove the cell's previous run with its outputs.
+
+        Raises `DocumentError` if the run's id exists.
+        """
         if run.id in self._mirror.entries:
             raise DocumentError(f"there is a run {run.id!r} already; give the new one another id")
         cell_obj = self._cell(run.cell_id)
@@ -166,14 +179,14 @@ class Runtime:
             self._remove_run(former)
         obj = self.document.put(self._runs_obj, run.id, run_to_doc(run))
         if obj is None:
-            raise DocumentError(f"the run {run.id!r} was not made")
+            raise DocumentError(f"Automerge did not create a map for run {run.id!r}")
         self.document.put(cell_obj, "run", run.id)
         outputs_obj = child(self.document, obj, "outputs")
         self._mirror.entries[run.id] = Entry(run, obj, outputs_obj, [])
         self._mirror.run_ids[run.cell_id] = run.id
 
     def set_run(self, run_id: RunId, **changes: Unpack[RunChanges]) -> Run:
-        """Change fields of a run; only what differs is written. Raises `NotFound`."""
+        """Set fields of a run; write only changed ones. Raises `NotFound`."""
         entry = self._entry(run_id)
         before, after = entry.run, replace(entry.run, **changes)
         for key in changes:
@@ -190,10 +203,13 @@ class Runtime:
             entry.outcome = None
         return after
 
-    def import_outcome(self, cell_id: CellId, outcome: Outcome, run_id: RunId, now_ms: int) -> None:
-        """Make outputs that came from elsewhere (a file, a paste) what a cell shows.
+    def import_outcome(
+        self, cell_id: CellId, outcome: CellOutputs, run_id: RunId, now_ms: int
+    ) -> None:
+        """Show outputs that no run of this room made (from a file, or a paste) in a cell.
 
-        They become a finished run by nobody. An empty outcome leaves the cell without a run.
+        They become the outputs of a finished run without a user. An empty outcome removes the
+        cell's run.
         """
         if outcome == NOTHING:
             self._cell(cell_id)
@@ -221,16 +237,19 @@ class Runtime:
 
     def splice_chunks(
         self, run_id: RunId, output_id: str, start: int, delete: int, chunks: Sequence[str | Blob]
-    ) -> Stream:
-        """Replace `delete` chunks of a stream from `start` on."""
+    ) -> StreamOutput:
+        """Replace `delete` chunks of a stream at `start` by `chunks`; return the new stream.
+
+        Raises `NotFound`, or `DocumentError` if the output is not a stream.
+        """
         entry, index = self._place(run_id, output_id)
         stream = entry.outputs[index]
-        if not isinstance(stream, Stream):
+        if not isinstance(stream, StreamOutput):
             raise DocumentError(f"output {output_id!r} of run {run_id!r} is not a stream")
         kept = stream.chunks
         after = replace(stream, chunks=(*kept[:start], *chunks, *kept[start + delete :]))
         if (chunk_list := entry.chunk_lists.get(output_id)) is None:
-            chunk_list = WornList(self.document, self._output_obj(entry, index), "chunks")
+            chunk_list = CompactingList(self.document, self._output_obj(entry, index), "chunks")
             entry.chunk_lists[output_id] = chunk_list
         chunk_list.splice(
             start,
@@ -242,11 +261,14 @@ class Runtime:
         entry.outcome = None
         return after
 
-    def replace_display(self, run_id: RunId, output_id: str, display: Display) -> None:
-        """Give a display other data and metadata; its id, type and display id stay."""
+    def replace_display(self, run_id: RunId, output_id: str, display: DisplayOutput) -> None:
+        """Replace data and metadata of a display; keep its id, type and display id.
+
+        Raises `NotFound`, or `DocumentError` if the output is not a display.
+        """
         entry, index = self._place(run_id, output_id)
         before = entry.outputs[index]
-        if not isinstance(before, Display):
+        if not isinstance(before, DisplayOutput):
             raise DocumentError(f"output {output_id!r} of run {run_id!r} is not a display")
         after = replace(before, data=display.data, metadata=display.metadata)
         if after == before:
@@ -263,7 +285,7 @@ class Runtime:
         entry = self._entry(run_id)
         if not entry.outputs:
             return
-        # One operation, however many outputs there were.
+        # A new list is one operation for any number of outputs.
         made = self.document.put(entry.obj, "outputs", [])
         entry.outputs_obj = made or child(self.document, entry.obj, "outputs")
         self._mirror.forget_displays(run_id, entry.outputs)
@@ -271,12 +293,12 @@ class Runtime:
         entry.chunk_lists.clear()
 
     def forget_display_ids(self) -> None:
-        """No update can reach what is shown any more: its kernel is gone."""
+        """Remove all display ids, because the kernel that could update the displays is gone."""
         places = [place for found in self._mirror.displays.values() for place in found]
         for run_id, output_id in places:
             entry, index = self._place(run_id, output_id)
             shown = entry.outputs[index]
-            if isinstance(shown, Display):
+            if isinstance(shown, DisplayOutput):
                 self.document.delete(self._output_obj(entry, index), "display_id")
                 entry.outputs[index] = replace(shown, display_id=None)
         self._mirror.displays.clear()
@@ -284,7 +306,7 @@ class Runtime:
     # ------------------------------------------------------------ bytes
 
     def commit(self, *, now_ms: int) -> bytes | None:
-        """Close what is pending as one change; its bytes, or None if there was nothing."""
+        """Commit the pending writes as one change; return its bytes, or None without writes."""
         if self.document.commit(time=now_ms // 1000) is None:
             return None
         change = self.document.last_local_change()
@@ -295,24 +317,24 @@ class Runtime:
 
     @property
     def history_bytes(self) -> int:
-        """What was loaded and committed since this line of history began, as far as known."""
+        """Known size of the history since the last rotation, loaded and committed, in bytes."""
         return self._meter.history_bytes
 
     def content_bytes(self) -> int:
-        """About how much the present content takes. Walks all outputs."""
+        """Estimate the size of the present content in bytes; visits all outputs."""
         return sum(entry.content_bytes() for entry in self._mirror.entries.values())
 
     @property
     def wants_rotation(self) -> bool:
-        """Is it time for `rotated`? The content is only weighed when the answer can change."""
+        """Whether the history is large enough for a rotation (`rotated`)."""
         return self._meter.wants_rotation(self.content_bytes)
 
     def count_history(self, size_bytes: int) -> None:
-        """Count bytes of history that were there before (in a stored document)."""
+        """Add the size of a stored history, in bytes."""
         self._meter.add(size_bytes)
 
     def rotated(self, epoch: Epoch, actor: bytes) -> Runtime:
-        """A fresh document with the present content, pending as one change; ids stay the same."""
+        """Return a fresh document with the same content and ids, pending as one change."""
         fresh = Runtime.create(epoch, actor)
         fresh.set_kernel(self._mirror.kernel)
         for cell_id, trusted in self._mirror.trust.items():
@@ -332,7 +354,10 @@ class Runtime:
         return entry
 
     def _place(self, run_id: RunId, output_id: str) -> tuple[Entry, int]:
-        """An output's run and index; the last outputs are the ones that change."""
+        """Return the run's entry and the output's index; search from the end.
+
+        Most edits change one of the last outputs. Raises `NotFound`.
+        """
         entry = self._entry(run_id)
         for index in range(len(entry.outputs) - 1, -1, -1):
             if entry.outputs[index].id == output_id:
@@ -351,7 +376,7 @@ class Runtime:
         self._mirror.queue = after
 
     def _cell(self, cell_id: CellId) -> ObjId:
-        """The map of a cell, made when it is first needed."""
+        """Return the map of a cell; create it on first use."""
         if (known := self._cell_objs.get(cell_id)) is not None:
             return known
         if cell_id in self._mirror.trust:

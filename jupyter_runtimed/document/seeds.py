@@ -1,8 +1,9 @@
-"""The first change of every document, frozen.
+"""The first change of every document, as constant bytes.
 
-Two peers that each create the same key make a conflict, and one subtree vanishes. So all documents
-start from the same bytes, in Python and in TypeScript (`labextension/src/document/seeds.ts`),
-checked by hash in both. Seeds are never made again; a later schema adds a change on top of them.
+If two peers create the same key concurrently, the keys conflict and one of the two objects is
+hidden. All documents therefore start from the same bytes in Python and in TypeScript
+(`labextension/src/document/seeds.ts`); both check their hash. A seed never changes; a later schema
+adds a change after it.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ RUNTIME_SHA256: Final = "40f384d95441509b218be5a63ea2e1c429ad3efe6f90f2a3005b632
 def _frozen(text: str, sha256: str) -> bytes:
     data = base64.b64decode(text)
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise DocumentError("a seed is damaged; install the package again")
+        raise DocumentError(
+            "the first change of a document is damaged in the package; install the package again"
+        )
     return data
 
 
@@ -42,7 +45,7 @@ def runtime() -> bytes:
 
 
 def empty_notebook(actor: bytes) -> Document:
-    """A document that holds the notebook seed and nothing else."""
+    """Return a document that holds only the notebook seed."""
     return load(notebook(), actor=actor)
 
 

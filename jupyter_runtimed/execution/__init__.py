@@ -1,1 +1,1 @@
-"""Running, as values: kernel messages to outputs, the queue, what a terminal shows."""
+"""Execution of cells without I/O: kernel messages, outputs, the queue, and terminal text."""

@@ -1,7 +1,7 @@
-"""Running, for a room: outputs are written first, then it is decided what is over and what is next.
+"""Execution in one room: first write outputs, then decide which runs are over and which is next.
 
-Joins `OutputWriter` and `RunQueue` on one runtime document. It knows neither kernels nor clocks:
-messages and times come in, steps go out.
+`Execution` combines `OutputWriter`, `RunQueue`, output widgets and external runs on one runtime
+document. It takes kernel messages and times, and returns steps; it has no I/O and no clock.
 """
 
 from __future__ import annotations
@@ -13,34 +13,41 @@ from typing import Final, TypeAlias, cast
 from ..document.mime import DEFAULT_LIMITS, Limits, PutBlob
 from ..document.runtime import KernelState, Runtime
 from ..ids import NewId, RunId
-from .captures import Captures, WidgetNews
-from .fields import Problem
-from .messages import KernelMessage, StateIs, read
-from .others import OtherRuns
+from .external_runs import ExternalRuns
+from .message_fields import FieldProblem
+from .messages import KernelMessage, Status, read
+from .output_widgets import OutputWidgets, WidgetEffect
 from .outputs import NextInput, OutputWriter, Written
 from .queue import GRACE_MS, RunQueue
 from .steps import Finished, SendExecute, Step, WakeAt
 
 Steps: TypeAlias = "list[Step]"
 _TOLD_STATES: Final = frozenset({"idle", "busy"})
-"""That it starts is known before it says so, and by then it may have answered by another way."""
+"""Kernel states that a status message may set.
+
+`starting` is not among them, because the server knows the start earlier; when the message arrives,
+the kernel may already be idle.
+"""
 _WORKING_REQUESTS: Final = frozenset({"", "execute_request"})
 _SETTLED: Final = frozenset({"restarting", "dead", "none"})
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What came of a batch of messages, beside edits of the document."""
+class BatchResult:
+    """Result of a batch of messages, apart from the edits of the document.
+
+    `strangers` are the messages that belong to no run of this room.
+    """
 
     steps: tuple[Step, ...]
-    strangers: tuple[KernelMessage, ...]
-    problems: tuple[Problem, ...]
+    unmatched: tuple[KernelMessage, ...]
+    problems: tuple[FieldProblem, ...]
     next_inputs: tuple[NextInput, ...]
-    widgets: tuple[WidgetNews, ...] = ()
+    widgets: tuple[WidgetEffect, ...] = ()
 
 
 class Execution:
-    """Everything about running in one room."""
+    """Execution of the cells of one room."""
 
     def __init__(
         self,
@@ -55,43 +62,46 @@ class Execution:
         self.queue = RunQueue(runtime, grace_ms=grace_ms)
         self._busy_with = ""
         self.writer = OutputWriter(runtime, put_blob=put_blob, new_id=new_id, limit=limit)
-        self.captures = Captures(new_id)
-        self.others = OtherRuns(runtime, grace_ms=grace_ms)
+        self.captures = OutputWidgets(new_id)
+        self.others = ExternalRuns(runtime, grace_ms=grace_ms)
 
     def use(self, runtime: Runtime) -> None:
-        """Go on with a rotated document."""
+        """Continue with the rotated document `runtime`."""
         self.runtime = runtime
         self.queue.use(runtime)
         self.writer.use(runtime)
         self.others.use(runtime)
 
-    def messages(self, batch: Sequence[KernelMessage], *, now_ms: int) -> Heard:
-        """A batch of messages, in the order in which the kernel sent them."""
+    def messages(self, batch: Sequence[KernelMessage], *, now_ms: int) -> BatchResult:
+        """Process a batch of messages in the order in which the kernel sent them."""
         current = self.queue.current
         written = self.writer.write(self.captures.take(batch, self._is_run))
         self._kernel_state(batch)
-        steps = self.others.doubt(now_ms=now_ms) if self._is_free(batch) else []
+        steps = self.others.start_grace(now_ms=now_ms) if self._is_free(batch) else []
         steps += self.queue.messages(batch, now_ms=now_ms)
         steps += self.others.messages(batch, now_ms=now_ms)
         self.settle(steps)
         over = self.queue.current is None or any(isinstance(step, Finished) for step in steps)
-        return Heard(
+        return BatchResult(
             steps=tuple(steps),
-            # Of a run whose cell is gone: it is ours, and goes nowhere.
-            strangers=tuple(m for m in written.strangers if m.parent_id != current),
+            # Messages of the current run are never unmatched: if its cell was deleted, drop them.
+            unmatched=tuple(m for m in written.unmatched if m.parent_id != current),
             problems=written.problems,
             next_inputs=written.next_inputs,
             widgets=self.captures.news(settle=over),
         )
 
     def lost(self, reason: str, *, now_ms: int) -> list[Step]:
-        """The kernel is gone, or becomes a new process, which knows no display of the former."""
+        """End all runs with `reason`, because the kernel is gone or gets a new process.
+
+        A new process cannot update displays of the old one, so their display ids are removed.
+        """
         self.runtime.forget_display_ids()
         self.others.forget()
         return self.queue.lost(reason, now_ms=now_ms)
 
     def wake(self, *, now_ms: int) -> list[Step]:
-        """Time has passed: what was heard last of a run may be all that comes of it."""
+        """Handle an expired timer: end each run with an expired grace time."""
         current = self.queue.current
         steps = self.queue.wake(now_ms=now_ms)
         kernel = self.runtime.kernel
@@ -100,33 +110,46 @@ class Execution:
             self.runtime.set_kernel(replace(kernel, state="idle"))
         return steps + self.others.wake(now_ms=now_ms)
 
+    @property
+    def executing(self) -> RunId | None:
+        """The run of this room that keeps the kernel busy, or None."""
+        if self.runtime.kernel.state != "busy":
+            return None
+        running = (run.id for run in self.runtime.runs() if run.state == "running")
+        return next(running, None)
+
     def _is_run(self, message_id: str) -> bool:
         run_id = RunId(message_id)
         return self.runtime.run(run_id) is not None or self.queue.current == run_id
 
     def settle(self, steps: Iterable[Step]) -> None:
-        """Runs that are over need no place here."""
+        """Drop the writer's state of finished runs."""
         for step in steps:
             if isinstance(step, Finished):
                 self.writer.forget(step.run_id)
 
     def _kernel_state(self, batch: Sequence[KernelMessage]) -> None:
-        """The last state that the kernel told, for requests that keep it from running cells."""
+        """Store the last kernel state of the batch.
+
+        Only states for execute requests, or without a parent request, count: the kernel handles
+        other requests without delay to cells.
+        """
         kernel = self.runtime.kernel
         for message in reversed(batch):
             if message.type != "status" or message.parent_type not in _WORKING_REQUESTS:
                 continue
             said, _ = read(message)
-            known = isinstance(said, StateIs) and said.state in _TOLD_STATES
-            if isinstance(said, StateIs) and known and kernel.state not in _SETTLED:
+            known = isinstance(said, Status) and said.state in _TOLD_STATES
+            if isinstance(said, Status) and known and kernel.state not in _SETTLED:
                 self._busy_with = message.parent_id if said.state == "busy" else ""
                 self.runtime.set_kernel(replace(kernel, state=cast(KernelState, said.state)))
             return
 
     def _is_free(self, batch: Sequence[KernelMessage]) -> bool:
-        """Has a kernel answered on shell that was taken for busy because it did not?
+        """Whether a kernel that seemed busy turns out to be idle; if so, store the state.
 
-        One that starts slowly does, and then waits for its first cell.
+        A kernel that starts slowly seems busy until its first `kernel_info_reply` on the shell
+        channel, and is idle then.
         """
         kernel = self.runtime.kernel
         answered = any(m.type == "kernel_info_reply" and m.channel == "shell" for m in batch)
@@ -136,4 +159,13 @@ class Execution:
         return True
 
 
-__all__ = ["Execution", "Finished", "Heard", "SendExecute", "Step", "Steps", "WakeAt", "Written"]
+__all__ = [
+    "BatchResult",
+    "Execution",
+    "Finished",
+    "SendExecute",
+    "Step",
+    "Steps",
+    "WakeAt",
+    "Written",
+]

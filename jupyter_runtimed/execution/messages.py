@@ -1,8 +1,8 @@
-"""What a kernel says, as values.
+"""Parse kernel messages into typed values.
 
-A kernel may be any program: every field is checked, nothing here raises. `read` turns one message
-into what it means and the `Problem`s that were found in it; what cannot be used is left out.
-Known message types are those of Jupyter's messaging protocol, version 5.
+A kernel may be any program, so every field is checked and nothing raises. `read` converts a message
+into a typed value and the `Problem`s of its fields; unusable parts are left out. The known message
+types are those of Jupyter's messaging protocol, version 5.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from .fields import Fields, Problem, map_of, plain_of, text_of
+from .message_fields import FieldProblem, MessageFields, map_of, plain_of, text_of
 
 Channel: TypeAlias = Literal["iopub", "shell", "control", "stdin"]
 
 
 @dataclass(frozen=True, slots=True)
 class KernelMessage:
-    """One message as it came. `parent_id` is the `msg_id` of the request that it belongs to."""
+    """One message of a kernel. `parent_id` is the `msg_id` of the request that caused it."""
 
     channel: Channel
     type: str
@@ -31,7 +31,7 @@ class KernelMessage:
 
     @staticmethod
     def of(channel: Channel, raw: object) -> KernelMessage:
-        """From a message in `jupyter_client`'s form (header, parent_header, content...)."""
+        """Convert a message in `jupyter_client`'s form (header, parent_header, content...)."""
         message = map_of(raw)
         header, parent = map_of(message.get("header")), map_of(message.get("parent_header"))
         buffers = message.get("buffers")
@@ -49,18 +49,18 @@ class KernelMessage:
         )
 
 
-# ---------------------------------------------------------------- what messages mean
+# ---------------------------------------------------------------- typed messages
 
 
 @dataclass(frozen=True, slots=True)
-class StreamText:
+class Stream:
     name: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A MIME bundle to show, in JSON form."""
+class DisplayData:
+    """`display_data` or `execute_result`, with a MIME bundle in JSON form."""
 
     type: Literal["display_data", "execute_result"]
     data: Mapping[str, object]
@@ -70,8 +70,8 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Updated:
-    """What the displays with this id show from now on."""
+class UpdateDisplayData:
+    """`update_display_data`: new data of all displays with this display id."""
 
     data: Mapping[str, object]
     metadata: Mapping[str, object]
@@ -79,30 +79,30 @@ class Updated:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Error:
     ename: str
     evalue: str
     traceback: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Cleared:
+class ClearOutput:
     wait: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class ExecuteInput:
     execution_count: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class StateIs:
+class Status:
     state: str
 
 
 @dataclass(frozen=True, slots=True)
-class Replied:
-    """An execute reply. `status` is ok, error or aborted; `pages` are MIME bundles of a pager."""
+class ExecuteReply:
+    """`execute_reply`. `next_input` is (text, replace); `pages` are MIME bundles of a pager."""
 
     status: Literal["ok", "error", "aborted"]
     execution_count: int | None
@@ -111,79 +111,89 @@ class Replied:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class InputRequest:
     prompt: str
     password: bool
 
 
 Meaning: TypeAlias = (
-    StreamText | Shown | Updated | Failed | Cleared | Began | StateIs | Replied | Asked
+    Stream
+    | DisplayData
+    | UpdateDisplayData
+    | Error
+    | ClearOutput
+    | ExecuteInput
+    | Status
+    | ExecuteReply
+    | InputRequest
 )
 
 
-class Reading(NamedTuple):
-    """What a message means (None: nothing to a run), and what was wrong with it."""
+class Parsed(NamedTuple):
+    """Typed value of a message (None if it does not concern a run), and its problems."""
 
     meaning: Meaning | None
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[FieldProblem, ...] = ()
 
 
-def read(message: KernelMessage) -> Reading:
-    """What a message means to the run that it belongs to. Never raises."""
-    fields = Fields(message.type, message.content)
+def read(message: KernelMessage) -> Parsed:
+    """Parse a message. Never raises."""
+    fields = MessageFields(message.type, message.content)
     meaning = _meaning(message, fields)
-    return Reading(meaning, tuple(fields.problems))
+    return Parsed(meaning, tuple(fields.problems))
 
 
-def _meaning(message: KernelMessage, fields: Fields) -> Meaning | None:
+def _meaning(message: KernelMessage, fields: MessageFields) -> Meaning | None:
     match message.channel, message.type:
         case "iopub", "stream":
-            return StreamText(fields.text("name") or "stdout", fields.text("text"))
+            return Stream(fields.text("name") or "stdout", fields.text("text"))
         case "iopub", ("display_data" | "execute_result") as kind:
             return _shown(kind, fields)
         case "iopub", "update_display_data":
             return _updated(fields)
         case "iopub", "error":
-            return Failed(fields.text("ename"), fields.text("evalue"), fields.lines("traceback"))
+            return Error(fields.text("ename"), fields.text("evalue"), fields.lines("traceback"))
         case "iopub", "clear_output":
-            return Cleared(fields.flag("wait"))
+            return ClearOutput(fields.flag("wait"))
         case "iopub", "execute_input":
-            return Began(fields.count("execution_count"))
+            return ExecuteInput(fields.count("execution_count"))
         case "iopub", "status":
-            return StateIs(fields.text("execution_state"))
+            return Status(fields.text("execution_state"))
         case "shell", "execute_reply":
             return _replied(fields)
         case "stdin", "input_request":
-            return Asked(fields.text("prompt"), fields.flag("password"))
+            return InputRequest(fields.text("prompt"), fields.flag("password"))
         case _:
             return None
 
 
-def _shown(kind: Literal["display_data", "execute_result"], fields: Fields) -> Shown:
+def _shown(kind: Literal["display_data", "execute_result"], fields: MessageFields) -> DisplayData:
     count = fields.count("execution_count") if kind == "execute_result" else None
-    return Shown(kind, fields.bundle("data"), fields.bundle("metadata"), fields.display_id(), count)
+    return DisplayData(
+        kind, fields.bundle("data"), fields.bundle("metadata"), fields.display_id(), count
+    )
 
 
-def _updated(fields: Fields) -> Updated | None:
+def _updated(fields: MessageFields) -> UpdateDisplayData | None:
     if (display_id := fields.display_id()) is None:
-        fields.note("there is no display_id")
+        fields.note("display_id is missing")
         return None
-    return Updated(fields.bundle("data"), fields.bundle("metadata"), display_id)
+    return UpdateDisplayData(fields.bundle("data"), fields.bundle("metadata"), display_id)
 
 
-def _replied(fields: Fields) -> Replied:
+def _replied(fields: MessageFields) -> ExecuteReply:
     status = fields.text("status")
     if status in ("abort", "aborted"):
-        return Replied("aborted", None)
+        return ExecuteReply("aborted", None)
     count = fields.count("execution_count")
     if status == "error":
-        return Replied("error", count)
+        return ExecuteReply("error", count)
     if status != "ok":
         fields.note("status is not ok, error or aborted")
     payload = fields.payload()
     inputs = [part for part in payload if part.get("source") == "set_next_input"]
     pages = [map_of(part.get("data")) for part in payload if part.get("source") == "page"]
-    return Replied(
+    return ExecuteReply(
         "ok",
         count,
         (text_of(inputs[0].get("text")), inputs[0].get("replace") is True) if inputs else None,

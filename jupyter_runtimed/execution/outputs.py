@@ -1,9 +1,10 @@
-"""Kernel messages to outputs: what a run said becomes edits of the runtime document.
+"""Write the outputs of runs to the runtime document.
 
-Outputs follow JupyterLab's rules: neighbouring stream text of one name is one output; an update, or
-a display with an id that is known, changes every output with that id, in any cell; clearing with
-`wait` happens when the next output comes. A batch of messages is written with as few edits as its
-order permits. Who runs, and whether a run is done, is `queue`'s business.
+Outputs follow JupyterLab's rules. Consecutive stream text of one name is one output. An
+`update_display_data` message, or a display with a known display id, changes every output with that
+id in all cells. A `clear_output` with `wait` takes effect at the next output. A batch of messages
+is written with the fewest edits that keep the order. `queue` decides which run is next and when a
+run is over.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from ..document import jsontext
-from ..document.content import Display, ErrorOutput, MimeValue, Output, Prompt, Stream
+from ..document import json_text
+from ..document.content import DisplayOutput, ErrorOutput, MimeValue, Output, Prompt, StreamOutput
 from ..document.mime import (
     DEFAULT_LIMITS,
     Limits,
@@ -23,20 +24,21 @@ from ..document.mime import (
     value_of,
 )
 from ..document.runtime import Runtime
+from ..document.schema import FORBIDDEN_KEY
 from ..ids import CellId, NewId, RunId
-from .fields import Problem
+from .message_fields import FieldProblem
 from .messages import (
-    Asked,
-    Began,
-    Cleared,
-    Failed,
+    ClearOutput,
+    DisplayData,
+    Error,
+    ExecuteInput,
+    ExecuteReply,
+    InputRequest,
     KernelMessage,
     Meaning,
-    Replied,
-    Shown,
-    StateIs,
-    StreamText,
-    Updated,
+    Status,
+    Stream,
+    UpdateDisplayData,
     read,
 )
 from .streams import StreamTail
@@ -47,7 +49,10 @@ _MOST_PROBLEMS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class NextInput:
-    """The kernel asks for text in a new cell below, or in place of this cell's source."""
+    """Request of the kernel for a new cell below with `text`, or for `text` as this cell's source.
+
+    `replace` tells whether `text` replaces the source.
+    """
 
     run_id: RunId
     cell_id: CellId
@@ -57,29 +62,30 @@ class NextInput:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a batch held beside edits.
+    """Result of a batch, apart from the edits of the document.
 
-    `strangers` belong to no run of this document, in order. `problems` are those not told before.
+    `strangers` are the messages that belong to no run of this document, in order. `problems` are
+    the problems that were not reported before.
     """
 
-    strangers: tuple[KernelMessage, ...] = ()
-    problems: tuple[Problem, ...] = ()
+    unmatched: tuple[KernelMessage, ...] = ()
+    problems: tuple[FieldProblem, ...] = ()
     next_inputs: tuple[NextInput, ...] = ()
 
 
 _Said: TypeAlias = "tuple[RunId, Meaning, KernelMessage]"
-_Fresh: TypeAlias = StreamText | Shown | Failed
-"""What makes a new output."""
+_Fresh: TypeAlias = Stream | DisplayData | Error
+"""Message values that append an output."""
 
 
 @dataclass(slots=True)
 class _Live:
-    """What is known of a run between batches, beside what the document says."""
+    """State of a run between batches that the document does not hold."""
 
     tail: StreamTail | None = None
     clear_next: bool = False
     texts: list[str] = field(default_factory=list)
-    """Stream text of this batch, not written yet, and the stream's name."""
+    """Stream text of this batch that is not written yet; its stream is `name`."""
     name: str = ""
 
     @property
@@ -88,7 +94,7 @@ class _Live:
 
 
 class OutputWriter:
-    """Writes what kernels say about the runs of one room."""
+    """Writer of the outputs of one room's runs."""
 
     def __init__(
         self, runtime: Runtime, *, put_blob: PutBlob, new_id: NewId, limit: Limits = DEFAULT_LIMITS
@@ -98,12 +104,12 @@ class OutputWriter:
         self._new_id = new_id
         self._limit = limit
         self._live: dict[RunId, _Live] = {}
-        self._told: set[Problem] = set()
+        self._told: set[FieldProblem] = set()
 
     def write(self, batch: Sequence[KernelMessage]) -> Written:
-        """Write a batch, in the order in which the kernel sent it. Never raises for its content."""
+        """Write a batch in the order of the kernel. Never raises for invalid messages."""
         strangers: list[KernelMessage] = []
-        problems: dict[Problem, None] = {}
+        problems: dict[FieldProblem, None] = {}
         inputs: list[NextInput] = []
         said: list[_Said] = []
         for message in batch:
@@ -125,27 +131,31 @@ class OutputWriter:
         return Written(tuple(strangers), self._new_problems(problems), tuple(inputs))
 
     def answered(self, prompt_id: str, text: str) -> RunId | None:
-        """A prompt was answered: it goes, and prompt and answer stay as a stream named stdin.
+        """Replace an answered prompt by a stream output named stdin with prompt and answer.
 
-        The run that asked; None if there is no such prompt (any more). The answer to a password
-        prompt is not written anywhere.
+        Returns the run with the prompt, or None if the prompt is unknown. The answer to a password
+        prompt is never stored.
         """
         for run in self._runtime.runs():
             if run.prompt is not None and run.prompt.id == prompt_id:
-                shown = HIDDEN_ANSWER if run.prompt.password else jsontext.clean(text)
+                shown = (
+                    HIDDEN_ANSWER
+                    if run.prompt.password
+                    else json_text.replace_lone_surrogates(text)
+                )
                 line = f"{run.prompt.text} {shown}\n"
                 self._runtime.set_run(run.id, prompt=None)
                 self._clear_if_due(run.id, self._of(run.id))
-                self._runtime.append_output(run.id, Stream(self._new_id(), "stdin", (line,)))
+                self._runtime.append_output(run.id, StreamOutput(self._new_id(), "stdin", (line,)))
                 return run.id
         return None
 
     def forget(self, run_id: RunId) -> None:
-        """The run is over; output that still comes for it is appended to what is there."""
+        """Drop the state of a finished run; late outputs are appended to its outputs."""
         self._live.pop(run_id, None)
 
     def use(self, runtime: Runtime) -> None:
-        """Go on with a rotated document."""
+        """Continue with the rotated document `runtime`."""
         self._runtime = runtime
         for live in self._live.values():
             if live.tail is not None:
@@ -155,25 +165,25 @@ class OutputWriter:
 
     def _take(self, run_id: RunId, meaning: Meaning, message: KernelMessage) -> NextInput | None:
         match meaning:
-            case StreamText():
+            case Stream():
                 self._stream(run_id, meaning)
-            case Shown() | Failed():
+            case DisplayData() | Error():
                 self._output(run_id, meaning)
-            case Updated():
+            case UpdateDisplayData():
                 self._update(meaning)
-            case Cleared():
+            case ClearOutput():
                 self._clear(run_id, wait=meaning.wait)
-            case Began():
+            case ExecuteInput():
                 self._count(run_id, meaning.execution_count)
-            case Asked():
+            case InputRequest():
                 self._ask(run_id, Prompt(message.msg_id, meaning.prompt, meaning.password))
-            case Replied():
+            case ExecuteReply():
                 return self._reply(run_id, meaning)
-            case StateIs():
+            case Status():
                 pass
         return None
 
-    def _stream(self, run_id: RunId, said: StreamText) -> None:
+    def _stream(self, run_id: RunId, said: Stream) -> None:
         live = self._of(run_id)
         if live.texts and live.name != said.name:
             self._flush(run_id, live)
@@ -181,11 +191,11 @@ class OutputWriter:
         live.name = said.name
         live.texts.append(said.text)
 
-    def _output(self, run_id: RunId, said: Shown | Failed) -> None:
+    def _output(self, run_id: RunId, said: DisplayData | Error) -> None:
         live = self._of(run_id)
         self._flush(run_id, live)
         self._clear_if_due(run_id, live)
-        if isinstance(said, Failed):
+        if isinstance(said, Error):
             self._runtime.append_output(run_id, self._error(said))
             return
         display = self._display(said)
@@ -193,13 +203,13 @@ class OutputWriter:
             self._change_displays(display.display_id, display)
         self._runtime.append_output(run_id, display)
 
-    def _update(self, said: Updated) -> None:
-        # Nothing is computed, and no blob kept, for a display that is not here.
+    def _update(self, said: UpdateDisplayData) -> None:
+        # An update of an unknown display must not store a blob.
         if self._runtime.displays(said.display_id):
-            shown = Shown("display_data", said.data, said.metadata, said.display_id)
+            shown = DisplayData("display_data", said.data, said.metadata, said.display_id)
             self._change_displays(said.display_id, self._display(shown))
 
-    def _change_displays(self, display_id: str, display: Display) -> None:
+    def _change_displays(self, display_id: str, display: DisplayOutput) -> None:
         for run_id, output_id in self._runtime.displays(display_id):
             self._runtime.replace_display(run_id, output_id, display)
 
@@ -227,10 +237,10 @@ class OutputWriter:
         if count is not None:
             self._runtime.set_run(run_id, execution_count=count)
 
-    def _reply(self, run_id: RunId, said: Replied) -> NextInput | None:
+    def _reply(self, run_id: RunId, said: ExecuteReply) -> NextInput | None:
         self._count(run_id, said.execution_count)
         for page in said.pages:
-            self._output(run_id, Shown("display_data", page, {}, None))
+            self._output(run_id, DisplayData("display_data", page, {}, None))
         run = self._runtime.run(run_id)
         if said.next_input is None or run is None:
             return None
@@ -243,7 +253,7 @@ class OutputWriter:
         return self._live.setdefault(run_id, _Live())
 
     def _flush(self, run_id: RunId, live: _Live) -> None:
-        """Write the stream text that was gathered."""
+        """Write the pending stream text."""
         text = "".join(live.texts)
         live.texts.clear()
         if not text:
@@ -254,10 +264,10 @@ class OutputWriter:
         tail.write(text)
 
     def _tail(self, run_id: RunId, name: str) -> StreamTail:
-        """The run's last output if it is a stream of this name, else a new one."""
+        """Return a writer of the last output if it is the stream `name`, else of a new stream."""
         stream = self._last(run_id)
-        if not isinstance(stream, Stream) or stream.name != name:
-            stream = Stream(self._new_id(), name, ())
+        if not isinstance(stream, StreamOutput) or stream.name != name:
+            stream = StreamOutput(self._new_id(), name, ())
             self._runtime.append_output(run_id, stream)
         limit = self._limit.inline_chars
         return StreamTail(self._runtime, run_id, stream, put_blob=self._put_blob, limit=limit)
@@ -266,28 +276,29 @@ class OutputWriter:
         outputs = self._runtime.outputs(run_id)
         return outputs[-1] if outputs else None
 
-    def _error(self, said: Failed) -> ErrorOutput:
+    def _error(self, said: Error) -> ErrorOutput:
         evalue = text_value(said.evalue, put_blob=self._put_blob, limit=self._limit)
         lines = traceback_of(said.traceback, put_blob=self._put_blob, limit=self._limit)
         return ErrorOutput(self._new_id(), said.ename, evalue, lines)
 
-    def _display(self, said: Shown) -> Display:
-        return Display(
+    def _display(self, said: DisplayData) -> DisplayOutput:
+        return DisplayOutput(
             id=self._new_id(),
             type=said.type,
             data=self._values(said.data),
-            metadata=jsontext.compact(said.metadata),
+            metadata=json_text.compact(json_text.finite(said.metadata)),
             display_id=said.display_id,
             execution_count=said.execution_count,
         )
 
     def _values(self, data: Mapping[str, object]) -> dict[str, MimeValue]:
         return {
-            mime: value_of(mime, raw, put_blob=self._put_blob, limit=self._limit)
+            mime: value_of(mime, json_text.finite(raw), put_blob=self._put_blob, limit=self._limit)
             for mime, raw in data.items()
+            if mime != FORBIDDEN_KEY
         }
 
-    def _new_problems(self, problems: Mapping[Problem, None]) -> tuple[Problem, ...]:
+    def _new_problems(self, problems: Mapping[FieldProblem, None]) -> tuple[FieldProblem, ...]:
         new = tuple(problem for problem in problems if problem not in self._told)
         if len(self._told) < _MOST_PROBLEMS:
             self._told.update(new)
@@ -295,8 +306,8 @@ class OutputWriter:
 
 
 def _without_cleared(said: Sequence[_Said]) -> list[_Said]:
-    """Leave out what this batch itself clears again: of an animation, only the last picture."""
-    if not any(isinstance(meaning, Cleared) for _, meaning, _ in said):
+    """Leave out outputs that the same batch clears, such as all but the last frame of a plot."""
+    if not any(isinstance(meaning, ClearOutput) for _, meaning, _ in said):
         return list(said)
     kept: list[_Said] = []
     followed: set[RunId] = set()
@@ -305,10 +316,10 @@ def _without_cleared(said: Sequence[_Said]) -> list[_Said]:
         run_id, meaning, _ = item
         if isinstance(meaning, _Fresh):
             followed.add(run_id)
-            # A display with an id also changes the others of that id.
-            if run_id in cleared and not (isinstance(meaning, Shown) and meaning.display_id):
+            # A display with a display id also changes the other outputs with that id.
+            if run_id in cleared and not (isinstance(meaning, DisplayData) and meaning.display_id):
                 continue
-        elif isinstance(meaning, Cleared):
+        elif isinstance(meaning, ClearOutput):
             if run_id in cleared:
                 continue
             if not meaning.wait or run_id in followed:

@@ -1,15 +1,11 @@
-"""What runs next, and when a run is over.
+"""Decide which run is next, and when a run is over.
 
-Which runs there are, their states and their order are in the runtime document. Kept here is only
-what is true of the moment: which run the kernel has, and what was heard of it.
+The runtime document holds the runs, their states and their order. `RunQueue` holds only the run
+that the kernel executes, and the messages that arrived for it (`Phase`, `TABLE`).
 
-    AWAY --ready--> FREE --sent--> SENT --reply--> REPLIED --idle, grace--> FREE
-                     ^              +----idle----> SILENT --reply, grace--> FREE
-                     |                                                       |
-    any --lost--> AWAY                                 the next run is sent -+
-
-One run at a time is with the kernel. It is over when its reply and its `idle` have come, or one of
-them and then nothing for the grace time. Times are milliseconds.
+The queue sends the kernel one run at a time. A run is over when its reply and its idle status
+arrived, or when one of them arrived and then no message of the run for the grace time. Times are in
+milliseconds.
 """
 
 from __future__ import annotations
@@ -19,28 +15,31 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from ..document.content import Run, RunState
+from ..document.content import FINISHED, Run, RunState
 from ..document.runtime import RunChanges, Runtime
 from ..ids import CellId, RunId
-from .messages import Asked, KernelMessage, Replied, StateIs, read
-from .steps import Finished, Interrupt, SendExecute, Step, WakeAt, Wanted, source_hash
+from .cancel_reasons import CANCELLED, DELETED, FAILED_BEFORE, INTERRUPTED, SKIPPED_AFTER_ERROR
+from .messages import ExecuteReply, InputRequest, KernelMessage, Status, read
+from .steps import Finished, Interrupt, RunRequest, SendExecute, Step, WakeAt, source_hash
 
 GRACE_MS: Final = 2000
+MAX_DELETED: Final = 32
+"""Maximum number of deleted cells that keep their finished runs for an undo."""
 
 # ---------------------------------------------------------------- the machine
 
 
 class Phase(Enum):
-    AWAY = auto()
-    """There is no kernel that could run anything."""
-    FREE = auto()
-    """The kernel has no run of ours."""
+    NO_KERNEL = auto()
+    """No kernel can run a cell."""
+    READY = auto()
+    """The kernel has no run of this room."""
     SENT = auto()
     """The kernel has a run."""
     REPLIED = auto()
-    """The reply is here; output may still come."""
-    SILENT = auto()
-    """`idle` is here; the reply is not."""
+    """The reply arrived; outputs may follow."""
+    IDLE_SEEN = auto()
+    """The idle status arrived; the reply did not."""
 
 
 class Signal(Enum):
@@ -48,24 +47,24 @@ class Signal(Enum):
     SEND = auto()
     REPLY = auto()
     IDLE = auto()
-    GRACE = auto()
+    TIMEOUT = auto()
     LOST = auto()
 
 
 TABLE: Final[Mapping[tuple[Phase, Signal], Phase]] = {
-    (Phase.AWAY, Signal.READY): Phase.FREE,
-    (Phase.FREE, Signal.SEND): Phase.SENT,
+    (Phase.NO_KERNEL, Signal.READY): Phase.READY,
+    (Phase.READY, Signal.SEND): Phase.SENT,
     (Phase.SENT, Signal.REPLY): Phase.REPLIED,
-    (Phase.SENT, Signal.IDLE): Phase.SILENT,
-    (Phase.REPLIED, Signal.IDLE): Phase.FREE,
-    (Phase.REPLIED, Signal.GRACE): Phase.FREE,
-    (Phase.SILENT, Signal.REPLY): Phase.FREE,
-    (Phase.SILENT, Signal.GRACE): Phase.FREE,
-    **{(phase, Signal.LOST): Phase.AWAY for phase in Phase},
+    (Phase.SENT, Signal.IDLE): Phase.IDLE_SEEN,
+    (Phase.REPLIED, Signal.IDLE): Phase.READY,
+    (Phase.REPLIED, Signal.TIMEOUT): Phase.READY,
+    (Phase.IDLE_SEEN, Signal.REPLY): Phase.READY,
+    (Phase.IDLE_SEEN, Signal.TIMEOUT): Phase.READY,
+    **{(phase, Signal.LOST): Phase.NO_KERNEL for phase in Phase},
 }
-"""Whatever is not here changes nothing."""
+"""A signal that the table does not list for a phase leaves the phase unchanged."""
 
-_WAITING: Final = frozenset({Phase.REPLIED, Phase.SILENT})
+_WAITING: Final = frozenset({Phase.REPLIED, Phase.IDLE_SEEN})
 
 # ---------------------------------------------------------------- the queue
 
@@ -79,17 +78,21 @@ class _Current:
     replied: bool = False
     failed: bool = False
     aborted: bool = False
+    began: bool = False
+    """Whether the kernel published `execute_input`, which it does not for skipped requests."""
 
 
 class RunQueue:
-    """The queue of one room. Every call returns what is to be done, in order."""
+    """The queue of one room. Methods return the steps for the room to take, in order."""
 
     def __init__(self, runtime: Runtime, *, grace_ms: int = GRACE_MS) -> None:
         self._runtime = runtime
         self._grace_ms = grace_ms
-        self._phase = Phase.AWAY
+        self._phase = Phase.NO_KERNEL
         self._current: _Current | None = None
         self._codes: dict[RunId, SendExecute] = {}
+        self._deleted: dict[CellId, None] = {}
+        """Deleted cells that keep their runs, in the order of deletion."""
 
     @property
     def phase(self) -> Phase:
@@ -97,26 +100,26 @@ class RunQueue:
 
     @property
     def current(self) -> RunId | None:
-        """The run that the kernel has, also when its cell is gone."""
+        """The run that the kernel executes, even if its cell was deleted."""
         return None if self._current is None else self._current.run_id
 
     @property
     def busy(self) -> bool:
-        """Does anything run or wait?"""
+        """Whether a run is running or waiting."""
         return self._current is not None or bool(self._runtime.queue)
 
     def use(self, runtime: Runtime) -> None:
-        """Go on with a rotated document."""
+        """Continue with the rotated document `runtime`."""
         self._runtime = runtime
 
-    # ------------------------------------------------------------ what people ask
+    # ------------------------------------------------------------ requests of users
 
     def request(
-        self, wanted: Iterable[Wanted], *, by: str, stop_on_error: bool, now_ms: int
+        self, wanted: Iterable[RunRequest], *, by: str, stop_on_error: bool, now_ms: int
     ) -> list[Step]:
-        """Queue cells, each in place of its former run; they are trusted from now on.
+        """Queue cells and mark them as trusted; each new run replaces the cell's previous run.
 
-        A cell without code is done at once: it shows nothing and counts for nothing.
+        The run of a cell without code finishes at once, without outputs or an execution count.
         """
         steps: list[Step] = []
         for want in wanted:
@@ -135,43 +138,63 @@ class RunQueue:
         return steps + self._next()
 
     def cancel(
-        self, run_ids: Iterable[RunId], *, now_ms: int, reason: str = "cancelled"
+        self, run_ids: Iterable[RunId], *, now_ms: int, reason: str = CANCELLED
     ) -> list[Step]:
-        """Take runs out of the queue. The one that the kernel has goes on: interrupt it instead."""
+        """Cancel waiting runs. The current run continues; the caller may interrupt the kernel."""
         waiting = set(self._runtime.queue)
         chosen = [run_id for run_id in run_ids if run_id in waiting]
         return self._cancel_all(chosen, reason, now_ms)
 
     def interrupted(self, *, now_ms: int) -> list[Step]:
-        """The kernel is being interrupted: what waits does not run."""
-        return self._cancel_all(self._runtime.queue, "interrupted", now_ms)
+        """Cancel all waiting runs, because a user interrupts the kernel."""
+        return self._cancel_all(self._runtime.queue, INTERRUPTED, now_ms)
 
     def removed(self, cell_ids: Iterable[CellId], *, now_ms: int) -> list[Step]:
-        """Cells were deleted: their runs are cancelled and forgotten.
+        """Cancel the waiting runs of deleted cells.
 
-        A run that the kernel has goes on (the room may interrupt); its output goes nowhere.
+        A running run continues, and its outputs are stored. The last deleted cells keep their runs,
+        so that an undo restores a cell with its outputs.
         """
         steps: list[Step] = []
         for cell_id in cell_ids:
             run = self._runtime.run_of(cell_id)
-            if run is not None and run.id in self._runtime.queue:
-                steps += self._cancel_all([run.id], "the cell was deleted", now_ms)
-            elif run is not None and run.prompt is not None:
+            if run is None or run.id in self._runtime.queue:
+                steps += self._cancel_all([] if run is None else [run.id], DELETED, now_ms)
+                self._runtime.remove_cell(cell_id)
+                continue
+            if run.prompt is not None:
                 steps += self._abandon(run.id)
-            self._runtime.remove_cell(cell_id)
+            self._deleted[cell_id] = None
+        self._forget_deleted()
         return steps
 
-    # ------------------------------------------------------------ what the kernel does
+    def restored(self, cell_ids: Iterable[CellId]) -> None:
+        """Keep the runs of these cells, because the notebook holds the cells."""
+        for cell_id in cell_ids:
+            self._deleted.pop(cell_id, None)
+
+    def _forget_deleted(self) -> None:
+        """Remove the finished runs of all but the last `MAX_DELETED` deleted cells."""
+        over = [
+            cell_id
+            for cell_id in self._deleted
+            if (run := self._runtime.run_of(cell_id)) is None or run.state in FINISHED
+        ]
+        for cell_id in over[: max(len(over) - MAX_DELETED, 0)]:
+            del self._deleted[cell_id]
+            self._runtime.remove_cell(cell_id)
+
+    # ------------------------------------------------------------ events of the kernel
 
     def ready(self) -> list[Step]:
-        """There is a kernel, and it takes requests."""
+        """Start to send runs, because the kernel accepts requests."""
         self._hear(Signal.READY)
         return self._next()
 
     def lost(self, reason: str, *, now_ms: int) -> list[Step]:
-        """The kernel died, restarts, was shut down or replaced; or the server was started again.
+        """End all runs with `reason`: running ones are lost, waiting ones cancelled.
 
-        Whatever ran is lost, whatever waited is cancelled, both with the reason.
+        The kernel died, restarts, was shut down or replaced, or the server restarted.
         """
         self._hear(Signal.LOST)
         steps: list[Step] = []
@@ -185,25 +208,25 @@ class RunQueue:
         return steps + self._cancel_all(self._runtime.queue, reason, now_ms)
 
     def messages(self, batch: Sequence[KernelMessage], *, now_ms: int) -> list[Step]:
-        """A batch whose output was written already."""
+        """Process a batch of messages after its outputs were written."""
         steps: list[Step] = []
         for message in batch:
             current = self._current
             if current is not None and message.parent_id == current.run_id:
                 steps += self._note(current, message, now_ms)
-                if self._phase is Phase.FREE:
+                if self._phase is Phase.READY:
                     steps += self._over(now_ms)
         if self._phase in _WAITING and self._current is not None:
             steps.append(WakeAt(self._current.deadline_ms))
         return steps
 
     def wake(self, *, now_ms: int) -> list[Step]:
-        """Time has passed: a run that was all but over is over when nothing more came of it."""
+        """Handle an expired timer: end the current run if its grace time expired."""
         if self._current is None or self._phase not in _WAITING:
             return []
         if now_ms < self._current.deadline_ms:
             return [WakeAt(self._current.deadline_ms)]
-        self._hear(Signal.GRACE)
+        self._hear(Signal.TIMEOUT)
         return self._over(now_ms)
 
     # ------------------------------------------------------------ inside
@@ -216,24 +239,31 @@ class RunQueue:
         meaning, _ = read(message) if message.type in _TELLING else (None, ())
         if message.type in ("status", "execute_input"):
             self._started(current.run_id, now_ms)
+        if message.type == "execute_input":
+            current.began = True
         elif message.type == "error" and message.channel == "iopub":
-            # A traceback may be shown by a cell that goes on: where there is a reply, it decides.
+            # A cell may publish an error and continue, so the status of a reply takes precedence.
             current.failed = current.failed or not current.replied
-        if isinstance(meaning, Replied):
+        if isinstance(meaning, ExecuteReply):
             current.replied = True
             current.failed = meaning.status == "error"
             current.aborted = meaning.status == "aborted"
             self._hear(Signal.REPLY)
-        elif isinstance(meaning, StateIs) and meaning.state == "idle":
+        elif isinstance(meaning, Status) and meaning.state == "idle":
             self._hear(Signal.IDLE)
-        elif isinstance(meaning, Asked) and self._runtime.run(current.run_id) is None:
+        elif isinstance(meaning, InputRequest) and not self._can_ask(current):
             return self._abandon(current.run_id)
         return []
 
-    def _abandon(self, run_id: RunId) -> list[Step]:
-        """A run asks, and its cell is gone or runs again: nobody can be shown the question.
+    def _can_ask(self, current: _Current) -> bool:
+        there = self._runtime.run(current.run_id) is not None
+        return there and current.cell_id not in self._deleted
 
-        It would wait for ever, and what is queued with it. That it fails now is no cell's error.
+    def _abandon(self, run_id: RunId) -> list[Step]:
+        """Interrupt a run that waits for input, because its cell was deleted or is run again.
+
+        No client can show the prompt, so the run and the queue would wait without end. The error of
+        the interrupt does not cancel the queue.
         """
         if self._current is not None and self._current.run_id == run_id:
             self._current.stop_on_error = False
@@ -245,31 +275,35 @@ class RunQueue:
             self._runtime.set_run(run_id, started_at=now_ms)
 
     def _over(self, now_ms: int) -> list[Step]:
-        """The run that the kernel had is over."""
+        """Finish the current run and send the next one."""
         current, self._current = self._current, None
         if current is None:
             return []
         state: RunState = "error" if current.failed else "ok"
         reason = None
         if current.aborted:
-            state, reason = "cancelled", "the kernel skipped it after an error"
+            # Some kernels (bash) reply `aborted` instead of `error` to an interrupted request.
+            interrupted = current.began
+            state, reason = "cancelled", INTERRUPTED if interrupted else SKIPPED_AFTER_ERROR
         run = self._runtime.run(current.run_id)
         if run is None:
             steps: list[Step] = [Finished(current.run_id, current.cell_id, state)]
         else:
             steps = [self._finish(run, state, reason, now_ms)]
         if state == "error" and current.stop_on_error:
-            steps += self._cancel_all(self._runtime.queue, "an earlier cell failed", now_ms)
+            steps += self._cancel_all(self._runtime.queue, FAILED_BEFORE, now_ms)
+        elif reason == INTERRUPTED and current.stop_on_error:
+            steps += self._cancel_all(self._runtime.queue, INTERRUPTED, now_ms)
         return steps + self._next()
 
     def _next(self) -> list[Step]:
-        """Give the kernel the next run, if it has none."""
-        while self._phase is Phase.FREE and self._runtime.queue:
+        """Send the next run, if the kernel has none."""
+        while self._phase is Phase.READY and self._runtime.queue:
             run_id = self._runtime.queue[0]
             self._runtime.dequeue(run_id)
             send = self._codes.pop(run_id, None)
             if send is None:
-                continue  # left by an earlier server; `lost` has its say about it
+                continue  # A previous server process queued the run; `lost` ends it.
             self._runtime.set_run(run_id, state="running")
             self._current = _Current(run_id, send.cell_id, send.stop_on_error)
             self._hear(Signal.SEND)
@@ -277,7 +311,7 @@ class RunQueue:
         return []
 
     def _supersede(self, cell_id: CellId) -> list[Step]:
-        """A cell is run again: its run that waits never will."""
+        """Cancel the waiting previous run of a cell; interrupt one that waits for input."""
         former = self._runtime.run_of(cell_id)
         if former is not None and former.prompt is not None:
             return self._abandon(former.id)

@@ -1,4 +1,4 @@
-"""What goes into the queue, and what is to be done after it: plain values."""
+"""Input and output values of the queue: requested runs, and steps for the room to take."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..ids import CellId, RunId
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A cell to run, with the source that it has now; `run_id` is new."""
+class RunRequest:
+    """A requested run of a cell, with its present source; `run_id` is new."""
 
     run_id: RunId
     cell_id: CellId
@@ -29,7 +29,7 @@ class SendExecute:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run is over; also told of runs whose cell is gone and that are in no document any more."""
+    """A run is over. The document may no longer hold the run, if its cell was deleted."""
 
     run_id: RunId
     cell_id: CellId
@@ -38,19 +38,19 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class WakeAt:
-    """Call `wake` at this time, or sooner: then it is wished again."""
+    """Call `wake` at `at_ms`; an earlier call returns this step again."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """Interrupt the kernel: what it has asks a question that nobody can be shown."""
+    """Interrupt the kernel, because its run waits for an input that no client can give."""
 
 
 Step: TypeAlias = SendExecute | Finished | WakeAt | Interrupt
 
 
 def source_hash(code: str) -> str:
-    """The first 16 hex digits of SHA-256 of the source's UTF-8."""
+    """Return the first 16 hex digits of the SHA-256 of the source in UTF-8."""
     return hashlib.sha256(code.encode(errors="replace")).hexdigest()[:16]

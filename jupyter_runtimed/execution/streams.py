@@ -1,10 +1,11 @@
-"""The end of a growing stream output: appended to, its last lines still changing, the rest settled.
+"""Writer of a growing stream output: its last lines may change, the rest is settled.
 
-In the document a stream is blobs first, then text. A little text stays inline: what the terminal
-may still change, and enough of the end to be read without fetching. When more than the limit is
-inline, the older half goes to a blob. Eight neighbouring blobs of like size are joined to one, up
-to about a megabyte: few blobs, and no byte is written (or fetched by who watches) more than thrice.
-What comes in a larger piece is cut: whoever wants a part of it need not hold the whole.
+The document stores a stream as blobs followed by inline text. The inline text is the part that the
+terminal may still change, and enough of the end for clients to show without a fetch. If the inline
+text exceeds the limit, its older half becomes a blob. Eight neighbouring blobs of similar size are
+joined to one, up to about a megabyte, so there are few blobs, and each byte is stored (or fetched
+by a watching client) at most three times. A larger piece of text is cut into several blobs, so that
+a client can fetch a part of the stream.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from ..document.content import Blob, Stream
+from ..document.content import Blob, StreamOutput
 from ..document.mime import PutBlob
 from ..document.runtime import Runtime
 from ..ids import RunId
@@ -24,18 +25,24 @@ MOST_INLINE_CHUNKS: Final = 64
 
 
 class StreamTail:
-    """Writes to one stream output of a run."""
+    """Writer of one stream output of a run."""
 
     def __init__(
-        self, runtime: Runtime, run_id: RunId, stream: Stream, *, put_blob: PutBlob, limit: int
+        self,
+        runtime: Runtime,
+        run_id: RunId,
+        stream: StreamOutput,
+        *,
+        put_blob: PutBlob,
+        limit: int,
     ) -> None:
-        """`limit`: how many characters may stay inline."""
+        """`limit` is the maximum length of the inline text, in characters."""
         self.stream = stream
         self._runtime = runtime
         self._run_id = run_id
         self._put_blob = put_blob
         self._limit = limit
-        self._joinable: list[bytes] = []  # what the last blobs hold, while they may be joined
+        self._joinable: list[bytes] = []  # bytes of the last blobs that may still be joined
         self._terminal = Terminal("".join(self._inline()))
         self._terminal.forget(limit)
 
@@ -54,13 +61,13 @@ class StreamTail:
             self._splice(self._blobs() + len(kept), None, new)
 
     def use(self, runtime: Runtime) -> None:
-        """Go on in a rotated document: it holds the same stream."""
+        """Continue with the rotated document `runtime`, which holds the same stream."""
         self._runtime = runtime
 
     # ------------------------------------------------------------ inside
 
     def _blobs(self) -> int:
-        """How many chunks are settled: all up to the last blob."""
+        """Return the number of settled chunks: all up to the last blob."""
         chunks = self.stream.chunks
         for index in range(len(chunks), 0, -1):
             if isinstance(chunks[index - 1], Blob):
@@ -72,7 +79,10 @@ class StreamTail:
         return [chunk for chunk in inline if isinstance(chunk, str)]
 
     def _without(self, back: int) -> tuple[list[str], list[str]]:
-        """The inline chunks that stay whole without `back` characters, and what is left of one."""
+        """Return the inline chunks without the last `back` characters.
+
+        The second list is the remainder of the chunk that is cut, if any.
+        """
         kept = self._inline()
         while back and kept:
             chunk = kept.pop()
@@ -89,8 +99,8 @@ class StreamTail:
         )
 
     def _settle(self, kept: list[str], new: list[str]) -> None:
-        """Move all but the end of `kept` (chunks already) and `new` text to a blob."""
-        # Of a flood little stays: each tail is history that is carried until the next rotation.
+        """Move `kept` (inline chunks) and `new` (text not written yet) to blobs, except the end."""
+        # Keep little of a flood inline: each tail stays in the history until the next rotation.
         flood = sum(map(len, new)) > 2 * self._limit
         head, tail, stay = _cut(kept, new, self._limit // (8 if flood else 2))
         blobs = self._blobs()
@@ -107,7 +117,7 @@ class StreamTail:
         self._terminal.forget(sum(map(len, tail)))
 
     def _join(self, head: str, blobs: int) -> tuple[int, Blob]:
-        """A blob of `head`, joined with blobs before it; and the index that it takes."""
+        """Return the index and the blob for `head` joined with the preceding blobs."""
         data = head.encode()
         while (alike := self._alike(len(data))) and len(alike) >= JOINED_AT_ONCE - 1:
             del self._joinable[-len(alike) :]
@@ -123,7 +133,7 @@ class StreamTail:
         return Blob(self._put_blob(data), len(data), "utf-8")
 
     def _alike(self, size: int) -> list[bytes]:
-        """The last blobs that are of the same order as `size`, or smaller."""
+        """Return the last blobs of at most the order of magnitude of `size`."""
         count = 0
         for data in reversed(self._joinable):
             if _order(len(data)) > _order(size):
@@ -133,12 +143,15 @@ class StreamTail:
 
 
 def _order(size: int) -> int:
-    """0 below 32 KiB, 1 below 256 KiB, and so on by the factor of `JOINED_AT_ONCE`."""
+    """Return the order of magnitude: 0 below 32 KiB, 1 below 256 KiB, by `JOINED_AT_ONCE`."""
     return ((size >> 12).bit_length() - 1) // 3 if size >> 12 else 0
 
 
 def _cut(kept: list[str], new: list[str], room: int) -> tuple[str, list[str], int]:
-    """What settles, what stays (at most `room` characters), and how many of these are `kept`."""
+    """Return the settled text, the inline pieces, and the number of pieces from `kept`.
+
+    The inline pieces have at most `room` characters in total.
+    """
     pieces = kept + new
     at = len(pieces)
     while at and len(pieces[at - 1]) <= room:
@@ -146,7 +159,7 @@ def _cut(kept: list[str], new: list[str], room: int) -> tuple[str, list[str], in
         at -= 1
     head, tail = pieces[:at], pieces[at:]
     if at > len(kept):
-        # The piece before the cut is not written yet, so it can be cut where a line begins.
+        # The piece is not written yet, so it can be cut at the start of a line.
         piece = head.pop()
         place = _line_start(piece, len(piece) - room)
         head.append(piece[:place])
@@ -156,7 +169,7 @@ def _cut(kept: list[str], new: list[str], room: int) -> tuple[str, list[str], in
 
 
 def _pieces(text: str) -> list[str]:
-    """The text in pieces of about `LARGEST_JOINED_BYTES`, cut where lines begin if any do."""
+    """Cut the text into pieces of about `LARGEST_JOINED_BYTES`, if possible between lines."""
     pieces, at = [], 0
     while len(text) - at > 2 * LARGEST_JOINED_BYTES:
         end = text.rfind("\n", at, at + LARGEST_JOINED_BYTES) + 1 or at + LARGEST_JOINED_BYTES
@@ -166,6 +179,6 @@ def _pieces(text: str) -> list[str]:
 
 
 def _line_start(text: str, at: int) -> int:
-    """The first place from `at` on where a line begins; `at` itself if none does before the end."""
+    """Return the first start of a line after `at`, or `at` if there is none before the end."""
     found = text.find("\n", at)
     return at if found < 0 or found == len(text) - 1 else found + 1

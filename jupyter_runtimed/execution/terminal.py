@@ -1,15 +1,15 @@
-r"""What a terminal shows of a stream: carriage returns, backspaces, erased lines, cursor moves.
+r"""Terminal emulation of a stream: carriage returns, backspaces, erased lines, cursor moves.
 
-`Terminal.feed(text)` says how the text shown so far changes: some characters at its end go away,
-others come instead (`Edit`). Only the last lines can still change, as on a screen that scrolls;
-what scrolled off is settled and forgotten here.
+`Terminal.feed(text)` returns the change of the shown text as an `Edit`: a number of characters to
+remove from the end, and text to append. Only the last lines can change, as on a screen that
+scrolls; a line that scrolls off the screen is settled, and the terminal drops it.
 
-Colours (`\x1b[...m`) take no room. They stay where the program put them in lines that are only ever
-appended to; in a line that was overwritten they are written anew from the style of each character.
-Other escape sequences (titles, cursor shapes, colours of the window) show nothing and are dropped.
+Colour sequences (`\x1b[...m`) have no width. A line with appended text only keeps them as the
+program wrote them; an overwritten line gets new sequences from the style of each character. Other
+escape sequences (titles, cursor shapes, colours of the window) are dropped.
 
-A character is a code point: no notion of wide or combining characters. The text shown is the same
-however the input is cut into pieces, as long as `forget` is not called.
+A character is one code point; wide and combining characters have no special treatment. The shown
+text does not depend on how the input is cut into pieces, unless `forget` is called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 from collections import deque
 from typing import Final, NamedTuple
 
-from .line import COLOUR, Line, style_after, style_with
+from .terminal_line import COLOUR, Line, style_after, style_with
 
 SCREEN_LINES: Final = 64
 
@@ -37,7 +37,7 @@ _WIDEST: Final = 10_000
 
 
 class Edit(NamedTuple):
-    """Take `back` characters off the end of the text shown so far, then append `text`."""
+    """Remove `back` characters from the end of the shown text, then append `text`."""
 
     back: int
     text: str
@@ -47,13 +47,16 @@ class Terminal:
     """The last lines of one stream."""
 
     def __init__(self, text: str = "", *, lines: int = SCREEN_LINES) -> None:
-        """`text` is shown already, and the cursor stands at its end."""
+        """Start with the shown text `text` and the cursor at its end.
+
+        `lines` is the height of the screen.
+        """
         self._lines: deque[Line] = deque([Line()])
         self._height = lines
         self._row = self._column = 0
-        self._style = ""  # of what is written next
-        self._held = ""  # an escape sequence whose end has not come yet
-        self._settled: list[str] = []  # scrolled off during this feed
+        self._style = ""  # style of the next character
+        self._held = ""  # incomplete escape sequence at the end of the last input
+        self._settled: list[str] = []  # lines that scrolled off during this feed
         if text:
             self._append(text)
 
@@ -70,7 +73,7 @@ class Terminal:
         return self._play(text)
 
     def forget(self, keep: int) -> None:
-        """Settle lines until at most `keep` characters of what is shown can still change."""
+        """Settle lines until at most `keep` shown characters can change."""
         excess = len(self._render()) - keep
         while excess > 0 and self._row > 0:
             self._scroll()
@@ -83,7 +86,7 @@ class Terminal:
     # ------------------------------------------------------------ text without controls
 
     def _is_plain(self, text: str) -> bool:
-        """Can the text simply be appended?"""
+        """Whether appending the text is enough, because it moves no cursor and erases nothing."""
         last = self._lines[-1]
         if self._row != len(self._lines) - 1 or self._column != last.width:
             return False
@@ -94,7 +97,7 @@ class Terminal:
         return not last.overwritten and _SPECIAL.search(text) is None
 
     def _append(self, text: str) -> None:
-        # Of a flood only the last screen is looked at.
+        # Process only the last screen of a large text.
         first, *rest = text.rsplit("\n", self._height)
         if "\n" in first:
             self._style = style_after(self._style, first)
@@ -112,7 +115,7 @@ class Terminal:
         self._settled.clear()
 
     def _write(self, text: str) -> None:
-        """Append text that may hold colours but no controls to the last line."""
+        """Append text with colour sequences but without controls to the last line."""
         if "\x1b" not in text:
             self._lines[-1].put(self._column, text, self._style)
             self._column += len(text)
@@ -136,7 +139,7 @@ class Terminal:
         self._settled.clear()
         if after.startswith(before):
             return Edit(0, after[len(before) :])
-        # Whole lines, so that a line that is drawn again and again is replaced in one piece.
+        # Replace whole lines, so that a repeatedly drawn line is replaced in one piece.
         common = after.rfind("\n", 0, _common_prefix(before, after)) + 1
         return Edit(len(before) - common, after[common:])
 
@@ -149,7 +152,7 @@ class Terminal:
             case "\x08":
                 self._column = max(0, self._column - 1)
             case _:
-                pass  # an escape character that begins nothing
+                pass  # an escape character without a sequence
 
     def _down(self) -> None:
         self._column = 0
@@ -188,12 +191,12 @@ class Terminal:
             case "J":
                 self._erase_screen(count)
             case _:
-                pass  # nothing that is shown
+                pass  # a sequence without effect on the shown text
         if final in "EF":
             self._column = 0
 
     def _go_to(self, row: int) -> None:
-        """To a row of the screen, from 1 on; far beyond it is its last line."""
+        """Move to a row of the screen, counted from 1; a row beyond the screen is the last line."""
         if row <= self._height:
             while len(self._lines) < row:
                 self._lines.append(Line(self._style))
@@ -223,7 +226,7 @@ class Terminal:
             self._lines = deque([Line(self._lines[0].entry)])
             self._row = 0
 
-    # ------------------------------------------------------------ what is shown
+    # ------------------------------------------------------------ shown text
 
     def _scroll(self) -> None:
         """Settle the first line."""
@@ -243,7 +246,7 @@ def _number(args: str) -> int:
 
 
 def _common_prefix(a: str, b: str) -> int:
-    """How many characters two texts begin with alike."""
+    """Return the length of the common prefix."""
     low, high = 0, min(len(a), len(b))
     while low < high:
         middle = (low + high + 1) // 2

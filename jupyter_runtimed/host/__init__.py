@@ -1,1 +1,1 @@
-"""Doing it: the asyncio shell around the pure room, with its store, blobs, kernels and files."""
+"""The asyncio shell around the pure room: carries out its effects on files, kernels and store."""

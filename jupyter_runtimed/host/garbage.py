@@ -1,7 +1,7 @@
-"""Python's search for garbage, put off while something large is made.
+"""Pauses Python's cyclic garbage collector during large allocations.
 
-It stops all threads for as long as it takes to look at every object, and it starts when many have
-been made: reading one large notebook sets it off again and again, though nothing of it is garbage.
+The collector stops all threads while it visits every object, and starts after many allocations. So
+reading one large notebook would start the collector repeatedly, although it creates no garbage.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from contextlib import contextmanager
 
 _lock = threading.Lock()
 _wanting: list[bool] = []
-"""For each that wants it put off: whether it was on at that time."""
+"""For each active pause, whether the collector was enabled before the first pause."""
 
 
 @contextmanager
-def garbage_put_off() -> Iterator[None]:
-    """From any thread, and at the same time in several. Where it was off already it stays off."""
+def gc_paused() -> Iterator[None]:
+    """Pause the collector. Pauses may overlap in several threads.
+
+    The collector stays disabled at the end if it was disabled before.
+    """
     with _lock:
         _wanting.append(gc.isenabled() if not _wanting else _wanting[0])
         gc.disable()

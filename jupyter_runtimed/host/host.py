@@ -1,10 +1,10 @@
-"""A host runs one room: it brings events in, one after another, and carries effects out.
+"""The host of one room: passes events to the room and executes its effects.
 
     socket, store, files, kernel, timer ---> post ---> Room.handle ---> effects ---> the same
 
-An event is handled where it arrives, on the loop, without a task in between; events that come up
-meanwhile wait in the inbox. Frames go out before anything is written, so that the disk is never in
-the way of what others see; the acknowledgement alone waits for it.
+The room handles an event on the event loop as soon as the event arrives, without a task in between.
+Events that arrive during this time wait in the inbox. Frames are sent before any write, so that
+other peers do not wait for the disk; only the acknowledgement waits until the write is durable.
 """
 
 from __future__ import annotations
@@ -12,49 +12,57 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import errors
 from ..crdt import Heads
 from ..document import ipynb
-from ..document.authority import Rights
+from ..document.permissions import Permissions
 from ..errors import RuntimedError
-from ..execution.captures import WidgetAsked, WidgetShows
+from ..execution.output_widgets import RequestWidgetState, ShowWidget
 from ..ids import RoomId, SessionId
-from ..protocol.frames import Frame
+from ..protocol.frames import Call, Change, Frame, encode
+from ..protocol.frames import Event as FrameEvent
 from ..room import events as ev
-from ..room.merging import merge
+from ..room.file.merge import merge
 from ..room.room import CLOSING, Room
-from .formers import Formers
-from .garbage import garbage_put_off
-from .kernel_port import Link
-from .ports import Outlet, Ports
+from .archived_documents import ArchivedDocuments
+from .garbage import gc_paused
+from .kernels.port import Link
+from .ports import Ports, SessionSink
 from .room_file import RoomFile
 from .room_kernel import RoomKernel
 from .tasks import Tasks
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 BROKEN = 1011
-"""Close code of a connection whose frame the room could not bear."""
+"""Close code of a connection whose frame made the room raise."""
 NO_SUCH_ROOM = 4404
-LAST_SAVE_SECONDS = 10.0
+MOST_FAILURES = 4
+"""A room that raises at this many consecutive events is closed, because it will not recover."""
+LAST_SAVE_SECONDS = 6.0
+"""Less than `LONGEST_GOODBYE_SECONDS`, because the store must still record the save."""
 MERGING = "merging this notebook"
 
 _OF_CODE: dict[str, type[RuntimedError]] = {
     kind.code: kind
     for kind in (
         errors.PeerError, errors.Forbidden, errors.NotFound, errors.HeadsMissing, errors.TooLarge,
-        errors.KernelError, errors.NoKernel, errors.KernelDead, errors.StorageError,
-        errors.SaveFailed, errors.Closing,
+        errors.TooMany, errors.KernelError, errors.NoKernel, errors.KernelDead, errors.StorageError,
+        errors.SaveFailed, errors.ServerClosing,
     )
 }  # fmt: skip
 
 
 class Host:
-    """Made on the loop. `closed` is called once, when the room has nothing left to do."""
+    """Runs one room; must be created on the event loop.
+
+    `closed` is called once, when the room ends: it is idle, it failed, or the server stops.
+    """
 
     def __init__(self, room: Room, ports: Ports, *, closed: Callable[[Host], None]) -> None:
         self.room = room
@@ -63,9 +71,14 @@ class Host:
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[ev.Event] = deque()
         self._draining = False
+        self._failures = 0
+        self.broken = False
+        """Whether the room was closed because it raised at every event."""
         self._ended = False
         self._deserted = False
-        self._outlets: dict[SessionId, Outlet] = {}
+        self.asked_at_ms: int | None = None
+        """The time (ms) of the last edit or call from a client."""
+        self._outlets: dict[SessionId, SessionSink] = {}
         self._calls: dict[int, asyncio.Future[Any]] = {}
         self._tickets = 0
         self._at_once = False
@@ -73,8 +86,10 @@ class Host:
         self._now_ms = self._ports.clock()
         self._wish_ms = 0
         self._wish_at = 0.0
-        """The wish in the loop's time, which nobody sets."""
+        """The time of `_wish_ms` on the event loop's monotonic clock."""
         self._last_save: asyncio.Event | None = None
+        self.archived = False
+        """Whether the notebook document was rotated when the room closed."""
         self._tried = asyncio.Event()
         self._tasks = Tasks()
         self._file = RoomFile(
@@ -85,7 +100,7 @@ class Host:
             known=lambda: self.room.filing.stamp,
             post=self.post,
         )
-        self._formers = Formers(room.room_id, ports.store)
+        self._formers = ArchivedDocuments(room.room_id, ports.store)
         self._kernel = RoomKernel(
             ports.kernels, self._tasks, path=lambda: self.path, post=self.post
         )
@@ -104,14 +119,14 @@ class Host:
         """The id of the kernel that the room listens to, or ""."""
         return self._kernel.id
 
-    async def tried(self) -> None:
-        """Return once the store has kept a write of this room, or has said that it cannot."""
+    async def first_write_done(self) -> None:
+        """Return once the first write of this room is durable or has failed."""
         await self._tried.wait()
 
-    def begin(self, effects: list[ev.Effect]) -> None:
-        """Start, with what making the room asked for."""
+    def start(self, effects: list[ev.Effect]) -> None:
+        """Start the room, and execute the effects of its creation."""
         self._ports.store.listen(self.room_id, self)
-        self._ports.store.locate(self.room_id, self.path)
+        self._ports.store.set_path(self.room_id, self.path)
         self._carry_out(effects)
         self._drain()
         self._file.watch()
@@ -120,12 +135,12 @@ class Host:
     # ------------------------------------------------------------ events in
 
     def post(self, event: ev.Event) -> None:
-        """Let the room handle this, now or after what it is handling. On the loop only."""
+        """Let the room handle an event, now or after the present one. On the event loop only."""
         if self._ended:
             return
-        if isinstance(event, ev.KernelIs):
+        if isinstance(event, ev.KernelStatusChanged):
             self._kernel.heard(event)
-        if isinstance(event, ev.SaveFailed) and self._last_save is not None:
+        if isinstance(event, ev.FileSaveFailed) and self._last_save is not None:
             self._last_save.set()
         self._inbox.append(event)
         self._drain()
@@ -142,8 +157,12 @@ class Host:
                     effects = self.room.handle(event, self._now_ms)
                 except Exception as error:
                     log.exception("Room %s failed at %s", self.room_id, type(event).__name__)
-                    self._let_go_of(event, error)
+                    self._fail(event, error)
+                    self._failures += 1
+                    if self._failures >= MOST_FAILURES:
+                        self._give_up(error)
                     continue
+                self._failures = 0
                 self._carry_out(effects)
         finally:
             self._draining = False
@@ -151,29 +170,46 @@ class Host:
         if self._last_save is not None and not filing.unsaved and not filing.merging:
             self._last_save.set()
 
+    def _give_up(self, error: Exception) -> None:
+        """Close a room that raises at every event; the next client opens a new one."""
+        message = (
+            f"The server failed at {self._failures} events in a row in {self.path} "
+            f"({type(error).__name__}: {error}). The notebook is closed and opened again from what "
+            "is stored; no acknowledged edit is lost."
+        )
+        log.error("%s", message)
+        told = encode(FrameEvent("broken", {"message": message}))
+        self._inbox.clear()
+        self.broken = True
+        for outlet in self._outlets.values():
+            outlet.send(told)
+            outlet.disconnect(NO_SUCH_ROOM, "the room failed; open the notebook again")
+        self._outlets.clear()
+        self._end()
+
     def _due(self, event: ev.Event) -> int:
-        return self._wish_ms if isinstance(event, ev.Tick) else 0
+        return self._wish_ms if isinstance(event, ev.TimerFired) else 0
 
-    def _let_go_of(self, event: ev.Event, error: Exception) -> None:
-        """What the room fails at costs who brought it, and nobody else.
+    def _fail(self, event: ev.Event, error: Exception) -> None:
+        """Report an event that made the room raise to its sender alone.
 
-        A frame costs its sender the connection, a call or a notebook is answered with an error.
+        The sender of a frame loses its connection; a call or a written notebook gets an error.
         """
         match event:
             case ev.Received():
-                self._disconnect(event.session, BROKEN, "the server failed at this; reconnect")
-            case ev.Called() | ev.Put():
+                self._disconnect(event.session, BROKEN, "the server failed at a frame; reconnect")
+            case ev.CallReceived() | ev.ContentsPut():
                 answer = self._calls.get(event.ticket)
                 if answer is not None and not answer.done():
-                    what = event.name if isinstance(event, ev.Called) else MERGING
+                    what = event.name if isinstance(event, ev.CallReceived) else MERGING
                     answer.set_exception(_failure(what, error))
             case ev.Merged():
                 self._inbox.append(_not_merged(event.number, error))
             case _:
                 pass
-        if not isinstance(event, ev.Tick):
-            # What others wait for was perhaps not reached any more.
-            self._inbox.append(ev.Tick())
+        if not isinstance(event, ev.TimerFired):
+            # The exception may have skipped work that is due for other sessions.
+            self._inbox.append(ev.TimerFired())
 
     # ------------------------------------------------------------ effects out
 
@@ -186,27 +222,27 @@ class Host:
                 self._does[type(effect)](effect)
 
     def _table(self) -> dict[type, Callable[[Any], None]]:
-        """Who carries out which effect; frames are sent before any of these."""
+        """Return the function for each kind of effect; `Send` is executed before all of these."""
         return {
             ev.Append: self._append,
             ev.Replace: self._replace,
-            ev.Remember: self._remember,
+            ev.RecordFileVersion: self._remember,
             ev.PutBlob: self._put_blob,
-            ev.LookBack: self._look_back,
-            ev.Note: lambda e: log.warning("%s: %s", self.path, e.text),
+            ev.ReadArchive: self._look_back,
+            ev.LogWarning: lambda e: log.warning("%s: %s", self.path, e.text),
             ev.SaveFile: self._file.save,
             ev.MergeFile: self._merge_file,
             ev.StartKernel: self._kernel.start,
-            ev.Execute: self._kernel.execute,
-            ev.Reply: self._kernel.reply,
-            ev.Interrupt: self._kernel.interrupt,
-            ev.Restart: self._kernel.restart,
-            ev.Shutdown: self._kernel.shutdown,
+            ev.ExecuteCell: self._kernel.execute,
+            ev.AnswerInput: self._kernel.reply,
+            ev.InterruptKernel: self._kernel.interrupt,
+            ev.RestartKernel: self._kernel.restart,
+            ev.ShutdownKernel: self._kernel.shutdown,
             ev.Disconnect: lambda e: self._disconnect(e.session, e.code, e.reason),
-            ev.Answered: self._answered,
-            ev.WakeAt: self._wake_at,
-            WidgetShows: self._kernel.show_widget,
-            WidgetAsked: self._kernel.ask_widget,
+            ev.CallResult: self._answered,
+            ev.SetTimer: self._wake_at,
+            ShowWidget: self._kernel.show_widget,
+            RequestWidgetState: self._kernel.ask_widget,
             ev.CloseRoom: lambda _: self._end(deserted=True),
         }
 
@@ -221,18 +257,18 @@ class Host:
     def _replace(self, e: ev.Replace) -> None:
         self._ports.store.replace(self.room_id, e.number, e.doc, e.epoch, e.data)
 
-    def _remember(self, e: ev.Remember) -> None:
-        self._ports.store.remember(self.room_id, e.number, e.heads, e.stamp, e.at)
+    def _remember(self, e: ev.RecordFileVersion) -> None:
+        self._ports.store.finish_save(self.room_id, e.number, e.heads, e.stamp, e.at)
 
     def _put_blob(self, e: ev.PutBlob) -> None:
         self._ports.blobs.put(self.room_id, e.sha256, e.data)
 
-    def _look_back(self, effect: ev.LookBack) -> None:
+    def _look_back(self, effect: ev.ReadArchive) -> None:
         self._tasks.start(self._looked_back(effect), f"look back in {self.path}")
 
-    async def _looked_back(self, effect: ev.LookBack) -> None:
+    async def _looked_back(self, effect: ev.ReadArchive) -> None:
         last = await self._formers.last(effect.epoch)
-        self.post(ev.LookedBack(effect.session, effect.hello, last))
+        self.post(ev.ArchiveRead(effect.session, effect.hello, last))
 
     def _merge_file(self, effect: ev.MergeFile) -> None:
         if self._at_once:
@@ -248,8 +284,11 @@ class Host:
             outlet.disconnect(code, reason)
             self.post(ev.Left(session))
 
-    def _wake_at(self, effect: ev.WakeAt) -> None:
-        """One timer; an earlier one is left to fire, and set anew then: typing moves wishes on."""
+    def _wake_at(self, effect: ev.SetTimer) -> None:
+        """Set the timer. An earlier timer stays and is set again when it fires.
+
+        Each keystroke moves the time of the next save, so a new timer each time would be slow.
+        """
         self._wish_ms = effect.at_ms
         self._wish_at = self._loop.time() + (effect.at_ms - self._now_ms) / 1000
         if self._timer is None or self._timer.when() > self._wish_at:
@@ -266,12 +305,12 @@ class Host:
         if fired_at < self._wish_at:
             self._set_timer()
         else:
-            self.post(ev.Tick())
+            self.post(ev.TimerFired())
 
     # ------------------------------------------------------------ sessions
 
-    def join(self, user: ev.User, rights: Rights, outlet: Outlet) -> SessionId:
-        """A new connection; one that comes too late is sent away to open the room again."""
+    def join(self, user: ev.User, rights: Permissions, outlet: SessionSink) -> SessionId:
+        """Add a connection; disconnect it at once if the room has ended or is about to."""
         session = SessionId(self._ports.new_id())
         if self._ended:
             outlet.disconnect(NO_SUCH_ROOM, "the room was closed; open the notebook again")
@@ -283,8 +322,14 @@ class Host:
         self.post(ev.Joined(session, user, rights))
         return session
 
-    def receive(self, session: SessionId, frame: Frame, rights: Rights) -> None:
+    def receive(self, session: SessionId, frame: Frame, rights: Permissions) -> None:
+        if isinstance(frame, Change | Call):
+            self.asked_at_ms = self._ports.clock()
         self.post(ev.Received(session, frame, rights))
+
+    def allow(self, session: SessionId, rights: Permissions) -> None:
+        """Set the permissions of a connection after a new check."""
+        self.post(ev.RightsChanged(session, rights))
 
     def leave(self, session: SessionId) -> None:
         if self._outlets.pop(session, None) is not None:
@@ -293,10 +338,12 @@ class Host:
     # ------------------------------------------------------------ calls and content
 
     async def call(
-        self, name: str, args: Mapping[str, Any], heads: Heads, user: ev.User, rights: Rights
+        self, name: str, args: Mapping[str, Any], heads: Heads, user: ev.User, rights: Permissions
     ) -> Any:
-        """One call of the protocol. Raises the error that it is answered with."""
-        return await self._ask(lambda ticket: ev.Called(ticket, name, args, heads, user, rights))
+        """Execute one call of the protocol and return its result. Raises the error of the reply."""
+        return await self._ask(
+            lambda ticket: ev.CallReceived(ticket, name, args, heads, user, rights)
+        )
 
     async def _ask(self, question: Callable[[int], ev.Event]) -> Any:
         ticket, answer = self._expect()
@@ -307,14 +354,14 @@ class Host:
             self._calls.pop(ticket, None)
 
     def _expect(self) -> tuple[int, asyncio.Future[Any]]:
-        """A ticket, and where its answer will be."""
+        """Return a new ticket, and the future of its answer. Raises `ServerClosing`."""
         if self._ended:
-            raise errors.Closing("the notebook was closed; open it again")
+            raise errors.ServerClosing("the notebook was closed; open it again")
         self._tickets += 1
         answer = self._calls[self._tickets] = self._loop.create_future()
         return self._tickets, answer
 
-    def _answered(self, effect: ev.Answered) -> None:
+    def _answered(self, effect: ev.CallResult) -> None:
         answer = self._calls.get(effect.ticket)
         if answer is None or answer.done():
             return
@@ -324,8 +371,8 @@ class Host:
             kind = _OF_CODE.get(effect.error["code"], errors.PeerError)
             answer.set_exception(kind(effect.error["message"]))
 
-    def facts(self) -> dict[str, Any]:
-        """What the room is like now, for who lists the open ones."""
+    def summary(self) -> dict[str, Any]:
+        """Return a summary of the room for the list of open rooms, as JSON values."""
         kernel = self.room.runtime.kernel
         return {
             "room": self.room_id,
@@ -337,32 +384,33 @@ class Host:
         }
 
     async def model(self) -> dict[str, Any]:
-        """The notebook now, as nbformat JSON for the contents API."""
-        content = self.room.filing.hand_out()
+        """Return the present notebook as nbformat JSON for the contents API."""
+        content = self.room.filing.content_for_client()
         return await asyncio.to_thread(ipynb.to_model, content, get_blob=self._ports.blobs.get)
 
     def model_now(self) -> dict[str, Any]:
-        """As `model`, for callers that cannot wait; large outputs are read on the loop."""
-        return ipynb.to_model(self.room.filing.hand_out(), get_blob=self._ports.blobs.get)
+        """Like `model`, for synchronous callers; reads large outputs on the event loop."""
+        return ipynb.to_model(self.room.filing.content_for_client(), get_blob=self._ports.blobs.get)
 
     async def put_model(self, model: Mapping[str, Any]) -> dict[str, str]:
-        """Merge what a client of the contents API wrote, and save; the file's stamp.
+        """Merge a notebook that a client of the contents API wrote, and save.
 
-        Raises `NotebookError`, `SaveFailed`; whatever the room fails at is raised, too.
+        Returns the file's `hash` and `last_modified`. Raises `NotebookError` for an invalid
+        notebook, `SaveFailed`, and `RuntimedError` if the merge fails.
         """
         found = await asyncio.to_thread(self._read_model, model)
-        await self._ask(lambda ticket: ev.Put(ticket, found.content))
+        await self._ask(lambda ticket: ev.ContentsPut(ticket, found.content))
         writer = ev.User("contents", "Contents API")
-        stamp: dict[str, str] = await self.call("save", {}, (), writer, Rights(True, False))
+        stamp: dict[str, str] = await self.call("save", {}, (), writer, Permissions(True, False))
         return stamp
 
     def put_model_now(self, model: Mapping[str, Any]) -> None:
-        """As `put_model`, merged on return and saved soon."""
+        """Like `put_model` for synchronous callers: merge before returning, and save soon."""
         found = self._read_model(model)
         ticket, answer = self._expect()
         self._at_once = True
         try:
-            self.post(ev.Put(ticket, found.content))
+            self.post(ev.ContentsPut(ticket, found.content))
         finally:
             self._at_once = False
             self._calls.pop(ticket, None)
@@ -377,7 +425,7 @@ class Host:
             limits=self._ports.limits,
         )
 
-    # ------------------------------------------------------------ the store says
+    # ------------------------------------------------------------ results of the store
 
     def on_durable(self, number: int) -> None:
         self._tried.set()
@@ -387,87 +435,103 @@ class Host:
         self._tried.set()
         self.post(ev.StoreFailed(message))
 
-    # ------------------------------------------------------------ file and kernel, from outside
+    # ------------------------------------------------------------ file and kernel
 
     @property
-    def file_still(self) -> asyncio.Lock:
-        """While somebody holds this the file is not written."""
+    def pause_writes(self) -> asyncio.Lock:
+        """A lock that prevents writes of the file while it is held."""
         return self._file.still
 
     def moved(self, path: str) -> None:
         self.post(ev.FileMoved(path))
-        self._ports.store.locate(self.room_id, path)
+        self._ports.store.set_path(self.room_id, path)
         self._file.move(path)
 
-    def deleted(self) -> None:
-        self._file.gone(f"{self.path} was deleted; save it to put it back")
+    def file_trouble(self, message: str) -> None:
+        """Note that the file could not be reached when the room was opened."""
+        self._file.trouble(message)
 
-    async def attach(self, link: Link, status: ev.KernelIs) -> None:
+    async def restored(self, restore: Callable[[], Awaitable[T]], by: ev.User) -> T:
+        """Restore an older version of the file with `restore`, and merge it as this user's edit."""
+        return await self._file.restored(restore, by)
+
+    def was_restored(self, by: ev.User) -> None:
+        self._file.was_restored(by)
+
+    def deleted(self) -> None:
+        self._file.gone(ev.FileDeleted(f"{self.path} was deleted; save it to put it back"))
+
+    async def attach(self, link: Link, status: ev.KernelStatusChanged) -> None:
         await self._kernel.attach(link, status)
 
-    async def detach(self, status: ev.KernelIs) -> None:
+    async def detach(self, status: ev.KernelStatusChanged) -> None:
         await self._kernel.detach(status)
 
-    # ------------------------------------------------------------ the end
+    # ------------------------------------------------------------ closing
 
     def _end(self, *, deserted: bool = False) -> None:
-        """`deserted`: nobody was here who would go on where he is."""
+        """End the room. `deserted`: no client was connected."""
         if not self._ended:
             self._ended, self._deserted = True, deserted
             self._closed(self)
 
     async def closing(self, message: str) -> None:
-        """The server stops: say goodbye, and save what can be saved.
+        """Disconnect the sessions and save, because the server stops.
 
-        Who goes on typing is let go first: what is acknowledged after the last save is not in the
-        file, and as long as edits come there is no last one.
+        The sessions are disconnected first, so that no edit is acknowledged after the last save and
+        missing from the file.
         """
         deserted = not self._outlets
         self._last_save = asyncio.Event()
-        self.post(ev.Closing(message))
+        self.post(ev.ServerClosing(message))
         for session in list(self._outlets):
             self._disconnect(session, CLOSING, message)
         try:
             await asyncio.wait_for(self._last_save.wait(), LAST_SAVE_SECONDS)
         except asyncio.TimeoutError:
-            log.warning("%s was not saved at the end; the store has every edit", self.path)
+            log.warning(
+                "%s was not saved before the server stopped; the store has every edit, and the "
+                "file follows when the notebook is opened again",
+                self.path,
+            )
         self._end(deserted=deserted)
 
     async def stop(self) -> None:
-        """After the end: let go of file, kernel and store; everything is durable on return."""
+        """Release the file, the kernel and the store after the end; all writes are then durable."""
         self._ended = True
         if self._timer is not None:
             self._timer.cancel()
         for answer in self._calls.values():
             if not answer.done():
-                answer.set_exception(errors.Closing("the notebook was closed; open it again"))
-        self._file.unwatch()
+                answer.set_exception(errors.ServerClosing("the notebook was closed; open it again"))
+        self._file.close()
         await self._tasks.close()
         await self._kernel.close()
         if self._deserted:
             await self._put_away()
-        await self._ports.store.release(self.room_id)
+        await self._ports.store.unlock(self.room_id)
 
     async def _put_away(self) -> None:
         try:
             if (anew := await asyncio.to_thread(_put_away, self.room)) is not None:
-                await self._ports.store.begin_anew(self.room_id, anew)
+                await self._ports.store.rotate(self.room_id, anew)
+                self.archived = True
         except Exception:
-            log.exception("The history of %s stays in its document", self.path)
+            log.exception("The history of %s was not archived, it stays in its document", self.path)
 
 
 def _merged(task: ev.MergeFile) -> ev.Merged | ev.MergeFailed:
     try:
-        with garbage_put_off():
+        with gc_paused():
             return merge(task)
     except Exception as error:
-        log.exception("Merging failed")
+        log.exception("Merging a notebook failed; its file and its room stay as they are")
         return _not_merged(task.number, error)
 
 
-@garbage_put_off()
-def _put_away(room: Room) -> ev.BegunAnew | None:
-    return room.put_away()
+@gc_paused()
+def _put_away(room: Room) -> ev.RotatedNotebook | None:
+    return room.rotate_history()
 
 
 def _not_merged(number: int, error: Exception) -> ev.MergeFailed:
@@ -479,5 +543,5 @@ def _failure(what: str, error: Exception) -> RuntimedError:
     if isinstance(error, RuntimedError):
         return error
     return RuntimedError(
-        f"the server failed at {what} ({type(error).__name__}: {error}); look into its log"
+        f"the server failed at {what} ({type(error).__name__}: {error}); see the server's log"
     )

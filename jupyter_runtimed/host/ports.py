@@ -1,4 +1,4 @@
-"""What a host needs from the world, in one place."""
+"""The ports of a host: its access to store, files, kernels, trust, ids and time."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from typing import Protocol
 from ..document.content import Content
 from ..document.ipynb import Limits
 from ..ids import CellId, NewId
-from .blobs import Blobs
-from .files import NotebookFiles
-from .kernel_port import Kernels
-from .store import Store
+from .files.port import NotebookFiles
+from .kernels.port import Kernels
+from .storage.blobs import Blobs
+from .storage.store import Store
 
 
-class Outlet(Protocol):
-    """Where a session's frames go. Neither method waits or raises."""
+class SessionSink(Protocol):
+    """Receives the frames for one session's client. Neither method waits or raises."""
 
     def send(self, data: bytes) -> None: ...
 
     def disconnect(self, code: int, reason: str) -> None:
-        """Close with a code of the protocol; `leave` follows or not, both are fine."""
+        """Close with a code of the protocol. A following `Host.leave` is allowed, not required."""
 
 
 class Trust(Protocol):
-    """Who vouches for notebooks on disk. Called in worker threads."""
+    """Checks and signs notebook files. The methods run in worker threads."""
 
     def trusted(self, data: bytes, content: Content) -> Iterable[CellId]:
-        """The cells whose outputs may run script, in a file as it was read."""
+        """Return the cells whose outputs may run script, for a file with these bytes."""
 
     def sign(self, data: bytes) -> None:
-        """Every cell of this file is trusted."""
+        """Sign a file whose cells are all trusted."""
 
 
 class NoTrust:
-    """A `Trust` that knows no signatures."""
+    """A `Trust` without signatures: trusts no cell."""
 
     def trusted(self, data: bytes, content: Content) -> Iterable[CellId]:  # noqa: ARG002
         return ()
@@ -50,6 +50,8 @@ def wall_clock_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ports:
+    """The implementations of all ports of a host."""
+
     store: Store
     blobs: Blobs
     files: NotebookFiles

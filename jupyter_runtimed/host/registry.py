@@ -1,8 +1,7 @@
-"""Which rooms are open, and the way to open one.
+"""The registry of open rooms, which opens and closes them.
 
-Whoever asks for a notebook gets the one host of its room; those who ask at the same time wait for
-the same opening. A room that has nothing left to do is dropped, and opened anew when somebody
-comes.
+Each notebook has at most one host. Concurrent requests for a notebook wait for the same opening. An
+idle room is closed, and opened again on the next request.
 """
 
 from __future__ import annotations
@@ -11,36 +10,69 @@ import asyncio
 import inspect
 import logging
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..document import ipynb
 from ..document.content import Content
-from ..errors import Closing, DocumentError, NotebookError, NotFound, RuntimedError, StorageError
+from ..errors import (
+    DocumentError,
+    NotebookError,
+    NotFound,
+    RuntimedError,
+    ServerClosing,
+    StorageError,
+)
 from ..ids import CellId, RoomId, Sha256
 from ..room import events as ev
-from ..room import opening
-from ..room.filing import PAST_MS, Past
+from ..room import factory
+from ..room.file.file_sync import PAST_MS, Past
 from ..room.room import Room
-from .blobs import Blobs
-from .datadir import DataDir
-from .files import NotebookFiles
-from .freed import Freed
-from .garbage import garbage_put_off
+from .blob_refs import BlobRefs, needed
+from .files.port import NotebookFiles, no_answer
+from .garbage import gc_paused
 from .host import Host
-from .kernel_port import Kernels
-from .log_store import LogStore
+from .kernels.port import Kernels
+from .memory import MemoryTrimmer
 from .ports import NoTrust, Ports, Trust
-from .store import StoredRoom
-from .sweeping import Sweeper
+from .root_folders import claim_for
+from .storage.blob_gc import BlobCollector
+from .storage.blobs import Blobs
+from .storage.data_dir import DataDir
+from .storage.log_store import LogStore
+from .storage.owner import claim, this_user
+from .storage.store import StoredRoom
 
 log = logging.getLogger(__name__)
 
+PATIENCE_SECONDS = 5.0
+"""After this time without a result of a read, the folder of the file is probed."""
 GOODBYE = "the server is stopping; edits made from now on are kept in the browser"
+
+
+REBUILD_AT = 2
+"""After this many failed rooms from the store, the next room is created from the file."""
+REBUILT = (
+    "This notebook was rebuilt from its file, because its stored document could not be used ({}). "
+    "Edits that the file did not have yet are in the archived document; "
+    "`jupyter runtimed export --list` lists its versions."
+)
+
+
+class Unusable(StorageError):
+    """No room can be created from the stored documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Troubles:
+    """The reason why a room is opened without its file: deleted, or not reachable."""
+
+    gone: ev.FileDeleted | None = None
+    unread: str = ""
 
 
 def new_id() -> str:
@@ -48,10 +80,12 @@ def new_id() -> str:
 
 
 class Registry:
-    """The rooms of one server. Nothing is touched before the first one is opened.
+    """The rooms of one server. The data folder is first accessed when the first room is opened.
 
-    `room_id` gives the id of the room of a file, stable when the file is renamed; `server` is how
-    this server is called to clients, `holder` to other servers that want the same room.
+    `room_id` returns the id of a file's room; the id survives a rename of the file. `server` names
+    this server to clients, `holder` to other servers that want to open the same room. `hub_user` is
+    JupyterHub's name of the user who owns this server, or "". `moved` is called with the old and
+    the new path of each file or folder that was renamed.
     """
 
     def __init__(
@@ -65,6 +99,8 @@ class Registry:
         server: str,
         holder: str = "",
         trust: Trust | None = None,
+        hub_user: str = "",
+        moved: Callable[[str, str], None] | None = None,
     ) -> None:
         self._data_dir = data_dir
         self._settings = settings
@@ -74,20 +110,29 @@ class Registry:
         self._server = server
         self._holder = holder or server
         self._trust = trust or NoTrust()
+        self._hub_user = hub_user
+        self._tell_moved = moved or (lambda _old, _new: None)
         self._secret = b""
         self._ports: Ports | None = None
+        self._refs = BlobRefs()
         self._hosts: dict[RoomId, Host] = {}
         self._opening: dict[RoomId, asyncio.Task[Host]] = {}
         self._ending: dict[RoomId, asyncio.Task[None]] = {}
         self._past: dict[RoomId, tuple[Past, ...]] = {}
-        self._freed = Freed()
+        self._broken: dict[RoomId, int] = {}
+        self._paths: dict[RoomId, str] = {}
+        """The last path of each closed room's notebook."""
+        self._asked_at_ms: int | None = None
+        """The time (ms) of the last edit or call in a closed room."""
+        self._forgetting: dict[RoomId, asyncio.TimerHandle] = {}
+        self._freed = MemoryTrimmer()
         self._stopping = False
 
-    def keep_in(self, files: NotebookFiles, trust: Trust) -> None:
-        """Before any room is opened: where the files are, and who vouches for them."""
+    def use_files(self, files: NotebookFiles, trust: Trust) -> None:
+        """Set the port to files and the trust store; must precede the first opened room."""
         self._files, self._trust = files, trust
 
-    # ------------------------------------------------------------ finding
+    # ------------------------------------------------------------ lookup
 
     def by_id(self, room_id: str) -> Host | None:
         return self._hosts.get(RoomId(room_id))
@@ -99,28 +144,52 @@ class Registry:
     def hosts(self) -> list[Host]:
         return list(self._hosts.values())
 
+    @property
+    def active(self) -> bool:
+        """Whether a cell in any room is running or queued."""
+        return any(host.room.running.active for host in self._hosts.values())
+
+    @property
+    def asked_at_ms(self) -> int | None:
+        """The time (ms) of the last edit or call in any room; None if there was none."""
+        times = [self._asked_at_ms, *(host.asked_at_ms for host in self._hosts.values())]
+        return max((at for at in times if at is not None), default=None)
+
     def rooms(self) -> list[dict[str, Any]]:
-        """What is open, for people and programs that ask."""
-        return [host.facts() for host in self._hosts.values()]
+        """Return a summary of each open room, as JSON values."""
+        return [host.summary() for host in self._hosts.values()]
 
     def is_run(self, message_id: str) -> bool:
-        """Is a kernel message's parent a run whose output goes into a room?"""
+        """Return whether this `msg_id` belongs to a run whose outputs go into a room."""
         return any(host.room.running.is_run(message_id) for host in self._hosts.values())
 
     async def blob(self, sha256: str) -> bytes:
-        """Raises `NotFound`, `StorageError`."""
+        """Return the bytes of a large output. Raises `NotFound`, `StorageError`."""
         return await asyncio.to_thread(self._made().blobs.get, Sha256(sha256))
+
+    def paths_of_blob(self, sha256: str) -> list[str]:
+        """Return the open and the recently closed notebooks that refer to a blob."""
+        blob = Sha256(sha256)
+        for host in self._hosts.values():
+            if not self._refs.has(host.room_id, blob):
+                self._refs.look(host)
+        at = {**self._paths, **{room_id: host.path for room_id, host in self._hosts.items()}}
+        return [path for room_id, path in at.items() if self._refs.has(room_id, blob)]
 
     # ------------------------------------------------------------ opening
 
     async def open(self, path: str) -> Host:
-        """The host of the notebook's room. Raises `NotFound`, `NotebookError`, `StorageError`."""
+        """Return the host of a notebook's room, which is opened if necessary.
+
+        Raises `NotFound`, `NotebookError`, `StorageError`, and `ServerClosing` while the server
+        stops.
+        """
         path = path.strip("/")
         found = self._room_id(path)
         room_id = await found if inspect.isawaitable(found) else found
         while True:
             if self._stopping:
-                raise Closing("the server is stopping; try again when it is back")
+                raise ServerClosing("the server is stopping; try again when it is back")
             task = self._opening.get(room_id)
             if task is None and (host := self._hosts.get(room_id)) is not None:
                 await self._follow(host, path)
@@ -135,62 +204,156 @@ class Registry:
             return await asyncio.shield(task)
 
     async def _follow(self, host: Host, path: str) -> None:
-        """The room is known by another path: its file was moved, unless it is at both."""
-        if host.path == path:
-            return
-        try:
-            await self._files.read(host.path)
-        except NotFound:
+        """Move the room to `path` if its file does not exist at its known path any longer."""
+        if host.path != path and await self._is_gone(host.path):
+            former = host.path
             host.moved(path)
+            self._tell_moved(former, path)
+
+    async def _is_gone(self, path: str) -> bool:
+        try:
+            await self._read(path)
+        except NotFound:
+            return True
         except StorageError:
-            log.warning("%s cannot be read; its room stays there", host.path)
+            log.warning("%s cannot be read; its room keeps this path", path)
+        return False
 
     async def _open(self, room_id: RoomId, path: str) -> Host:
+        former = self._paths.pop(room_id, path)
+        if former != path and await self._is_gone(former):
+            self._tell_moved(former, path)
         ports = self._made()
-        ports.store.claim(room_id)
+        root = await self._files.root_mark()
+        hash_of = partial(self._hash_of, path)
+        stored = await claim_for(ports.store, room_id, root, self._files, hash_of)
         try:
-            room, effects, trouble = await self._make(room_id, path, ports)
+            room, effects, troubles = await self._make(room_id, path, ports, stored)
         except BaseException:
-            await ports.store.release(room_id)
+            self._refs.forget(room_id)
+            await ports.store.unlock(room_id)
             raise
         host = Host(room, ports, closed=self._drop)
+        self._refs.look(host)
         self._hosts[room_id] = host
-        host.begin(effects)
-        if trouble:
-            host.post(ev.FileGone(trouble))
+        if root and (stored is None or stored.root != root):
+            # First of all, so that no document is ever stored without its mark.
+            ports.store.bind(room_id, root)
+        host.start(effects)
+        if troubles.gone is not None:
+            host.post(troubles.gone)
+        if troubles.unread:
+            host.file_trouble(troubles.unread)
         if any(isinstance(effect, ev.Replace) for effect in effects):
-            # A history that a crash can still take away is none for anybody to build on.
-            await host.tried()
-        self._freed.give_back_soon()
+            # No client may base edits on a new history before it survives a crash.
+            await host.first_write_done()
+        self._freed.trim_soon()
         return host
 
     async def _make(
-        self, room_id: RoomId, path: str, ports: Ports
-    ) -> tuple[Room, list[ev.Effect], str]:
-        """The room, what it wants done, and what is wrong with its file if it does without."""
-        stored = await ports.store.load(room_id)
+        self, room_id: RoomId, path: str, ports: Ports, stored: StoredRoom | None
+    ) -> tuple[Room, list[ev.Effect], _Troubles]:
+        """Create a room; return it with its effects and the troubles of its file."""
         kept = stored if stored is not None and "notebook" in stored.documents else None
-        data, stamp, trouble = b"", None, ""
+        data, stamp, troubles = b"", None, _Troubles()
         try:
-            data, stamp = await ports.files.read(path)
+            data, stamp = await self._read(path)
         except (NotFound, StorageError) as error:
             if kept is None:
                 raise
-            trouble = str(error)
-        past = self._past.pop(room_id, ())
-        making = opening.Making(
+            message = str(error)
+            gone = isinstance(error, NotFound)
+            troubles = (
+                _Troubles(gone=ev.FileDeleted(message)) if gone else _Troubles(unread=message)
+            )
+        past = self._forget(room_id)
+        making = factory.RoomContext(
             room_id, path, self._settings, self._secret, ports.new_id, self._server, past
         )
-        # Nobody else has the new documents yet, so they can be made beside the loop.
-        return await asyncio.to_thread(_build, making, ports, kept, data, stamp, trouble)
+        # The new documents are not shared yet, so a worker thread may create them.
+        try:
+            if kept is not None:
+                self._refuse_if_hopeless(room_id, path)
+            return await asyncio.to_thread(_build, making, ports, kept, data, stamp, troubles)
+        except Unusable as error:
+            if kept is None or stamp is None or not data.strip():
+                raise
+            return await self._rebuilt(making, ports, kept, data, stamp, error)
+
+    def _refuse_if_hopeless(self, room_id: RoomId, path: str) -> None:
+        """Raise if rooms from the stored documents failed too often (decision 0017)."""
+        times = self._broken.get(room_id, 0)
+        if times == REBUILD_AT:
+            raise Unusable(f"the room of {path} failed at every event, {times} times in a row")
+        if times > REBUILD_AT:
+            raise StorageError(
+                f"the room of {path} fails at every event, also after it was rebuilt from its "
+                "file; see the server's log. The file is unchanged"
+            )
+
+    async def _rebuilt(
+        self,
+        making: factory.RoomContext,
+        ports: Ports,
+        kept: StoredRoom,
+        data: bytes,
+        stamp: ev.FileStamp,
+        error: Unusable,
+    ) -> tuple[Room, list[ev.Effect], _Troubles]:
+        """Create a room from the file alone, and archive the stored notebook document."""
+        log.error("%s; the room is rebuilt from its file", error)
+        making = replace(making, damage=REBUILT.format(error), past=())
+        try:
+            made = await asyncio.to_thread(_build, making, ports, None, data, stamp, _Troubles())
+        except NotebookError as file_error:
+            raise StorageError(f"{error}, and {file_error}") from file_error
+        room, effects, troubles = made
+        former, fresh = kept.documents["notebook"], room.document("notebook")
+        state = room.filing.state
+        if state is None:
+            raise StorageError(str(error))
+        whole = room.notebook.document.save()
+        await ports.store.rotate(
+            making.room_id, ev.RotatedNotebook(former.epoch, former.data, fresh.epoch, whole, state)
+        )
+        return room, [*effects, ev.LogWarning(making.damage)], troubles
+
+    async def _hash_of(self, path: str) -> str:
+        """SHA-256 of the notebook's file, "" if it cannot be read."""
+        try:
+            return (await self._read(path))[1].hash
+        except (NotFound, StorageError):
+            return ""
+
+    async def _read(self, path: str) -> tuple[bytes, ev.FileStamp]:
+        """Read a file. Raises `NotFound`, and `StorageError` if its folder does not answer."""
+        reading = asyncio.ensure_future(self._files.read(path))
+        try:
+            while not (await asyncio.wait({reading}, timeout=PATIENCE_SECONDS))[0]:
+                await self.must_answer(path)
+            return reading.result()
+        finally:
+            reading.cancel()
+
+    async def must_answer(self, path: str) -> None:
+        """Raise `StorageError` if the folder of this file does not answer.
+
+        Call this before any access to the file on the event loop.
+        """
+        if not await self._files.answers(path):
+            raise StorageError(no_answer(path))
+
+    def _blobs_in_use(self) -> Iterator[Sha256]:
+        return (sha256 for host in self.hosts() for sha256 in needed(host))
 
     def _made(self) -> Ports:
         if self._ports is None:
             folder = DataDir(self._data_dir)
+            claim(folder.root, this_user(self._hub_user))
             self._secret = folder.secret()
             store = LogStore(folder, server=self._holder)
-            blobs = Blobs(folder.blobs, store.writer)
-            self.sweeper = Sweeper(folder.rooms, blobs, self.hosts)
+            blobs = Blobs(folder.blobs, store.writer, told=self._refs.put)
+            self.sweeper = BlobCollector(folder.rooms, blobs, self._blobs_in_use)
             self.sweeper.start()
             self._ports = Ports(
                 store=store,
@@ -203,20 +366,22 @@ class Registry:
             )
         return self._ports
 
-    # ------------------------------------------------------------ files come and go
+    # ------------------------------------------------------------ moved and deleted files
 
     @asynccontextmanager
-    async def still(self, path: str) -> AsyncIterator[None]:
-        """No file at or below `path` is written meanwhile, so that it can be moved or deleted."""
+    async def pause_writes(self, path: str) -> AsyncIterator[None]:
+        """Pause the writes of all rooms at or below `path`, so that it can be moved or deleted."""
         async with AsyncExitStack() as held:
             for host, _ in self._below(path):
-                await held.enter_async_context(host.file_still)
+                await held.enter_async_context(host.pause_writes)
             yield
 
     def moved(self, old_path: str, new_path: str) -> None:
-        """A file, or a folder of files, was renamed."""
+        """Note that a file or a folder was renamed."""
+        old_path, new_path = old_path.strip("/"), new_path.strip("/")
         for host, rest in self._below(old_path):
-            host.moved(new_path.strip("/") + rest)
+            host.moved(new_path + rest)
+        self._tell_moved(old_path, new_path)
 
     def deleted(self, path: str) -> None:
         for host, _ in self._below(path):
@@ -234,28 +399,40 @@ class Registry:
 
     def _drop(self, host: Host) -> None:
         room_id = host.room_id
+        self._asked_at_ms = self.asked_at_ms
         self._hosts.pop(room_id, None)
-        self._past[room_id] = past = host.room.filing.past
-        asyncio.get_running_loop().call_later(PAST_MS / 1000, self._forget, room_id, past)
+        if host.broken:
+            self._broken[room_id] = self._broken.get(room_id, 0) + 1
+        else:
+            self._broken.pop(room_id, None)
+        self._paths[room_id] = host.path
+        self._past[room_id] = host.room.filing.past
+        self._refs.look(host)
+        # After this time the old versions are not candidates for the merge base any more.
+        self._forgetting[room_id] = asyncio.get_running_loop().call_later(
+            PAST_MS / 1000, self._forget, room_id
+        )
         task = asyncio.create_task(self._stop(host), name=f"close {host.path}")
         self._ending[room_id] = task
         task.add_done_callback(lambda _: self._ending.pop(room_id, None))
 
-    def _forget(self, room_id: RoomId, past: tuple[Past, ...]) -> None:
-        """No program works this long on what it read, unless the room was opened again since."""
-        if self._past.get(room_id) is past:
-            del self._past[room_id]
+    def _forget(self, room_id: RoomId) -> tuple[Past, ...]:
+        """Drop the blob references of a closed room; drop and return its old file versions."""
+        if (timer := self._forgetting.pop(room_id, None)) is not None:
+            timer.cancel()
+        self._refs.forget(room_id)
+        return self._past.pop(room_id, ())
 
     async def _stop(self, host: Host) -> None:
         try:
             await host.stop()
         except RuntimedError:
-            log.exception("Room %s did not close well", host.room_id)
+            log.exception("Room %s was not closed completely", host.room_id)
         if not self._stopping:
-            self._freed.give_back_soon()
+            self._freed.trim_soon(collect=host.archived)
 
     async def close_all(self) -> None:
-        """Save everything, say goodbye, and stop; what could not be written is in the log."""
+        """Save and close all rooms and the store; log what could not be written."""
         self._stopping = True
         self._freed.close()
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
@@ -266,19 +443,19 @@ class Registry:
             try:
                 await self._ports.store.close()
             except StorageError as error:
-                log.error("%s", error)  # noqa: TRY400 -- it says all there is to say
+                log.error("%s", error)  # noqa: TRY400 -- the message is complete without traceback
 
 
-@garbage_put_off()
+@gc_paused()
 def _build(
-    making: opening.Making,
+    making: factory.RoomContext,
     ports: Ports,
     kept: StoredRoom | None,
     data: bytes,
-    stamp: ev.Stamp | None,
-    trouble: str,
-) -> tuple[Room, list[ev.Effect], str]:
-    """In a worker thread: read the file, and make the room from it or from what the store has."""
+    stamp: ev.FileStamp | None,
+    troubles: _Troubles,
+) -> tuple[Room, list[ev.Effect], _Troubles]:
+    """Create a room from the file or the stored documents. Runs in a worker thread."""
     file = None
     if stamp is not None:
         try:
@@ -286,61 +463,71 @@ def _build(
         except NotebookError as error:
             if kept is None:
                 raise NotebookError(f"{making.path} cannot be opened: {error}") from error
-            trouble = f"{making.path} is not a notebook now ({error}); it is left as it is"
+            message = f"{making.path} is not a valid notebook ({error}); the file is left unchanged"
+            troubles = _Troubles(gone=ev.FileDeleted(message, "not-a-notebook"))
     trusted = () if file is None else _trusted(making.path, ports, data, file.content)
     now_ms = ports.clock()
     if kept is None:
         if file is None or stamp is None:
             raise NotFound(f"there is no notebook {making.path}")
-        return *opening.create(making, file.content, stamp, trusted=trusted, now_ms=now_ms), ""
+        return *factory.from_file(
+            making, file.content, stamp, trusted=trusted, now_ms=now_ms
+        ), troubles
     if file is not None and file.blank:
-        file, trouble = None, f"{making.path} is empty; the room keeps what it has"
-    return *_reopened(making, kept, file, stamp, trusted, now_ms), trouble
+        message = f"{making.path} is empty; the room keeps its content"
+        file, troubles = None, _Troubles(gone=ev.FileDeleted(message, "not-a-notebook"))
+    return *_reopened(making, kept, file, stamp, trusted, now_ms), troubles
 
 
 def _trusted(path: str, ports: Ports, data: bytes, content: Content) -> tuple[CellId, ...]:
-    """The cells that somebody vouches for. That nobody can tell is no reason not to open a file."""
+    """Return the trusted cells; () if trust cannot be checked, so that the file still opens."""
     try:
         return tuple(ports.trust.trusted(data, content))
-    except Exception as error:  # noqa: BLE001 -- other people's code, and a database
-        log.warning("%s is opened as not trusted: %r", path, error)
+    except Exception as error:  # noqa: BLE001 -- foreign code, and a database
+        log.warning("%s is opened as not trusted, because the check failed: %r", path, error)
         return ()
 
 
 def _reopened(
-    making: opening.Making,
+    making: factory.RoomContext,
     kept: StoredRoom,
     file: ipynb.FileContent | None,
-    stamp: ev.Stamp | None,
+    stamp: ev.FileStamp | None,
     trusted: tuple[CellId, ...],
     now_ms: int,
 ) -> tuple[Room, list[ev.Effect]]:
     documents = {
-        name: opening.Kept(document.epoch, document.data)
+        name: factory.StoredDocument(document.epoch, document.data)
         for name, document in kept.documents.items()
     }
-    bases = [ev.SavedState(*pair) for pair in (kept.saved, kept.intended) if pair is not None]
+    bases = [ev.FileVersion(*pair) for pair in (kept.saved, kept.intended) if pair is not None]
+    rendered = [ev.FileVersion(*pair) for pair in kept.tried]
     if not making.past:
-        former = tuple((at, ev.SavedState(heads, stamp)) for at, heads, stamp in kept.former)
+        former = tuple((at, ev.FileVersion(heads, stamp)) for at, heads, stamp in kept.former)
         making = replace(making, past=former)
     try:
-        return opening.reopen(
+        return factory.from_store(
             making,
             documents["notebook"],
             documents.get("runtime"),
             bases,
+            rendered=rendered,
             file=None if file is None else file.content,
             stamp=None if file is None else stamp,
             trusted=trusted,
             now_ms=now_ms,
         )
-    except DocumentError as error:
-        raise StorageError(
-            f"the stored room of {making.path} cannot be read ({error}); its file is untouched"
+    except (StorageError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        if not isinstance(error, DocumentError):
+            log.exception("The stored room of %s cannot be opened", making.path)
+        raise Unusable(
+            f"the stored room of {making.path} cannot be read ({error}); its file is unchanged"
         ) from error
 
 
-def _read(making: opening.Making, ports: Ports, data: bytes) -> ipynb.FileContent:
+def _read(making: factory.RoomContext, ports: Ports, data: bytes) -> ipynb.FileContent:
     return ipynb.read(
         data,
         new_id=ports.new_id,

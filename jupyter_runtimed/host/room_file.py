@@ -1,13 +1,14 @@
-"""The file of one open notebook: saved when the room says so, looked at when it may have changed.
+"""The file of one room: writes it for the room, and reads it when it may have changed.
 
-    changed ---> look ---> the bytes last seen: nothing
+    changed ---> read ---> the bytes last seen: nothing
                        |-> another notebook: FileSeen
-                       |-> half-written, or gone for a moment: look again soon
-                       +-> gone, or no notebook for long: FileGone
+                       |-> half-written, or missing for a moment: read again soon
+                       |-> missing, or invalid for some time: FileGone
+                       +-> not readable, or no answer: FileTrouble, and read again later
 
-While a save is under way nobody looks: the save compares for itself. A look that a save or a move
-overtook says nothing: what it found may be older than what the room knows. It knows bytes and
-stamps; what a change means is the room's business.
+The file is not read during a save, because the save itself compares the file. If a save or a move
+starts during a read, the result of the read is discarded, because it may be outdated. The module
+knows bytes and stamps; the room interprets the content.
 """
 
 from __future__ import annotations
@@ -16,30 +17,49 @@ import asyncio
 import concurrent.futures
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from ..document import ipynb
 from ..document.content import Content
-from ..errors import NotebookError, NotFound, RuntimedError, StorageError
+from ..errors import NotebookError, NotFound, RuntimedError, SaveFailed, StorageError
 from ..ids import RoomId
 from ..room import events as ev
-from .files import Conflict, Render, Unwatch
-from .garbage import garbage_put_off
+from .files.port import Conflict, Render, Unwatch, no_answer
+from .garbage import gc_paused
 from .ports import Ports
 from .tasks import Tasks
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 0.25
 TRIES = 20
-"""How often a file that is no notebook is looked at again before that is said."""
+"""How often an invalid notebook file is read again before it is reported."""
+HALF_WRITTEN_TRIES = 4
+"""How often a save finds an invalid notebook file before the save fails."""
+LOOK_AGAIN_SECONDS = 5.0
+"""A file that could not be read is read again after this time."""
+FIRST_LOOK_SECONDS = 1.0
+LONGEST_LOOK_SECONDS = 60.0
+"""A missing or read-only file is checked after `FIRST_LOOK_SECONDS`; each delay doubles.
+
+The check polls, because the file watcher does not report a recreated folder or new permissions.
+"""
+SILENT_SECONDS = 10.0
+"""A read or a write that takes longer is reported; it continues, and its result still counts."""
 INTEND_SECONDS = 2.0
-"""How long a save waits for the store; a store that fails is no reason not to save."""
+"""How long a save waits for the store; the file is saved even if the store fails."""
 
 
 class RoomFile:
-    """`known` says which file the room last read or wrote; `post` takes events."""
+    """The file of a room.
+
+    `known` returns the stamp of the file that the room last read or wrote; `post` sends an event to
+    the room.
+    """
 
     def __init__(
         self,
@@ -48,7 +68,7 @@ class RoomFile:
         ports: Ports,
         tasks: Tasks,
         *,
-        known: Callable[[], ev.Stamp | None],
+        known: Callable[[], ev.FileStamp | None],
         post: Callable[[ev.Event], None],
     ) -> None:
         self.path = path
@@ -59,16 +79,23 @@ class RoomFile:
         self._post = post
         self._loop = asyncio.get_running_loop()
         self._unwatch: Unwatch | None = None
-        self._writer = ipynb.Again(get_blob=ports.blobs.get, limits=ports.limits)
+        self._writer = ipynb.IncrementalWriter(get_blob=ports.blobs.get, limits=ports.limits)
         self.still = asyncio.Lock()
-        """Held while the file is written, and by who moves or deletes it."""
+        """Held during a write of the file, and by callers that move or delete the file."""
         self._saves = 0
-        """How many are under way: one may follow another before that has come to its end."""
+        """Number of running saves; a save may start before the previous one has ended."""
         self._looking = False
         self._again = False
         self._said_gone = False
+        self._closed = False
+        self._trouble = ""
+        self._restored_by: ev.User | None = None
+        self._read_only = ""
+        """The last reported reason why the file is read-only, or ""."""
+        self._look_seconds = FIRST_LOOK_SECONDS
+        self._look_later: asyncio.TimerHandle | None = None
         self._overtaken = 0
-        """Counts saves and moves."""
+        """Number of saves and moves, to detect that a read is outdated."""
 
     def watch(self) -> None:
         self.unwatch()
@@ -78,6 +105,14 @@ class RoomFile:
         if self._unwatch is not None:
             self._unwatch()
             self._unwatch = None
+        if self._look_later is not None:
+            self._look_later.cancel()
+            self._look_later = None
+
+    def close(self) -> None:
+        """Release the file; a save that still waits does not write it any more."""
+        self._closed = True
+        self.unwatch()
 
     def move(self, path: str) -> None:
         self.path = path
@@ -96,39 +131,70 @@ class RoomFile:
         made: list[bytes] = []
         render = partial(self._render, effect, made)
         try:
-            written = await self._write(render, effect.expected)
-            if isinstance(written, Conflict):
-                await self._take_conflict(written, effect.attempt)
+            written = await self._written_or_read(render, effect)
+            if isinstance(written, ev.FileChanged):
+                self._post(written)
             else:
                 if made and effect.trusted.issuperset(_code_cells(effect.content)):
                     await asyncio.to_thread(self._sign, made[0])
                 self._said_gone = False
                 self._post(ev.Saved(effect.attempt, written))
+                if self._read_only:
+                    await self._tell_if_read_only()
         except RuntimedError as error:
-            self._post(ev.SaveFailed(effect.attempt, str(error)))
+            self._post(ev.FileSaveFailed(effect.attempt, str(error)))
+            self._again = True  # the file may have become read-only
             if isinstance(error, NotFound):
-                # Whatever was said before, the room took the file for being there.
+                # Report the missing file again, because the room assumed that the file exists.
                 self._said_gone = False
-                self.gone(str(error))
+                self.gone(ev.FileDeleted(str(error)))
         except Exception as error:
             log.exception("Saving %s failed", self.path)
-            self._post(ev.SaveFailed(effect.attempt, f"{self.path} could not be saved: {error}"))
+            self._post(
+                ev.FileSaveFailed(effect.attempt, f"{self.path} could not be saved: {error}")
+            )
         finally:
             self._saves -= 1
             if self._again:
                 self.changed()
 
-    async def _write(self, render: Render, expected: ev.Stamp | None) -> ev.Stamp | Conflict:
-        """Write where the file is, also if it goes elsewhere meanwhile.
+    async def _written_or_read(
+        self, render: Render, effect: ev.SaveFile
+    ) -> ev.FileStamp | ev.FileChanged:
+        """Write the file, or read it if it changed; retry while another program writes it."""
+        tries = 0
+        while True:
+            written = await self._write(render, effect.expected)
+            if isinstance(written, ev.FileStamp):
+                return written
+            try:
+                content = await asyncio.to_thread(self._read, written.data)
+            except NotebookError as error:
+                tries += 1
+                if tries < HALF_WRITTEN_TRIES:
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    continue
+                self._again = True
+                raise StorageError(
+                    f"another program changed {self.path}, which is not a valid notebook now "
+                    f"({error}); the file is left unchanged, repair or delete it"
+                ) from error
+            return ev.FileChanged(content, written.stamp, effect.attempt)
 
-        What counts then is what is at the new place. Who moved the file may say so a moment later.
+    async def _write(
+        self, render: Render, expected: ev.FileStamp | None
+    ) -> ev.FileStamp | Conflict:
+        """Write the file, also if it is moved during the write.
+
+        After a move the result at the new path counts. The report of a move may arrive after the
+        move itself, so a missing file is retried once.
         """
         missed = False
         while True:
             try:
                 async with self.still:
                     path = self.path
-                    written = await self._ports.files.write(path, render, expected)
+                    written = await self._attended(self._ports.files.write(path, render, expected))
             except RuntimedError as error:
                 if path == self.path:
                     if missed or not isinstance(error, NotFound):
@@ -138,50 +204,55 @@ class RoomFile:
             else:
                 if path == self.path:
                     return written
-                if isinstance(written, ev.Stamp):
+                if isinstance(written, ev.FileStamp):
                     expected = written
 
     def _sign(self, data: bytes) -> None:
-        """In a worker thread. The file is written: that nobody vouches for it is no failed save."""
+        """Sign the written file as trusted. A failure is logged, because the save succeeded.
+
+        Runs in a worker thread.
+        """
         try:
             self._ports.trust.sign(data)
-        except Exception as error:  # noqa: BLE001 -- other people's code, and a database
-            log.warning("%s is saved, but not signed as trusted: %r", self.path, error)
-
-    async def _take_conflict(self, found: Conflict, attempt: int) -> None:
-        try:
-            content = await asyncio.to_thread(self._read, found.data)
-        except NotebookError as error:
-            self._again = True
-            raise StorageError(
-                f"{self.path} was changed outside and is not a notebook now ({error}); "
-                "it is left as it is"
-            ) from error
-        self._post(ev.FileSeen(content, found.stamp, attempt))
+        except Exception as error:  # noqa: BLE001 -- foreign code, and a database
+            log.warning("%s is saved, but could not be signed as trusted: %r", self.path, error)
 
     def _render(self, effect: ev.SaveFile, made: list[bytes], like: bytes | None) -> bytes:
-        """In a worker thread: the bytes to write; the store knows of them before anybody else."""
-        with garbage_put_off():
+        """Return the bytes to write, after the store recorded them. Runs in a worker thread.
+
+        Raises `SaveFailed` if the room closed while the folder did not answer. Another server may
+        then have opened the room, and would take these bytes for another program's edits.
+        """
+        with gc_paused():
             data = self._writer.write(effect.content, like)
         made[:] = [data]
         if data != like:
-            self._intend(effect, ev.Stamp(hashlib.sha256(data).hexdigest(), ""))
+            stamp = ev.FileStamp(hashlib.sha256(data).hexdigest(), "")
+            # Precedes the write, so that the room knows these bytes before the result of the save.
+            rendered = ev.Rendered(effect.heads, effect.content, stamp)
+            self._loop.call_soon_threadsafe(self._post, rendered)
+            self._intend(effect, stamp)
         return data
 
-    def _intend(self, effect: ev.SaveFile, stamp: ev.Stamp) -> None:
+    def _intend(self, effect: ev.SaveFile, stamp: ev.FileStamp) -> None:
+        message = f"{self.path} was not written, because its room was closed; open it again"
+        if self._closed:
+            raise SaveFailed(message)
         durable = asyncio.run_coroutine_threadsafe(
-            self._ports.store.intend(self._room, effect.heads, stamp), self._loop
+            self._ports.store.begin_save(self._room, effect.heads, stamp), self._loop
         )
         try:
             durable.result(INTEND_SECONDS)
         except (concurrent.futures.TimeoutError, StorageError):
             durable.cancel()
-            log.warning("%s is saved while the store cannot be written", self.path)
+            if self._closed:
+                raise SaveFailed(message) from None
+            log.warning("%s is saved, although the store could not record the save", self.path)
 
-    # ------------------------------------------------------------ looking
+    # ------------------------------------------------------------ reading
 
     def changed(self) -> None:
-        """The file may be another one."""
+        """Check the file, because it may have changed."""
         self._again = True
         if not self._looking and not self._saves:
             self._looking = True
@@ -202,48 +273,133 @@ class RoomFile:
             self._looking = False
 
     async def _settled(self, tries: int) -> bool:
-        """Look once; False if it is worth another look soon."""
+        """Read the file once; return False if it must be read again soon."""
         overtaken = self._overtaken
         try:
             found = await self._found()
         except NotebookError as error:
-            found = (
-                f"{self.path} is not a notebook now ({error}); it is left as it is, and the room "
-                "keeps what it has"
+            message = (
+                f"{self.path} is not a valid notebook now ({error}); the file is left unchanged, "
+                "and the room keeps its content"
             )
-            patience = TRIES
-        except (NotFound, StorageError) as error:
-            found = str(error)
-            patience = 1
+            found, patience = ev.FileDeleted(message, "not-a-notebook"), TRIES
+        except NotFound as error:
+            found, patience = ev.FileDeleted(str(error)), 1
+        except StorageError as error:
+            self.trouble(str(error))
+            return True
         if overtaken != self._overtaken:
             self._again = True
-        elif isinstance(found, str):
+        elif isinstance(found, ev.FileDeleted):
             if tries < patience:
                 return False
             self.gone(found)
         else:
             self._said_gone = False
+            by, self._restored_by = self._restored_by, None
             if found is not None:
-                self._post(found)
+                self._post(replace(found, by=by))
+            await self._tell_if_read_only()
         return True
 
-    async def _found(self) -> ev.FileSeen | str | None:
-        """The file, if it is not the one that the room knows. Raises what is wrong with it."""
-        data, stamp = await self._ports.files.read(self.path)
+    async def _tell_if_read_only(self) -> None:
+        """Report whether the file is read-only, so that users know before they edit."""
+        path = self.path
+        try:
+            why = await self._ports.files.why_read_only(path)
+        except RuntimedError:
+            return  # the next read reports the problem
+        if path == self.path and why != self._read_only:
+            self._read_only = why
+            self._look_seconds = FIRST_LOOK_SECONDS
+            self._post(ev.FileWritability(why))
+        if why:
+            self._look_ever_later()
+
+    def _look_ever_later(self) -> None:
+        if self._unwatch is None:
+            return
+        if self._look_later is not None:
+            self._look_later.cancel()
+        self._look_later = self._loop.call_later(self._look_seconds, self.changed)
+        self._look_seconds = min(2 * self._look_seconds, LONGEST_LOOK_SECONDS)
+
+    async def restored(self, restore: Callable[[], Awaitable[T]], by: ev.User) -> T:
+        """Restore an older version of the file with `restore`, and merge it as this user's edit."""
+        self._saves += 1
+        self._overtaken += 1
+        try:
+            result = await restore()
+            found = await self._found()
+            if isinstance(found, ev.FileChanged):
+                self._post(replace(found, by=by))
+            return result
+        finally:
+            self._saves -= 1
+            self._overtaken += 1
+            if self._again:
+                self.changed()
+
+    def was_restored(self, by: ev.User) -> None:
+        """Note that this user has just restored an older version of the file; merge it."""
+        self._restored_by = by
+        self._overtaken += 1
+        self.changed()
+
+    async def _found(self) -> ev.FileChanged | ev.FileDeleted | None:
+        """Read the file; None if the room knows its bytes.
+
+        Raises `NotFound`, `NotebookError`, `StorageError`.
+        """
+        data, stamp = await self._attended(self._ports.files.read(self.path))
         known = self._known()
         if known is not None and known.hash == stamp.hash:
             return None
-        return ev.FileSeen(await asyncio.to_thread(self._read, data), stamp)
+        return ev.FileChanged(await asyncio.to_thread(self._read, data), stamp)
 
-    def gone(self, message: str) -> None:
-        """Say once that the file is not there, or is no notebook."""
+    async def _attended(self, work: Awaitable[T]) -> T:
+        """Await a read or a write of the file; report the file as unreachable if it takes long."""
+        silent = self._loop.call_later(SILENT_SECONDS, self._say, no_answer(self.path))
+        try:
+            result = await work
+        except NotFound:
+            self._say("")
+            raise
+        except SaveFailed:
+            if self._trouble == no_answer(self.path):
+                self._say("")  # the folder answers; the room reports the error of the save
+            raise
+        finally:
+            silent.cancel()
+        self._say("")
+        return result
+
+    def trouble(self, message: str) -> None:
+        """Report that the file cannot be reached, and check it again later."""
+        self._say(message)
+        if self._look_later is not None:
+            self._look_later.cancel()
+        self._look_later = self._loop.call_later(LOOK_AGAIN_SECONDS, self.changed)
+
+    def _say(self, trouble: str) -> None:
+        if self._trouble != trouble:
+            self._trouble = trouble
+            self._post(ev.FileUnreachable(trouble))
+
+    def gone(self, event: ev.FileDeleted) -> None:
+        """Report once that the file is missing or invalid, and check it again from time to time."""
         if not self._said_gone:
             self._said_gone = True
-            self._post(ev.FileGone(message))
+            self._look_seconds = FIRST_LOOK_SECONDS
+            self._post(event)
+        self._look_ever_later()
 
     def _read(self, data: bytes) -> Content:
-        """In a worker thread. An empty file is one that somebody is about to write."""
-        with garbage_put_off():
+        """Parse the file. Runs in a worker thread.
+
+        Raises `NotebookError`, also for an empty file, because a program is about to write it.
+        """
+        with gc_paused():
             found = ipynb.read(
                 data,
                 new_id=self._ports.new_id,
@@ -251,7 +407,7 @@ class RoomFile:
                 limits=self._ports.limits,
             )
         if found.blank:
-            raise NotebookError("it is empty")
+            raise NotebookError("the file is empty")
         return found.content
 
 

@@ -1,4 +1,4 @@
-"""The kernel of one open notebook: found, started, listened to, and told what to do.
+"""The kernel of one room: finds or starts it, forwards its messages, executes the room's effects.
 
     none --- attach ---> starting --- answers ---> there --- restarting ---> starting
       ^                   |   ^  |                   |
@@ -7,8 +7,8 @@
       |                  dead --- answers after all -+
       +------ detach -----+--------------------------+
 
-It turns what becomes of the kernel into events, and errors into `KernelFailed`. It does not know
-what a run is, nor who manages kernels.
+The module reports the kernel's state and failures as events. It knows neither runs nor the manager
+of the kernels.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from ..errors import KernelDead, KernelError, RuntimedError
-from ..execution.captures import WidgetAsked, WidgetShows
+from ..execution.output_widgets import RequestWidgetState, ShowWidget
 from ..room import events as ev
-from .kernel_port import Kernels, Link
+from .kernels.port import READY_SECONDS, Kernels, Link
 from .tasks import Tasks
 
 log = logging.getLogger(__name__)
 
 
 class RoomKernel:
-    """`path` says where the notebook is; `post` takes events."""
+    """The kernel of a room. `path` returns the notebook's path; `post` sends events to the room."""
 
     def __init__(
         self,
@@ -43,53 +43,61 @@ class RoomKernel:
         self._path = path
         self._post = post
         self._link: Link | None = None
-        self._status = ev.KernelIs("none")
-        self._dead = False
+        self._status = ev.KernelStatusChanged("none")
+        self._latest = self._status
+        """The last reported status of the kernel."""
         self._told = asyncio.Event()
-        """Set when it is known whether the kernel answers."""
+        """Set once the kernel has answered, or has failed to answer in time."""
         self._answer: asyncio.Task[None] | None = None
 
     @property
     def id(self) -> str:
-        """The kernel's id, or "" while there is none."""
+        """The kernel's id, or "" without a kernel."""
         return self._status.id if self._link is not None else ""
 
-    # ------------------------------------------------------------ which kernel
+    # ------------------------------------------------------------ attach and detach
 
-    async def attach(self, link: Link, status: ev.KernelIs) -> None:
-        """Listen to this kernel from now on.
+    async def attach(self, link: Link, status: ev.KernelStatusChanged) -> None:
+        """Use this link to a kernel from now on.
 
-        A second link to one that lives is let go. One that was dead is waited for again, by the new
-        link: what the former heard before proves nothing.
+        A second link to the same live kernel is closed. A link to a kernel that counted as dead
+        replaces the old link and waits for a new answer, because the old link's answers do not show
+        that the kernel is alive.
         """
-        if self._link is not None and self._status.id == status.id and not self._dead:
+        if self._link is not None and self._status.id == status.id and not self._is_dead:
             await link.close()
             return
         former, self._link, self._status = self._link, link, status
-        link.start(lambda messages: self._post(ev.KernelSaid(messages)))
+        link.start(lambda messages: self._post(ev.KernelMessages(messages)))
         self._post(status)
         self._await_answer()
         if former is not None:
             await former.close()
 
-    async def detach(self, status: ev.KernelIs) -> None:
-        """There is no kernel any more."""
+    async def detach(self, status: ev.KernelStatusChanged) -> None:
+        """Close the link, because the kernel was shut down."""
         link, self._link = self._link, None
         self._stop_waiting()
         self._post(status)
         if link is not None:
             await link.close()
 
-    def heard(self, status: ev.KernelIs) -> None:
-        """Whoever says what the kernel is, says it here before the room hears of it."""
-        self._dead = status.state == "dead"
+    def heard(self, status: ev.KernelStatusChanged) -> None:
+        """Note a status of the kernel; must be called before the room handles the status."""
+        self._latest = status
+        if self._is_dead:
+            self._told.set()
         if status.state == "restarting" and self._link is not None:
-            # It becomes a new process, and is there when that answers.
+            # The kernel gets a new process, and is ready when this process answers.
             self._link.restarted()
             self._await_answer()
 
+    @property
+    def _is_dead(self) -> bool:
+        return self._latest.state == "dead"
+
     async def close(self) -> None:
-        """Let go of the kernel; it goes on."""
+        """Close the link; the kernel keeps running."""
         link, self._link = self._link, None
         self._stop_waiting()
         if link is not None:
@@ -107,7 +115,10 @@ class RoomKernel:
         self._told.set()
 
     async def _wait_for_answer(self, told: asyncio.Event) -> None:
-        """Say once that it does not come in time, and wait on: it may come after all."""
+        """Report the kernel as ready, or once as dead if it does not answer in time.
+
+        The wait continues afterwards, because the kernel may still answer.
+        """
         link, status = self._link, self._status
         while link is not None and link is self._link:
             gone = False
@@ -117,50 +128,51 @@ class RoomKernel:
             except KernelError as error:
                 state, reason = "dead", str(error)
                 gone = isinstance(error, KernelDead)
-            if link is self._link and not (state == "dead" and self._dead):
-                self._post(replace(status, state=state, reason=reason))
+            if link is self._link and not (state == "dead" and self._is_dead):
+                language = link.language_info
+                self._post(replace(status, state=state, reason=reason, language_info=language))
             told.set()
             if state != "dead" or gone:
                 return
 
-    # ------------------------------------------------------------ what the room wants
+    # ------------------------------------------------------------ effects
 
     def find(self) -> None:
-        """Join the kernel that the notebook has already, if it has one."""
+        """Attach to the kernel that the notebook already has, if any."""
         self._do(self._find(), None)
 
     def start(self, effect: ev.StartKernel) -> None:
         self._do(self._start(effect.name), None)
 
-    def execute(self, effect: ev.Execute) -> None:
+    def execute(self, effect: ev.ExecuteCell) -> None:
         if self._link is None:
-            self._post(ev.KernelFailed("there is no kernel any more; run the cell again"))
+            self._post(ev.KernelFailed("the notebook has no kernel any more; run the cell again"))
             return
         self._link.execute(effect.run, effect.cell, effect.code, stop_on_error=effect.stop_on_error)
 
-    def reply(self, effect: ev.Reply) -> None:
+    def reply(self, effect: ev.AnswerInput) -> None:
         if self._link is not None:
             self._link.reply_input(effect.text)
 
-    def show_widget(self, effect: WidgetShows) -> None:
-        """Browsers see it at once; the kernel, where it is to keep it, in its own time."""
+    def show_widget(self, effect: ShowWidget) -> None:
+        """Send the outputs of an output widget to browsers, and to the kernel if it keeps them."""
         self._kernels.show_widget(self.id, effect.comm_id, effect.outputs)
         if effect.told is not None and self._link is not None:
             state = {"outputs": list(effect.outputs)}
             data = {"method": "update", "state": state, "buffer_paths": []}
             self._link.tell_comm(effect.comm_id, data, effect.told)
 
-    def ask_widget(self, effect: WidgetAsked) -> None:
+    def ask_widget(self, effect: RequestWidgetState) -> None:
         if self._link is not None:
             self._link.tell_comm(effect.comm_id, {"method": "request_state"}, effect.message_id)
 
-    def interrupt(self, effect: ev.Interrupt) -> None:
+    def interrupt(self, effect: ev.InterruptKernel) -> None:
         self._do(self._kernels.interrupt(self.id), effect.ticket)
 
-    def restart(self, effect: ev.Restart) -> None:
+    def restart(self, effect: ev.RestartKernel) -> None:
         self._do(self._restart(), effect.ticket)
 
-    def shutdown(self, effect: ev.Shutdown) -> None:
+    def shutdown(self, effect: ev.ShutdownKernel) -> None:
         self._do(self._shutdown(), effect.ticket)
 
     def _do(self, work: Awaitable[None], ticket: int | None) -> None:
@@ -172,32 +184,47 @@ class RoomKernel:
         except RuntimedError as error:
             self._post(ev.KernelFailed(str(error), ticket))
         except Exception as error:
-            log.exception("A kernel of %s could not be reached", self._path())
-            message = f"{type(error).__name__}: {error}; look into the log"
+            log.exception("The kernel of %s could not be reached", self._path())
+            message = f"{type(error).__name__}: {error}; see the server's log"
             self._post(ev.KernelFailed(message, ticket))
         else:
             if ticket is not None:
-                self._post(ev.Done(ticket))
+                self._post(ev.KernelActionDone(ticket))
 
     async def _find(self) -> None:
         if (found := await self._kernels.find(self._path())) is not None:
             await self.attach(*found)
         elif self._link is None:
-            self._post(ev.KernelIs("none"))
+            self._post(ev.KernelStatusChanged("none"))
 
     async def _start(self, name: str) -> None:
         await self.attach(*await self._kernels.ensure(self._path(), name))
 
     async def _restart(self) -> None:
-        """Done when the kernel is back, or is known not to be."""
+        """Return when the kernel is back. Raises `KernelError` if it exits or does not answer."""
         waiting = self._answer
-        await self._kernels.restart(self.id)
+        work = asyncio.ensure_future(self._kernels.restart(self.id))
+        try:
+            await asyncio.wait_for(asyncio.shield(work), READY_SECONDS)
+        except asyncio.TimeoutError:
+            work.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise KernelError(
+                f"the kernel's process was not replaced in {READY_SECONDS:.0f} s; "
+                "shut the kernel down and run the cell again"
+            ) from None
         if self._answer is waiting:
-            # Nobody else said that it restarts.
+            # The kernel manager did not report the restart itself.
             self._post(replace(self._status, state="restarting", reason=""))
-        await self._told.wait()
+        # The manager starts a process that exits again; each attempt has its own event.
+        while not self._told.is_set():
+            await self._told.wait()
+        if self._link is None:
+            raise KernelDead("the kernel was shut down while it restarted; run a cell to start one")
+        if self._is_dead:
+            reason = self._latest.reason or "the kernel died"
+            raise KernelDead(f"the kernel did not come back after the restart: {reason}")
 
     async def _shutdown(self) -> None:
         await self._kernels.shutdown(self.id)
         if self._link is not None:
-            await self.detach(ev.KernelIs("none"))
+            await self.detach(ev.KernelStatusChanged("none"))

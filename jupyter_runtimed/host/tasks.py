@@ -1,4 +1,4 @@
-"""Tasks that somebody owns: none is lost, none fails unseen, all are awaited at the end."""
+"""A group of tasks with an owner, which keeps them alive, logs failures and awaits them."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ log = logging.getLogger(__name__)
 
 
 class Tasks:
+    """The running tasks of one owner."""
+
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """`work` turns its own errors into events; what escapes it is a defect, and logged."""
+        """Start a task. `work` handles expected errors itself; any other error is logged."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task
 
     async def close(self) -> None:
-        """Cancel what still runs, and wait for it."""
+        """Cancel all running tasks and wait for their end."""
         running = list(self._running)
         for task in running:
             task.cancel()

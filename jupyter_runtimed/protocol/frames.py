@@ -1,7 +1,7 @@
-"""Frames: what crosses the wire, as values, and their MessagePack form.
+"""The frames of the protocol as values, and their MessagePack encoding.
 
-`docs/design/protocol.md` has the same in CDDL. Decoding trusts nothing: every field is checked and
-anything else is a `BadFrame` that says which field of which frame is wrong.
+`docs/design/protocol.md` specifies the frames in CDDL. `decode` checks every field; its `BadFrame`
+names the frame and the field that is wrong.
 """
 
 from __future__ import annotations
@@ -25,16 +25,21 @@ PeerKind: TypeAlias = Literal["browser", "agent"]
 T = TypeVar("T")
 
 SMALL_BYTES: Final = 1 << 20
-"""Cap of every frame but `change` and `sync`, and of what these hold beside their bytes."""
+"""Largest size of a frame; a `change` and a `sync` may be larger by the bytes of their changes."""
 CHANGE_BYTES: Final = 64 << 20
-"""Default cap of `change`, and so of any frame."""
+"""Default largest size of a `change`, and so of any frame from a client."""
 CHANGE_OPS: Final = 1_000_000
-"""Cap of a `change` in operations, and so in typed characters: what judging them may cost."""
+"""Most operations (typed characters) in a `change`, because the permission check costs time."""
 _BEGINNING_BYTES: Final = 512
 PRESENCE_BYTES: Final = 16 << 10
-"""Cap of a `presence` as a client sends it; passed on, it has the user's name beside it."""
+"""Largest `presence` from a client; the server adds the user before it broadcasts the frame."""
 PRESENCE_CURSORS: Final = 64
-_PRESENCE_TEXTS: Final = {"kind": 20, "cell": 200, "doing": 100}
+HELLO_LIST: Final = 1_000
+"""Most tickets, and most heads, in a `hello`."""
+CALL_HEADS: Final = 1_000
+CONTAINER: Final = 100_000
+"""Most elements in any array or map."""
+_PRESENCE_TEXTS: Final = {"kind": 20, "actor": 32, "cell": 200, "doing": 100}
 _CURSOR_LENGTH: Final = 200
 PREFIX_BYTES: Final = 16
 """Length of the actor prefix that the server gives to a connection."""
@@ -51,8 +56,11 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """`had`: the last change by each of this client's actors that a former document held, if the
-    client named its epoch: the present one has all of these in it, and all that came before them.
+    """The answer to a hello.
+
+    If the hello named the epoch of an archived document, `had` lists the last change in the archive
+    by each of this client's actors. The present document contains the effect of these changes and
+    of all earlier ones.
     """
 
     room: str
@@ -109,7 +117,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`error` is `{code, message}`, or None and `result` counts."""
+    """The reply to a call: `error` is `{code, message}`, or None if the call returned `result`."""
 
     id: int
     result: Any = None
@@ -132,21 +140,24 @@ Frame: TypeAlias = Hello | Welcome | Sync | Change | Ack | Refuse | Call | Reply
 
 
 def encode(frame: Frame) -> bytes:
-    """The frame's bytes; raises `BadFrame` for values that have no MessagePack form."""
+    """Return the frame's bytes. Raises `BadFrame` for a value that MessagePack cannot encode."""
     try:
         return cast(bytes, msgpack.packb(_plain(frame), use_bin_type=True))
     except (ValueError, TypeError, OverflowError) as error:  # a lone surrogate, 2**64, an object
-        raise BadFrame(f"this cannot be sent: {error}") from error
+        kind = type(frame).__name__.lower()
+        raise BadFrame(f"the {kind} frame cannot be sent: {error}") from error
 
 
 def decode(data: bytes, *, cap_bytes: int = CHANGE_BYTES) -> Frame:
-    """Read one frame; raises `BadFrame`. The size is judged before anything is unpacked."""
+    """Decode one frame. Raises `BadFrame`. The size is checked before the data is unpacked."""
     if len(data) > cap_bytes:
         raise BadFrame(f"a frame of {len(data)} bytes; the cap is {cap_bytes}")
     try:
         if len(data) > SMALL_BYTES:
             _judge_large(data)
-        parts = msgpack.unpackb(data, raw=False, strict_map_key=True)
+        parts = msgpack.unpackb(
+            data, raw=False, strict_map_key=True, max_array_len=CONTAINER, max_map_len=CONTAINER
+        )
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
         raise BadFrame(f"not a MessagePack frame: {error}") from error
     if not isinstance(parts, list) or not parts or not isinstance(parts[0], str):
@@ -163,16 +174,16 @@ def decode(data: bytes, *, cap_bytes: int = CHANGE_BYTES) -> Frame:
 
 
 _BULK: Final = {"change": (3, 2), "sync": (6, 4)}
-"""The kinds that may be large: how many elements, and which of them is the bulk."""
+"""The kinds that may be large: their number of elements, and the position of the large one."""
 _BYTES_MARKS: Final = frozenset({0xC4, 0xC5, 0xC6})
-"""How MessagePack begins bytes."""
+"""The first byte of MessagePack's three binary formats."""
 
 
 def _judge_large(data: bytes) -> None:
-    """Refuse a large frame by its beginning.
+    """Check the beginning of a large frame before it is unpacked. Raises `BadFrame`.
 
-    A megabyte of nested arrays unpacks to a hundred times its size, so a frame may only be large by
-    one run of bytes.
+    A megabyte of nested arrays unpacks to a hundred times its size, so all but `SMALL_BYTES` of a
+    large frame must be one binary element.
     """
     reader = msgpack.Unpacker(raw=False)
     reader.feed(data[:_BEGINNING_BYTES])
@@ -184,14 +195,14 @@ def _judge_large(data: bytes) -> None:
         for _ in range(place - 1):
             reader.skip()
     except (msgpack.OutOfData, TypeError):
-        raise BadFrame("a large frame that does not begin as one") from None
+        raise BadFrame(f"a frame of {len(data)} bytes is neither a change nor a sync") from None
     start = reader.tell()
     if length != expected or data[start] not in _BYTES_MARKS:
-        raise BadFrame(f"a large {kind} frame whose bulk is not bytes")
+        raise BadFrame(f"the changes in a large {kind} frame are not bytes")
     width = 1 << (data[start] - 0xC4)
     bulk = int.from_bytes(data[start + 1 : start + 1 + width], "big")
     if len(data) - bulk > SMALL_BYTES:
-        raise BadFrame(f"a {kind} frame that is not large by its bytes alone")
+        raise BadFrame(f"a {kind} frame has more than {SMALL_BYTES} bytes beside its changes")
 
 
 def _plain(frame: Frame) -> list[Any]:
@@ -281,13 +292,21 @@ def _body(value: object, what: str) -> dict[str, Any]:
     return body
 
 
-def _held(value: object, what: str) -> Held:
+def _short_list(value: object, most: int, what: str) -> list[Any]:
+    found = _want(list, value, what)
+    if len(found) > most:
+        raise BadFrame(f"{what} has {len(found)} elements; the cap is {most}")
+    return found
+
+
+def _held(value: object, what: str, *, most: int = CONTAINER) -> Held:
     held: dict[DocName, tuple[Epoch, Heads]] = {}
     for name, pair in _body(value, what).items():
         if not isinstance(pair, list) or len(pair) != 2:
             raise BadFrame(f"{what} does not give [epoch, heads]")
         epoch = Epoch(_want(str, pair[0], f"{what} epoch"))
-        held[_doc(name, what)] = (epoch, _heads(pair[1], f"{what} heads"))
+        heads = _heads(_short_list(pair[1], most, f"{what} heads"), f"{what} heads")
+        held[_doc(name, what)] = (epoch, heads)
     return held
 
 
@@ -297,14 +316,14 @@ def _hello(parts: list[Any]) -> Frame:
     if kind not in ("browser", "agent"):
         raise BadFrame("hello kind is neither browser nor agent")
     tickets = []
-    for pair in _want(list, body.get("tickets", []), "hello tickets"):
+    for pair in _short_list(body.get("tickets", []), HELLO_LIST, "hello tickets"):
         if not isinstance(pair, list) or len(pair) != 2:
             raise BadFrame("a ticket is [prefix, proof]")
         tickets.append((_prefix(pair[0], "ticket"), _want(bytes, pair[1], "ticket proof")))
     return Hello(
         client=_want(str, body.get("client"), "hello client"),
         kind=cast(PeerKind, kind),
-        docs=_held(body.get("docs", {}), "hello docs"),
+        docs=_held(body.get("docs", {}), "hello docs", most=HELLO_LIST),
         tickets=tuple(tickets),
         protocol=_want(int, body.get("protocol"), "hello protocol"),
     )
@@ -364,7 +383,7 @@ def _call(parts: list[Any]) -> Frame:
         id=_id(parts[1], "call id"),
         name=_want(str, parts[2], "call name"),
         args=_body(parts[3], "call args"),
-        heads=_heads(parts[4], "call heads"),
+        heads=_heads(_short_list(parts[4], CALL_HEADS, "call heads"), "call heads"),
     )
 
 
@@ -386,9 +405,9 @@ def _presence(parts: list[Any]) -> Frame:
 
 
 def _state(body: dict[str, Any]) -> dict[str, Any]:
-    """What is known of a presence and nothing else: everybody gets it, so nobody may choke on it.
+    """Return the known fields of a presence, checked, because every peer receives them.
 
-    Cursors beyond the cap are left out: they are of use to nobody.
+    Unknown fields and cursors beyond `PRESENCE_CURSORS` are dropped.
     """
     state: dict[str, Any] = {}
     if "user" in body:

@@ -1,7 +1,7 @@
-"""What peers ask for: parsed, checked against their rights, made to wait for the edits they need.
+"""Calls of peers: check the permissions, wait for the required edits, execute, reply.
 
-A call that depends on content names the heads that it needs; it waits here until the room has them
-and fails closed when they do not come. Each call is answered exactly once.
+A call that depends on content names the heads that it requires. It waits until the room has these
+heads, and fails if they do not arrive in time. Each call is answered exactly once.
 """
 
 from __future__ import annotations
@@ -10,22 +10,32 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..crdt import Heads, holds
+from ..crdt import Heads, has_heads
 from ..document import ipynb
-from ..document.authority import Rights
-from ..document.content import NOTHING, Cell, Outcome, from_json, to_json
+from ..document.content import NOTHING, Cell, CellOutputs, from_json, to_json
+from ..document.json_text import finite
 from ..document.notebook import Notebook
-from ..errors import Forbidden, HeadsMissing, NotFound, PeerError, RuntimedError
+from ..document.permissions import Permissions
+from ..errors import (
+    Forbidden,
+    HeadsMissing,
+    NotFound,
+    PeerError,
+    RuntimedError,
+    TooLarge,
+    TooMany,
+)
 from ..ids import CellId, RunId, SessionId
 from ..protocol import frames
 from . import events as ev
-from .filing import Filing
-from .running import Code, Running
+from .file.file_sync import FileSync
+from .rate_limit import CALL, CALLS_PER_SECOND, RateLimit
+from .runs import Code, RoomRuns
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """Who waits for the answer: a call of a session, or a ticket of the host."""
+class Caller:
+    """The receiver of the reply: a call of a session, or a ticket of the host."""
 
     session: SessionId | None = None
     call: int = 0
@@ -33,44 +43,60 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    asker: Asker
+class PendingCall:
+    """A permitted call that waits for the edits that it requires."""
+
+    asker: Caller
     name: str
     args: Mapping[str, Any]
     heads: Heads
     user: ev.User
-    rights: Rights
+    rights: Permissions
     deadline_ms: int
 
 
 EXECUTE: Final = frozenset(
     {"run", "run_all", "cancel", "interrupt", "restart", "shutdown", "answer", "trust"}
 )
-WRITE: Final = frozenset({"clear", "import_outputs", "save"})
-MOST_PARKED: Final = 256
-"""Calls that may wait for edits at one time; more are refused."""
+WRITE: Final = frozenset({"clear", "import_outputs", "save", "preview_revert", "undo_revert"})
+KERNELS: Final = frozenset({"interrupt", "restart"})
+SESSIONS: Final = frozenset({"shutdown"})
+MAX_WAITING: Final = 256
+"""Most calls that may wait for edits at one time."""
+MAX_IDS: Final = 20_000
+"""Most cells or runs that one call may name; duplicates count once."""
+MAX_OUTPUTS: Final = 2_000
+"""Most outputs that one call may import."""
+MAX_CALLERS: Final = 1_000
+"""Most users without a connection whose rate limits are remembered."""
 
 
 class Calls:
+    """The pending calls of a room, and the functions that execute them."""
+
     def __init__(
         self,
-        running: Running,
-        filing: Filing,
+        running: RoomRuns,
+        filing: FileSync,
         notebook: Notebook,
         out: list[ev.Effect],
         *,
         settings: ev.Settings,
+        announce: Callable[[ev.KernelAction, ev.User], None],
     ) -> None:
+        """`announce` reports a user's action on the kernel to other users."""
+        self._announce = announce
         self._running = running
         self._filing = filing
         self._notebook = notebook
         self._out = out
         self._settings = settings
-        self._parked: list[_Call] = []
-        self._saves: list[tuple[int, Asker]] = []
-        self._tickets: dict[int, Asker] = {}
+        self._parked: list[PendingCall] = []
+        self._budgets: dict[str, RateLimit] = {}
+        self._saves: list[tuple[int, Caller]] = []
+        self._tickets: dict[int, Caller] = {}
         self._ticket = 0
-        self._does: dict[str, Callable[[_Call, int], object]] = {
+        self._does: dict[str, Callable[[PendingCall, int], object]] = {
             "run": self._run,
             "run_all": self._run_all,
             "cancel": self._cancel,
@@ -84,6 +110,10 @@ class Calls:
             "save": self._save,
         }
 
+    def offer(self, name: str, do: Callable[[PendingCall, int], object]) -> None:
+        """Register the function `do` for calls of this name."""
+        self._does[name] = do
+
     @property
     def waiting(self) -> bool:
         return bool(self._parked or self._saves or self._tickets)
@@ -91,55 +121,69 @@ class Calls:
     def wake_at(self) -> int | None:
         return min((call.deadline_ms for call in self._parked), default=None)
 
-    # ------------------------------------------------------------ asking
+    # ------------------------------------------------------------ incoming calls
 
-    def ask(
+    def submit(
         self,
-        asker: Asker,
+        asker: Caller,
         name: str,
         args: Mapping[str, Any],
         heads: Heads,
         user: ev.User,
-        rights: Rights,
+        rights: Permissions,
         now: int,
+        budget: RateLimit | None = None,
     ) -> None:
+        """Check a call and queue it.
+
+        `heads` are the edits that it requires. `budget` is the rate limit of the session; without a
+        session the rate limit of the user applies.
+        """
         try:
+            if not (budget or self._budget_of(user)).spend(CALL, now):
+                raise TooMany(f"more than {CALLS_PER_SECOND} calls a second; try again in a moment")
             if name not in self._does:
                 raise PeerError(f"there is no call {name[:40]!r}; please reload")
-            if (name in EXECUTE and not rights.execute) or (name in WRITE and not rights.write):
-                wanted = "run code in" if name in EXECUTE else "change"
-                raise Forbidden(f"you may not {wanted} this notebook")
-            if len(self._parked) >= MOST_PARKED:
-                raise PeerError("too many calls wait for edits that are not here; try again later")
+            check_rights(name, rights)
+            if len(self._parked) >= MAX_WAITING:
+                raise PeerError("too many calls wait for edits to arrive; try again later")
         except PeerError as error:
             self._fail(asker, error)
             return
-        call = _Call(asker, name, args, heads, user, rights, now + self._settings.heads_ms)
+        if asker.session is not None:
+            # The client asks again if the edits of its first call were refused.
+            self._parked = [call for call in self._parked if call.asker != asker]
+        call = PendingCall(asker, name, args, heads, user, rights, now + self._settings.heads_ms)
         self._parked.append(call)
 
-    def advance(self, now: int) -> None:
-        """Do what has all that it needs; give up on what has waited too long."""
+    def _budget_of(self, user: ev.User) -> RateLimit:
+        if user.username not in self._budgets and len(self._budgets) >= MAX_CALLERS:
+            self._budgets.pop(next(iter(self._budgets)))
+        return self._budgets.setdefault(user.username, RateLimit())
+
+    def run_ready(self, now: int) -> None:
+        """Execute the calls whose edits have arrived; fail those that waited too long."""
         for call in list(self._parked):
-            if holds(self._notebook.document, call.heads):
+            if has_heads(self._notebook.document, call.heads):
                 self._parked.remove(call)
                 self._do(call, now)
             elif now >= call.deadline_ms:
                 self._parked.remove(call)
                 wait = self._settings.heads_ms / 1000
-                reason = f"the edits that this {call.name} builds on did not arrive in {wait:g} s"
+                reason = f"the edits that this {call.name} requires did not arrive in {wait:g} s"
                 self._fail(call.asker, HeadsMissing(f"{reason}; try again when they are saved"))
 
-    def forget(self, session: SessionId) -> None:
-        """A session left: what it asked for still happens, but nobody waits for the answer."""
+    def drop_session(self, session: SessionId) -> None:
+        """Drop the replies for a session that left; its calls are still executed."""
         self._saves = [saver for saver in self._saves if saver[1].session != session]
         for ticket, asker in list(self._tickets.items()):
             if asker.session == session:
                 del self._tickets[ticket]
 
-    # ------------------------------------------------------------ answers from outside
+    # ------------------------------------------------------------ results of effects
 
     def saved(self, attempt: int, stamp: Mapping[str, str]) -> None:
-        """Answer who asked before this attempt began; who asked later waits for the next one."""
+        """Reply to callers whose request preceded this save; later callers wait for the next."""
         waiting, self._saves = self._saves, []
         for needed, asker in waiting:
             if needed <= attempt:
@@ -160,34 +204,32 @@ class Calls:
         if (asker := self._tickets.pop(ticket, None)) is not None:
             self._error(asker, "kernel-failed", message)
 
-    # ------------------------------------------------------------ doing
+    # ------------------------------------------------------------ execution
 
-    def _do(self, call: _Call, now: int) -> None:
+    def _do(self, call: PendingCall, now: int) -> None:
         try:
             result = self._does[call.name](call, now)
         except RuntimedError as error:
             self._fail(call.asker, error)
             return
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
-            # Arguments of shapes that nobody meant; whoever sent them hears of it, and nobody else.
-            self._fail(
-                call.asker, PeerError(f"{call.name}: these arguments make no sense: {error}")
-            )
+            # Arguments of an unexpected type are the caller's fault and must not harm the room.
+            self._fail(call.asker, PeerError(f"{call.name} got invalid arguments: {error}"))
             return
         if result is not None:
             self._reply(call.asker, result)
 
-    def _run(self, call: _Call, now: int) -> object:
+    def _run(self, call: PendingCall, now: int) -> object:
         cells = [CellId(cell) for cell in _strings(call, "cells")]
         for cell_id in cells:
             if cell_id not in self._notebook:
                 raise NotFound(f"cell {cell_id!r} is not in this notebook any more")
         return self._start(call, cells, now)
 
-    def _run_all(self, call: _Call, now: int) -> object:
+    def _run_all(self, call: PendingCall, now: int) -> object:
         return self._start(call, list(self._notebook.order), now)
 
-    def _start(self, call: _Call, cells: list[CellId], now: int) -> object:
+    def _start(self, call: PendingCall, cells: list[CellId], now: int) -> object:
         stop = bool(call.args.get("stop_on_error", True))
         timed = call.args.get("record_timing") is True
         code = [
@@ -195,28 +237,36 @@ class Calls:
             for cell in map(self._notebook.cell, cells)
             if cell.cell_type == "code"
         ]
+        if code and self._running.must_start_kernel and not call.rights.sessions:
+            raise Forbidden(
+                "this notebook has no kernel, and you may not start one; ask the server's "
+                "administrator, or wait until another user has started the kernel"
+            )
         runs = self._running.run(code, by=call.user.name, now=now)
         return {"runs": list(runs)}
 
-    def _cancel(self, call: _Call, now: int) -> object:
+    def _cancel(self, call: PendingCall, now: int) -> object:
         self._running.cancel([RunId(run) for run in _strings(call, "runs")], now)
         return {}
 
-    def _interrupt(self, call: _Call, now: int) -> None:
+    def _interrupt(self, call: PendingCall, now: int) -> None:
         self._running.interrupting(now)
-        self._out.append(ev.Interrupt(self._wait(call)))
+        self._announce("interrupt", call.user)
+        self._out.append(ev.InterruptKernel(self._wait(call)))
 
-    def _restart(self, call: _Call, now: int) -> None:
+    def _restart(self, call: PendingCall, now: int) -> None:
         self._running.need_kernel()
         if call.args.get("clear"):
             self._running.clear(list(self._notebook.order), now)
-        self._out.append(ev.Restart(self._wait(call)))
+        self._announce("restart", call.user)
+        self._out.append(ev.RestartKernel(self._wait(call)))
 
-    def _shutdown(self, call: _Call, _now: int) -> None:
+    def _shutdown(self, call: PendingCall, _now: int) -> None:
         self._running.need_kernel()
-        self._out.append(ev.Shutdown(self._wait(call)))
+        self._announce("shutdown", call.user)
+        self._out.append(ev.ShutdownKernel(self._wait(call)))
 
-    def _answer_prompt(self, call: _Call, _now: int) -> object:
+    def _answer_prompt(self, call: PendingCall, _now: int) -> object:
         text = call.args.get("text")
         prompt = call.args.get("prompt")
         if not isinstance(text, str) or not isinstance(prompt, str):
@@ -224,41 +274,49 @@ class Calls:
         self._running.answer(prompt, text)
         return {}
 
-    def _clear(self, call: _Call, now: int) -> object:
+    def _clear(self, call: PendingCall, now: int) -> object:
         cells = [CellId(cell) for cell in _strings(call, "cells")]
         self._running.clear([cell for cell in cells if self._is_as_seen(call, cell)], now)
         return {}
 
-    def _import_outputs(self, call: _Call, now: int) -> object:
+    def _import_outputs(self, call: PendingCall, now: int) -> object:
         cell_id = CellId(str(call.args.get("cell", "")))
         if cell_id not in self._notebook:
             raise NotFound(f"cell {cell_id!r} is not in this notebook any more")
+        run = self._running.runtime.run_of(cell_id)
+        if run is not None and run.id == call.args.get("unless_run"):
+            return {}  # a restored cell has its run again, with newer outputs
         outcome = self._read_outcome(cell_id, call.args)
-        # Who could have run the cell may vouch for its outputs, and makes no cell less trusted.
+        # A caller with execute permission may mark outputs as trusted, but never as untrusted.
         vouched = True if call.args.get("trusted") is True else None
         trusted = vouched if call.rights.execute else False
         if self._is_as_seen(call, cell_id):
             self._running.import_outcome(cell_id, outcome, now, trusted=trusted)
         return {}
 
-    def _is_as_seen(self, call: _Call, cell_id: CellId) -> bool:
-        """Whether the cell was not run since what the caller saw of it, where that is said.
+    def _is_as_seen(self, call: PendingCall, cell_id: CellId) -> bool:
+        """Whether the cell still shows the run that the caller saw, if the call names this run.
 
-        Who clears old outputs means those: an executor that does it before it runs the cell over
-        the kernel's socket may be heard after what that run printed.
+        An executor that sends cells over the kernel's WebSocket clears the old outputs first. Its
+        call may arrive after the new run's first outputs, and must not clear those.
         """
         seen = call.args.get("seen", {})
         if not isinstance(seen, dict):
             raise PeerError(f"{call.name} needs `seen` as a map of cells to the runs they showed")
         run = self._running.runtime.run_of(cell_id)
         if run is None or not run.source_hash:
-            return True  # what somebody put there is nobody's run
+            return True  # the outputs were imported, so no run produced them
         return bool(seen.get(cell_id, run.id) == run.id)
 
-    def _read_outcome(self, cell_id: CellId, args: Mapping[str, Any]) -> Outcome:
-        """Outputs as nbformat JSON, read as if a file with this one cell had brought them."""
+    def _read_outcome(self, cell_id: CellId, args: Mapping[str, Any]) -> CellOutputs:
+        """Parse outputs in nbformat's JSON like those of a file with this one cell."""
+        brought = args.get("outputs", [])
+        if isinstance(brought, list) and len(brought) > MAX_OUTPUTS:
+            raise TooLarge(
+                f"import_outputs got {len(brought)} outputs; one call may import {MAX_OUTPUTS}"
+            )
         try:
-            outputs = from_json(to_json(args.get("outputs", [])))
+            outputs = finite(from_json(to_json(brought)))
         except (TypeError, ValueError, RecursionError) as error:
             raise PeerError(f"import_outputs needs outputs in nbformat's JSON: {error}") from error
         cell = {
@@ -276,41 +334,53 @@ class Calls:
         )
         return found.content.outcomes.get(cell_id, NOTHING)
 
-    def _trust(self, _call: _Call, _now: int) -> object:
+    def _trust(self, _call: PendingCall, _now: int) -> object:
         for cell_id in self._notebook.order:
             self._running.runtime.set_trusted(cell_id, True)
         return {}
 
-    def _save(self, call: _Call, _now: int) -> None:
-        self._filing.ask()
+    def _save(self, call: PendingCall, _now: int) -> None:
+        self._filing.request_save()
         self._saves.append((self._filing.saving.attempt + 1, call.asker))
 
     # ------------------------------------------------------------ replies
 
-    def _wait(self, call: _Call) -> int:
+    def _wait(self, call: PendingCall) -> int:
         self._ticket += 1
         self._tickets[self._ticket] = call.asker
         return self._ticket
 
-    def _fail(self, asker: Asker, error: RuntimedError) -> None:
+    def _fail(self, asker: Caller, error: RuntimedError) -> None:
         self._error(asker, error.code, str(error))
 
-    def _error(self, asker: Asker, code: str, message: str) -> None:
+    def _error(self, asker: Caller, code: str, message: str) -> None:
         self._answer(asker, None, {"code": code, "message": message})
 
-    def _reply(self, asker: Asker, result: object) -> None:
+    def _reply(self, asker: Caller, result: object) -> None:
         self._answer(asker, result, None)
 
-    def _answer(self, asker: Asker, result: object, error: dict[str, str] | None) -> None:
+    def _answer(self, asker: Caller, result: object, error: dict[str, str] | None) -> None:
         if asker.session is None:
-            self._out.append(ev.Answered(asker.ticket, result, error))
+            self._out.append(ev.CallResult(asker.ticket, result, error))
         else:
             data = frames.encode(frames.Reply(asker.call, result, error))
             self._out.append(ev.Send((asker.session,), data))
 
 
+def check_rights(name: str, rights: Permissions) -> None:
+    """Raise `Forbidden` if these permissions do not include the call of this name."""
+    if name in EXECUTE and not rights.execute:
+        raise Forbidden("you may not run code in this notebook")
+    if name in WRITE and not rights.write:
+        raise Forbidden("you may not change this notebook")
+    if name in KERNELS and not rights.kernels:
+        raise Forbidden(f"you may not {name} kernels on this server")
+    if name in SESSIONS and not rights.sessions:
+        raise Forbidden(f"you may not {name} kernels on this server")
+
+
 def _may_raise(cell: Cell) -> bool:
-    """nbformat's tag for cells whose exceptions are wanted."""
+    """Whether the cell has nbformat's tag for expected exceptions."""
     try:
         tags = from_json(cell.metadata.get("tags", to_json([])))
     except (ValueError, RecursionError):
@@ -318,8 +388,11 @@ def _may_raise(cell: Cell) -> bool:
     return isinstance(tags, list) and "raises-exception" in tags
 
 
-def _strings(call: _Call, key: str) -> list[str]:
+def _strings(call: PendingCall, key: str) -> list[str]:
     value = call.args.get(key)
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise PeerError(f"{call.name} needs {key}: a list of ids")
-    return value
+    ids = list(dict.fromkeys(value))
+    if len(ids) > MAX_IDS:
+        raise TooLarge(f"{call.name} names {len(ids)} {key}; one call may name {MAX_IDS}")
+    return ids

@@ -1,31 +1,32 @@
-"""What happens to a room, and what a room wants done: the two vocabularies of the core.
+"""The events that a room handles and the effects that it returns, as values.
 
-`Room.handle(event, now) -> effects`. The host turns the world into events and carries effects out;
-neither side knows more of the other than these values.
+The host translates input into events, calls `Room.handle(event, now) -> effects`, and executes the
+effects in order. The room and the host share nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ..crdt import Heads
-from ..document.authority import Rights
-from ..document.content import Content, Outcome
-from ..document.notebook import Notebook, Touched
+from ..document.content import CellOutputs, Content
+from ..document.notebook import ChangedCells, Notebook
+from ..document.permissions import Permissions
 from ..document.schema import DocName
-from ..execution.captures import WidgetAsked, WidgetShows
 from ..execution.messages import KernelMessage
+from ..execution.output_widgets import RequestWidgetState, ShowWidget
 from ..ids import CellId, Epoch, RunId, SessionId, Sha256
 from ..protocol.frames import Frame, Hello
 
-NOTHING_TOUCHED = Touched()
+NOTHING_TOUCHED = ChangedCells()
+DeletionReason: TypeAlias = Literal["deleted", "not-a-notebook"]
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is behind a connection, in the server's own knowledge."""
+    """The user of a connection, as the server authenticated it."""
 
     username: str
     name: str
@@ -33,26 +34,29 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """Which state of the file was seen: hash of its bytes, and when it was last modified (ISO)."""
+class FileStamp:
+    """Identifies a version of the file: the hash of its bytes and its time (ISO 8601)."""
 
     hash: str
     last_modified: str
 
 
 @dataclass(frozen=True, slots=True)
-class SavedState:
-    """What the file held when it was last read or written: the base of a three-way merge.
+class FileVersion:
+    """A version of the file, as a candidate for the base of a three-way merge.
 
-    `content` is None after a restart of the server; its cells are then read from the document at
-    `heads`, and the outputs count as unchanged. `notebook` is a copy of the document at `heads`, to
-    fork and never to change, where there is one: making it anew takes long. If `outside`, another
-    program wrote this: `rewrote` has what it made of the cells that it added or whose source it
-    changed, `removed` those that it took away. Otherwise it has all that had come in until then.
+    `heads` is the version of the document, `stamp` identifies the file. `content` is None after a
+    restart of the server; the cells are then read from the document at `heads`, and the outputs
+    count as unchanged. `notebook` is a copy of the document at `heads`, or None; the copy may be
+    forked but not changed. It is kept because rebuilding it is slow.
+
+    If `outside`, another program wrote this version. `rewrote` then maps the cells that the program
+    added or edited to their new text, and `removed` has the cells that it deleted. Otherwise the
+    room wrote this version, with all edits that it had received.
     """
 
     heads: Heads
-    stamp: Stamp
+    stamp: FileStamp
     content: Content | None = None
     notebook: Notebook | None = None
     outside: bool = False
@@ -61,17 +65,18 @@ class SavedState:
 
 
 @dataclass(frozen=True, slots=True)
-class BegunAnew:
-    """A notebook's next document, which holds what the former one, to be kept aside, ends with.
+class RotatedNotebook:
+    """A rotation of the notebook document: the archive of the old one, and the new one.
 
-    `saved` is its version that the file holds.
+    `former` is the old document as bytes; the store keeps it as an archive. `data` is the new
+    document, with the same content and no history. `saved` is its version that the file holds.
     """
 
     former_epoch: Epoch
     former: bytes
     epoch: Epoch
     data: bytes
-    saved: SavedState
+    saved: FileVersion
 
 
 # ---------------------------------------------------------------- events
@@ -79,23 +84,33 @@ class BegunAnew:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
+    """A connection was opened; its handshake follows."""
+
     session: SessionId
     user: User
-    rights: Rights
+    rights: Permissions
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A frame; `size` in bytes as it came; `rights` as the authorizer gives them now."""
+    """A frame came from a session; `rights` are its present permissions."""
 
     session: SessionId
     frame: Frame
-    rights: Rights
+    rights: Permissions
 
 
 @dataclass(frozen=True, slots=True)
-class LookedBack:
-    """The answer to `LookBack`: the last change by each actor in the document it asked for."""
+class RightsChanged:
+    """The present permissions of a session, checked without a frame from it."""
+
+    session: SessionId
+    rights: Permissions
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRead:
+    """The result of `ReadArchive`: the last change by each actor in the archived document."""
 
     session: SessionId
     hello: Hello
@@ -104,27 +119,29 @@ class LookedBack:
 
 @dataclass(frozen=True, slots=True)
 class Left:
+    """A connection ended."""
+
     session: SessionId
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """A call from outside any session (REST, another extension); answered by `Answered`."""
+class CallReceived:
+    """A call without a session (REST or another extension); `CallResult` has the result."""
 
     ticket: int
     name: str
     args: Mapping[str, Any]
     heads: Heads
     user: User
-    rights: Rights
+    rights: Permissions
 
 
 @dataclass(frozen=True, slots=True)
-class Put:
-    """A whole notebook from a client of the contents API; answered by `Answered` when it is merged.
+class ContentsPut:
+    """A whole notebook that a client of the contents API wrote; `CallResult` follows its merge.
 
-    It is merged as edits of what that client is most likely to have started from: a state that was
-    handed out through the contents API, or one that the file had.
+    The merge base is selected among the versions that the contents API handed out and the recent
+    versions of the file.
     """
 
     ticket: int
@@ -133,64 +150,92 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Everything up to and including this append is durable."""
+    """All writes up to and including this number are durable."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True)
 class StoreFailed:
+    """The store cannot write at present; the message gives the reason."""
+
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The room's `content`, rendered as the bytes of `stamp.hash`, is about to be written.
+
+    The event precedes the first written byte, so that the room recognises the bytes in the file
+    even if the save reports an error.
+    """
+
+    heads: Heads
+    content: Content
+    stamp: FileStamp
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """The file was written from the state that `attempt` handed out."""
+    """The save `attempt` wrote the file."""
 
     attempt: int
-    stamp: Stamp
+    stamp: FileStamp
 
 
 @dataclass(frozen=True, slots=True)
-class SaveFailed:
+class FileSaveFailed:
+    """The save `attempt` failed; the message gives the reason."""
+
     attempt: int
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class FileSeen:
-    """The file on disk is not the one last saved or read; this is what it holds.
+class FileChanged:
+    """The file on disk differs from the version that the room last read or wrote.
 
-    `attempt` is set when that was found in place of writing: the answer to this `SaveFile`.
+    `content` is the file's content. `attempt` is set if a `SaveFile` found the difference and
+    therefore wrote nothing.
     """
 
     content: Content
-    stamp: Stamp
+    stamp: FileStamp
     attempt: int | None = None
+    by: User | None = None
+    """The user who restored a checkpoint; None if another program wrote the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpointed:
+    """The contents manager made a checkpoint of the last saved version."""
+
+    checkpoint: str
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The answer to `MergeFile`.
+    """The result of `MergeFile`.
 
-    `state` is what the file, or whoever put the notebook, has. `notebook` is `MergeFile.live`, no
-    more at the version `since`: it holds what was found now, which is `changes`; None if nothing
-    but outputs was changed. `ahead`: the room has more than the file, which is to be saved.
+    `state` is the version of the file, or of the notebook that a client wrote. `notebook` is
+    `MergeFile.live` with the merged `changes`, which follow the version `since`; None if the merge
+    changed nothing but outputs. `outcomes` are the new outputs of cells. `ahead` states that the
+    room has edits that the file lacks, so a save must follow.
     """
 
     number: int
     since: Heads
-    state: SavedState
-    outcomes: Mapping[CellId, Outcome]
+    state: FileVersion
+    outcomes: Mapping[CellId, CellOutputs]
     notebook: Notebook | None = None
-    touched: Touched = NOTHING_TOUCHED
+    touched: ChangedCells = NOTHING_TOUCHED
     changes: bytes = b""
     ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MergeFailed:
-    """What `MergeFile` asked for cannot be done; nothing was changed."""
+    """The merge of `MergeFile` failed; nothing was changed."""
 
     number: int
     code: str
@@ -199,26 +244,49 @@ class MergeFailed:
 
 @dataclass(frozen=True, slots=True)
 class FileMoved:
+    """The file was renamed or moved; `path` is its new path."""
+
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class FileGone:
-    """The file was deleted outside, or cannot be read."""
+class FileDeleted:
+    """Another program deleted the file, or the file is not a valid notebook any longer."""
+
+    message: str
+    why: DeletionReason = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class FileUnreachable:
+    """The file cannot be reached, for this reason; "" means that it can be reached again.
+
+    Until then the file counts as unchanged, and a running save continues.
+    """
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
-class KernelSaid:
-    """A batch of messages, in the order in which the kernel sent them."""
+class FileWritability:
+    """Whether the file is writable, as far as a check without a write can tell.
+
+    `message` is the reason why the file is not writable, or "".
+    """
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelMessages:
+    """A batch of kernel messages, in the order in which the kernel sent them."""
 
     messages: tuple[KernelMessage, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Overheard:
-    """Somebody else asks the kernel to run a cell, with a request of this id."""
+class ExternalRunStarted:
+    """An external run: another client sent the execute request `run` for a cell of this room."""
 
     run: RunId
     cell: CellId
@@ -227,63 +295,108 @@ class Overheard:
 
 
 @dataclass(frozen=True, slots=True)
-class KernelIs:
-    """The kernel's own state changed: attached, ready, restarting, died, gone."""
+class KernelStatusChanged:
+    """The state of the kernel changed: attached, ready, restarting, died, gone.
+
+    `language` comes from the kernelspec, `language_info` from the kernel's `kernel_info_reply`;
+    either may be empty.
+    """
 
     state: str
     id: str = ""
     name: str = ""
     display_name: str = ""
     reason: str = ""
+    language: str = ""
+    language_info: Mapping[str, object] = field(default_factory=dict)
+
+
+KernelAction: TypeAlias = Literal["restart", "interrupt", "shutdown"]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelActionRequested:
+    """A user restarts, interrupts or shuts down the kernel through Jupyter's REST API."""
+
+    action: KernelAction
+    user: User
 
 
 @dataclass(frozen=True, slots=True)
 class KernelFailed:
-    """A kernel could not be started; or, with a ticket, what was asked of it could not be done."""
+    """A kernel could not be started; with a ticket, the effect with this ticket failed."""
 
     message: str
     ticket: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """An effect with a ticket (interrupt, restart, shutdown) was carried out."""
+class KernelActionDone:
+    """The effect with this ticket (interrupt, restart, shutdown) was executed."""
 
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
-    """The time that a `WakeAt` asked for has come."""
+class TimerFired:
+    """The time of the last `WakeAt` has come."""
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
-    """The server is about to close: save, and say goodbye."""
+class ServerClosing:
+    """The server is about to stop, so the room saves and notifies its sessions."""
 
     message: str
 
 
 Event: TypeAlias = (
-    Joined | Received | LookedBack | Left | Called | Put | Stored | StoreFailed | Saved | SaveFailed
-    | FileSeen | Merged | MergeFailed | FileMoved | FileGone
-    | KernelSaid | Overheard | KernelIs | KernelFailed | Done | Tick | Closing
-)  # fmt: skip
+    Joined
+    | Received
+    | RightsChanged
+    | ArchiveRead
+    | Left
+    | CallReceived
+    | ContentsPut
+    | Stored
+    | StoreFailed
+    | Rendered
+    | Saved
+    | FileSaveFailed
+    | FileChanged
+    | Checkpointed
+    | Merged
+    | MergeFailed
+    | FileMoved
+    | FileDeleted
+    | FileUnreachable
+    | FileWritability
+    | KernelMessages
+    | ExternalRunStarted
+    | KernelStatusChanged
+    | KernelActionRequested
+    | KernelFailed
+    | KernelActionDone
+    | TimerFired
+    | ServerClosing
+)
 
 # ---------------------------------------------------------------- effects
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The same bytes to each of these sessions."""
+    """Send the same bytes to each of these sessions."""
 
     sessions: tuple[SessionId, ...]
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class LookBack:
-    """Somebody greets with a former document: look what was in it before they are answered."""
+class ReadArchive:
+    """Read the archived document `epoch`, because a client's hello named it.
+
+    The room answers the hello after `ArchiveRead`.
+    """
 
     session: SessionId
     hello: Hello
@@ -292,7 +405,7 @@ class LookBack:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Store change chunks; answered by `Stored(number)` once they are durable."""
+    """Store change chunks; `Stored(number)` follows once they are durable."""
 
     number: int
     doc: DocName
@@ -302,7 +415,7 @@ class Append:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Store a whole document in place of everything stored for it before."""
+    """Store a snapshot of a document in place of everything stored for this document."""
 
     number: int
     doc: DocName
@@ -311,72 +424,76 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
-class Remember:
-    """Store which version was last saved to the file, which file that made, and when (in ms)."""
+class RecordFileVersion:
+    """Store the version of the document that the file holds, its stamp, and the time (ms)."""
 
     number: int
     heads: Heads
-    stamp: Stamp
+    stamp: FileStamp
     at: int
 
 
 @dataclass(frozen=True, slots=True)
 class PutBlob:
+    """Store a large output under its hash."""
+
     sha256: Sha256
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """Something for who reads the server's log; each is said once."""
+class LogWarning:
+    """Log a warning for the administrator of the server."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class SaveFile:
-    """Write the notebook, if the file is still what `expected` says; else report `FileSeen`.
+    """Write the notebook if the file is still the version `expected`; else report `FileChanged`.
 
-    Before the file is touched, the store must durably know that it is about to hold `heads`: after
-    a crash in between, the file's changes are else compared with the wrong version.
+    Before the first byte is written, the host reports `Rendered` to the room and durably records in
+    the store that the file is about to hold `heads`. Otherwise, after a crash, the file would be
+    merged with the wrong base.
     """
 
     attempt: int
     heads: Heads
     content: Content
     trusted: frozenset[CellId]
-    expected: Stamp | None
+    expected: FileStamp | None
 
 
 @dataclass(frozen=True, slots=True)
 class MergeFile:
-    """Find what `theirs` changed in that one of `bases` in which it changed least, and merge it.
+    """Merge `theirs` as edits of the best candidate in `bases`, newest first.
 
-    It takes long (`merging.merge` does it), so it is done beside the loop, with documents that
-    nobody else has: `live` is a copy of the notebook as it is now, which None among the bases
-    stands for. `outcomes` are what a base shows whose content is not known. Answered by `Merged`
-    or `MergeFailed`.
+    The host runs `merging.merge` outside the event loop, because it is slow. `live` is a private
+    copy of the notebook; None in `bases` stands for its version. `outcomes` are the outputs to
+    assume for a base without content. `Merged` or `MergeFailed` follows.
     """
 
     number: int
-    bases: tuple[SavedState | None, ...]
+    bases: tuple[FileVersion | None, ...]
     theirs: Content
-    stamp: Stamp
+    stamp: FileStamp
     live: Notebook
-    outcomes: Mapping[CellId, Outcome]
+    outcomes: Mapping[CellId, CellOutputs]
     actor: bytes
     now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class StartKernel:
-    """Make sure that there is a kernel for this notebook; `name` is a kernelspec, or "" for any."""
+    """Start a kernel unless the notebook has one; `name` is a kernelspec, "" the default."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Execute:
+class ExecuteCell:
+    """Send an `execute_request` for a cell to the kernel."""
+
     run: RunId
     cell: CellId
     code: str
@@ -384,37 +501,45 @@ class Execute:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """The answer to a kernel's `input_request`."""
+class AnswerInput:
+    """Send an `input_reply` to the kernel."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupt:
+class InterruptKernel:
+    """Interrupt the kernel; `KernelActionDone` or `KernelFailed` follows."""
+
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
-class Restart:
+class RestartKernel:
+    """Restart the kernel; `KernelActionDone` or `KernelFailed` follows."""
+
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
-class Shutdown:
+class ShutdownKernel:
+    """Shut down the kernel; `KernelActionDone` or `KernelFailed` follows."""
+
     ticket: int
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
+    """Close a connection with this close code and reason."""
+
     session: SessionId
     code: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """The answer to `Called`: a result, or an error's code and message."""
+class CallResult:
+    """The answer to `CallReceived` or `ContentsPut`: a result, or an error's code and message."""
 
     ticket: int
     result: Any = None
@@ -422,27 +547,45 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class WakeAt:
-    """Send `Tick` at this time (ms); replaces an earlier wish."""
+class SetTimer:
+    """Send `TimerFired` at this time (ms); the effect replaces an earlier `WakeAt`."""
 
     at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class CloseRoom:
-    """Nobody is here, nothing runs, everything is stored and saved: the room may be dropped."""
+    """The room may be closed: no sessions, no runs, and everything is stored and saved."""
 
 
 Effect: TypeAlias = (
-    Send | LookBack | Append | Replace | Remember | PutBlob | Note | SaveFile | MergeFile
-    | StartKernel | Execute | Reply | Interrupt | Restart | Shutdown | Disconnect
-    | Answered | WakeAt | CloseRoom | WidgetShows | WidgetAsked
-)  # fmt: skip
+    Send
+    | ReadArchive
+    | Append
+    | Replace
+    | RecordFileVersion
+    | PutBlob
+    | LogWarning
+    | SaveFile
+    | MergeFile
+    | StartKernel
+    | ExecuteCell
+    | AnswerInput
+    | InterruptKernel
+    | RestartKernel
+    | ShutdownKernel
+    | Disconnect
+    | CallResult
+    | SetTimer
+    | CloseRoom
+    | ShowWidget
+    | RequestWidgetState
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A room's own settings; times in milliseconds."""
+    """The settings of a room; times are in milliseconds."""
 
     quiet_ms: int = 1000
     longest_ms: int = 5000
@@ -452,3 +595,4 @@ class Settings:
     inline_chars: int = 8192
     change_bytes: int = 64 << 20
     history_changes: int = 10_000
+    history_bytes: int = 8 << 20

@@ -1,78 +1,84 @@
-"""Who is here: one session per connection, and what each may send.
+"""The sessions of a room: one per connection, with the frames that each may send.
 
     GREETING --hello--> LIVE --left--> (gone)
 
-A session in GREETING may only say hello. In LIVE it may say hello again: that is how a client asks
-for a fresh copy after a refusal. Who somebody is comes from the server's own knowledge of the
-connection and never from a frame.
+A session in GREETING may send a hello only. In LIVE a further hello requests a fresh copy, for
+example after a refusal. The user of a session comes from the server's authentication of the
+connection, never from a frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from ..document.authority import Rights
+from ..document.permissions import Permissions
 from ..errors import BadFrame
 from ..ids import RoomId, SessionId
-from ..protocol import tickets
+from ..protocol import actor_tokens
 from ..protocol.frames import Call, Change, Event, Frame, Hello, PeerKind, Presence, encode
+from . import colors
 from . import events as ev
 from .events import User
+from .rate_limit import RateLimit
 
 
 class SessionPhase(Enum):
-    GREETING = "greeting"
+    HANDSHAKE = "greeting"
     LIVE = "live"
 
 
 MAY_SEND: dict[SessionPhase, tuple[type, ...]] = {
-    SessionPhase.GREETING: (Hello,),
+    SessionPhase.HANDSHAKE: (Hello,),
     SessionPhase.LIVE: (Hello, Change, Call, Presence),
 }
 
 
 @dataclass(slots=True)
 class Session:
+    """One connection: its user, permissions, actor prefixes, presence and rate limit."""
+
     id: SessionId
     user: User
-    rights: Rights
+    rights: Permissions
     actor: bytes
-    phase: SessionPhase = SessionPhase.GREETING
+    phase: SessionPhase = SessionPhase.HANDSHAKE
     kind: PeerKind = "browser"
     prefixes: set[bytes] = field(default_factory=set)
     presence: Mapping[str, Any] | None = None
+    budget: RateLimit = field(default_factory=RateLimit)
 
     def check(self, frame: Frame) -> None:
-        """Raise `BadFrame` if this kind of frame makes no sense now."""
+        """Raise `BadFrame` if the phase does not allow this kind of frame."""
         if not isinstance(frame, MAY_SEND[self.phase]):
             kind = type(frame).__name__.lower()
             raise BadFrame(f"a {kind} frame is not expected while {self.phase.value}")
 
     def greet(self, hello: Hello, *, secret: bytes, room: RoomId) -> None:
-        """Take in a hello: what the client is, and which earlier actors are its own."""
+        """Enter LIVE with the client's kind, and accept its earlier actors with a valid proof."""
         self.kind = hello.kind
         self.phase = SessionPhase.LIVE
+        self.actor = actor_tokens.ranked(self.actor, person=self.kind == "browser")
         self.prefixes = {self.actor}
         for prefix, proof in hello.tickets:
-            if tickets.proven(secret, room, prefix, proof):
+            if actor_tokens.verify(secret, room, prefix, proof):
                 self.prefixes.add(prefix)
 
     def show(self, state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-        """What others see: what the client says, under the server's name for it."""
+        """Set and return the presence for other peers: known fields, and the server's user."""
         if state is None:
             self.presence = None
             return None
         user = {"username": self.user.username, "name": self.user.name, "color": self.user.color}
         kept = {key: state[key] for key in ("cell", "cursors", "doing") if key in state}
-        self.presence = {**kept, "user": user, "kind": self.kind}
+        self.presence = {**kept, "user": user, "kind": self.kind, "actor": self.actor.hex()}
         return self.presence
 
 
 class Sessions:
-    """All sessions of a room, in the order in which they came, and what they are sent."""
+    """All sessions of a room in the order of their arrival; sends frames to them."""
 
     def __init__(self, out: list[ev.Effect]) -> None:
         self._out = out
@@ -89,8 +95,15 @@ class Sessions:
         return self._here.get(session)
 
     def add(self, session: Session) -> None:
+        """Add a session. A user without a colour gets one, the same in all of their sessions."""
+        if not session.user.color:
+            session.user = replace(session.user, color=self._color(session.user))
         self._here[session.id] = session
         self._live = None
+
+    def _color(self, user: User) -> str:
+        users = {other.user.username: other.user.color for other in self}
+        return users.get(user.username) or colors.choose(users.values())
 
     def remove(self, session: SessionId) -> Session | None:
         self._live = None
@@ -100,12 +113,12 @@ class Sessions:
         self._live = None
 
     def live(self) -> tuple[SessionId, ...]:
-        """Who gets live frames."""
+        """Return the ids of the sessions in LIVE."""
         if self._live is None:
             self._live = tuple(s.id for s in self if s.phase is SessionPhase.LIVE)
         return self._live
 
-    # ------------------------------------------------------------ what they are sent
+    # ------------------------------------------------------------ sending
 
     def send(self, sessions: tuple[SessionId, ...], frame: Frame) -> None:
         if sessions:
@@ -117,6 +130,15 @@ class Sessions:
     def send_all_but(self, one: SessionId, frame: Frame) -> None:
         self.send(tuple(session for session in self.live() if session != one), frame)
 
+    def announce(self, action: ev.KernelAction, user: User) -> None:
+        """Tell the sessions of all other users about this user's action on the kernel."""
+        others = tuple(
+            session.id
+            for session in self
+            if session.phase is SessionPhase.LIVE and session.user.username != user.username
+        )
+        self.send(others, Event("kernel", {"action": action, "by": user.name}))
+
     def tell(self, name: str, body: Mapping[str, object]) -> None:
-        """An event, to everybody."""
+        """Send an event to all sessions in LIVE."""
         self.send_all(Event(name, body))

@@ -1,1 +1,1 @@
-"""The room in Jupyter Server: the only part that knows tornado, traitlets and jupyter_server."""
+"""The Jupyter Server extension; only this part uses tornado, traitlets and jupyter_server."""

@@ -1,4 +1,4 @@
-"""The settings, as traits with help texts, and the one frozen value that they become."""
+"""The settings: traits with help texts, and the frozen `Config` made from them."""
 
 from __future__ import annotations
 
@@ -15,79 +15,107 @@ from ..room.events import Settings
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What the server part needs to know; sizes in bytes, `room` in milliseconds."""
+    """The settings of the server extension; sizes in bytes, times in `room` in milliseconds."""
 
     data_dir: Path
     room: Settings
     backlog_bytes: int
     frame_bytes: int
+    permission_check_interval: float
+    identity_check_interval: float
 
 
-class Settable(Configurable):
+class RuntimedTraits(Configurable):
     """Traits of `RuntimedExtension`: `c.RuntimedExtension.NAME`, `--RuntimedExtension.NAME`."""
 
-    autosave = Bool(True, help="Write the `.ipynb` by itself. Off: only when somebody saves.").tag(
-        config=True
-    )
-    autosave_quiet_seconds = Float(
-        1.0, min=0.0, help="The file is written after this long without an edit."
+    autosave = Bool(
+        True, help="Write the `.ipynb` automatically. If off, only when a user saves."
     ).tag(config=True)
-    autosave_longest_seconds = Float(
-        5.0, min=0.0, help="While editing goes on, the file is written at least this often."
+    autosave_delay = Float(
+        1.0, min=0.0, help="Autosave writes the file after this many seconds without an edit."
     ).tag(config=True)
-    room_idle_seconds = Float(
+    autosave_max_delay = Float(
+        5.0,
+        min=0.0,
+        help="Autosave waits at most this many seconds while editing continues.",
+    ).tag(config=True)
+    room_idle_timeout = Float(
         60.0,
         min=0.0,
-        help="How long a room stays in memory when nobody is in it and nothing runs or is unsaved.",
+        help="Seconds that a room stays in memory without clients, runs and unsaved edits.",
     ).tag(config=True)
-    inline_limit = Integer(
+    inline_output_limit = Integer(
         8192,
         min=256,
-        help="Outputs of at least this many characters are kept as blobs beside the document.",
+        help="Outputs with at least this many characters become blobs outside the document.",
     ).tag(config=True)
     data_dir = Unicode(
-        help="Where the store and the blobs lie; a folder on a disk of this machine."
+        help="The folder for the stored rooms and blobs; it must be on a local disk."
     ).tag(config=True)
-    max_change_bytes = Integer(
+    max_message_size = Integer(
         CHANGE_BYTES, min=1 << 16, help="The largest frame that a client may send."
     ).tag(config=True)
-    max_backlog_bytes = Integer(
-        256 << 20,
+    max_send_buffer = Integer(
+        16 << 20,
         min=1 << 20,
-        help="A client that has this much unread is disconnected; it comes back by itself.",
+        help="The server disconnects a client with more unread bytes than this, beyond one message "
+        "of any size. The client reconnects by itself and fetches the missing changes.",
     ).tag(config=True)
-    history_limit = Integer(
+    max_history_changes = Integer(
         10_000,
         min=0,
-        help="A notebook with more changes than this begins a new document when everybody has left "
-        "it, so that it opens fast; the former one, with its whole history, is kept beside it for "
-        "`jupyter runtimed export`. 0: never.",
+        help="A notebook with more changes than this gets a new document once all clients have "
+        "left, so that it opens fast. The archive keeps the old document with its whole history "
+        "for `jupyter runtimed export`. 0: never.",
     ).tag(config=True)
-    heads_wait_seconds = Float(
-        10.0, min=0.0, help="How long a request waits for the edits that it builds on."
+    max_history_size = Integer(
+        8 << 20,
+        min=1 << 16,
+        help="An open notebook gets a new document at the next pause, and its clients reconnect, "
+        "when its history has grown by more bytes than this and by more than four times the size "
+        "of its content. `max_history_changes = 0` disables this rotation too.",
+    ).tag(config=True)
+    call_timeout = Float(
+        10.0, min=0.0, help="Seconds that a call waits for the edits that it depends on."
+    ).tag(config=True)
+
+    permission_check_interval = Float(
+        10.0,
+        min=0.1,
+        max=30.0,
+        help="Seconds between checks of each open connection's permissions with the authorizer.",
+    ).tag(config=True)
+    identity_check_interval = Float(
+        120.0,
+        min=0.0,
+        max=600.0,
+        help="Seconds between checks of each open connection's user with the identity provider. "
+        "Each check sends a copy of the connection's first request, and asks JupyterHub without "
+        "its cache. 0: never, for a provider that accepts each request only once.",
     ).tag(config=True)
 
     @default("data_dir")
     def _default_data_dir(self) -> str:
         return str(Path(jupyter_data_dir()) / "runtimed")
 
-    def frozen(self) -> Config:
+    def to_config(self) -> Config:
         return Config(
             data_dir=Path(self.data_dir),
             room=Settings(
-                quiet_ms=_ms(self.autosave_quiet_seconds),
-                longest_ms=max(
-                    _ms(self.autosave_longest_seconds), _ms(self.autosave_quiet_seconds)
-                ),
-                idle_ms=_ms(self.room_idle_seconds),
+                quiet_ms=_ms(self.autosave_delay),
+                longest_ms=max(_ms(self.autosave_max_delay), _ms(self.autosave_delay)),
+                idle_ms=_ms(self.room_idle_timeout),
                 autosave=self.autosave,
-                heads_ms=_ms(self.heads_wait_seconds),
-                inline_chars=self.inline_limit,
-                change_bytes=self.max_change_bytes,
-                history_changes=self.history_limit,
+                heads_ms=_ms(self.call_timeout),
+                inline_chars=self.inline_output_limit,
+                change_bytes=self.max_message_size,
+                history_changes=self.max_history_changes,
+                history_bytes=self.max_history_size,
             ),
-            backlog_bytes=self.max_backlog_bytes,
-            frame_bytes=self.max_change_bytes,
+            backlog_bytes=self.max_send_buffer,
+            frame_bytes=self.max_message_size,
+            permission_check_interval=self.permission_check_interval,
+            identity_check_interval=self.identity_check_interval,
         )
 
 

@@ -6,40 +6,54 @@
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 
-import { aside } from './plugins/aside';
-import { binding } from './plugins/binding';
-import { content } from './plugins/content';
-import { executor } from './plugins/executor';
-import { gone } from './plugins/gone';
-import { guard } from './plugins/guard';
+import { refusedEdits } from './plugins/refusedEdits';
+import { editorBinding } from './plugins/editorBinding';
+import { contentProvider } from './plugins/contentProvider';
+import { accessEnded } from './plugins/accessEnded';
+import { cellExecutor } from './plugins/cellExecutor';
+import { kernelGone } from './plugins/kernelGone';
+import { compatibility } from './plugins/compatibility';
 import { headings } from './plugins/headings';
-import { notices } from './plugins/notices';
-import { outside } from './plugins/outside';
+import { kernelNotices } from './plugins/kernelNotices';
+import { cellMarks } from './plugins/cellMarks';
+import { notifications } from './plugins/notifications';
+import { externalChanges } from './plugins/externalChanges';
 import { presence } from './plugins/presence';
-import { prompts } from './plugins/prompts';
-import { readers } from './plugins/readers';
-import { rest } from './plugins/rest';
-import { status } from './plugins/status';
-import { unaskedPlugins } from './plugins/unasked';
+import { stdin } from './plugins/stdin';
+import { kernelAccess } from './plugins/kernelAccess';
+import { kernelReconnect } from './plugins/kernelReconnect';
+import { largeOutputs } from './plugins/largeOutputs';
+import { revert } from './plugins/revert';
+import { saveStatus } from './plugins/saveStatus';
+import { deletedCellText } from './plugins/deletedCellText';
+import { connectionLost } from './plugins/connectionLost';
+import { waitingForServer } from './plugins/waitingForServer';
 import { widgets } from './plugins/widgets';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
-  binding,
-  guard,
-  content,
-  executor,
-  status,
-  notices,
+  editorBinding,
+  compatibility,
+  contentProvider,
+  cellExecutor,
+  saveStatus,
+  notifications,
+  kernelNotices,
   presence,
-  outside,
-  aside,
-  readers,
-  prompts,
-  rest,
+  externalChanges,
+  refusedEdits,
+  kernelAccess,
+  stdin,
+  largeOutputs,
+  cellMarks,
+  kernelReconnect,
+  revert,
   widgets,
-  gone,
+  kernelGone,
+  accessEnded,
   headings,
-  ...unaskedPlugins
+  deletedCellText,
+  connectionLost,
+  waitingForServer
 ];
 
 export default plugins;

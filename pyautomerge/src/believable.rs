@@ -1,17 +1,18 @@
-//! What a chunk claims, before the core believes it. The core is right about every chunk that a
-//! core has written; these three lies in a chunk made by hand would end the process or the
-//! document, which no error handling can catch:
+//! Validation of a chunk before the Automerge core decodes it. The core handles every chunk that a
+//! core has written. Three faults in a forged chunk would end the process or destroy the document,
+//! and no error handling could catch them:
 //!
-//! * More rows or bytes than memory. A hundred bytes may stand for a billion rows, and the core
-//!   makes a list of them; it also inflates whatever is compressed, and gives each row a copy of
+//! * More rows or bytes than memory. A hundred bytes may encode a billion rows, and the core
+//!   makes a list of them; the core also inflates compressed data, and gives each row a copy of
 //!   its key and of its author. A call has one `Budget` for all of that.
-//! * Objects inside themselves. The core walks from an object to its parent until it is at the
-//!   root, and would walk in a circle for ever. An operation can only name what was there before
-//!   it, and what was there before has a smaller counter.
-//! * Counters near their end. The core counts operations in 32 bits and could make no other.
+//! * Objects inside themselves. The core walks from an object to its parent up to the root, and
+//!   would never leave a circle. A valid operation refers only to earlier operations, which have
+//!   smaller counters.
+//! * Counters near the maximum. The core counts operations in 32 bits, and no later operation
+//!   would get a number.
 //!
-//! What cannot be read here to its end is not believed either. What is malformed in other ways
-//! passes: the core will say what is wrong with it.
+//! A chunk that this module cannot parse to its end is refused as well. Chunks with other faults
+//! pass, because the core reports those faults itself.
 
 use std::iter;
 
@@ -54,7 +55,7 @@ fn change(body: &[u8], budget: &mut Budget) -> Option<bool> {
     Some(countable && looks_back(&ops, &iter::once(Stretch::counting_from(start_op))))
 }
 
-/// Deletions are no rows of their own in it, only successors of what they delete.
+/// A document chunk has no rows for deletions, only successors of the deleted operations.
 fn document(body: &[u8], budget: &mut Budget) -> Option<bool> {
     let mut input = Reader(body);
     input.actors()?;
@@ -69,7 +70,7 @@ fn document(body: &[u8], budget: &mut Budget) -> Option<bool> {
     Some(ids.clone().all(countable) && looks_back(&ops, &ids))
 }
 
-/// Its changes are looked at again one by one, when they have been taken out.
+/// Checks only the size: `Chunk::changes` checks each change of the bundle after extraction.
 fn bundle(body: &[u8], budget: &mut Budget) -> Option<bool> {
     let mut input = Reader(body);
     input.hashes()?;
@@ -88,7 +89,7 @@ fn looks_back(ops: &Table, ids: &(impl Iterator<Item = Stretch> + Clone)) -> boo
         .all(|named| side_by_side(ops.numbers(named), ids.clone()).all(|(a, b)| below(a, b)))
 }
 
-/// What is so at both ends of two even stretches is so in between.
+/// Compares only the ends: two evenly spaced stretches compare alike at both ends and in between.
 fn below(named: Stretch, id: Stretch) -> bool {
     let one = |named: Option<i64>, id: Option<i64>| match (named, id) {
         (Some(named), Some(id)) => named < id,

@@ -1,10 +1,10 @@
-//! How much one call may make of the bytes it was given, all their chunks together. A few bytes
-//! may stand for billions of rows, and for gigabytes when inflated; honest ones may stand for
-//! much, but not without end. What was sent as it is has been paid for by its sender.
+//! Limit of the decoded size of one call's input, for all its chunks together. A few bytes may
+//! encode billions of rows, or gigabytes when inflated; valid input also expands, but within
+//! limits. Bytes without compression do not count, because their sender had to send them.
 
 const MIB: u64 = 1 << 20;
 
-/// Rows and copied bytes for each byte of input, which even well compressed history keeps to.
+/// Rows and copied bytes per byte of input; even well compressed history stays below.
 const ROWS_PER_BYTE: u64 = 64;
 const COPIED_PER_BYTE: u64 = 32;
 
@@ -15,7 +15,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// One's own documents. A hundred million times the same character is a small file.
+    /// For own documents. A text of a hundred million equal characters is a small file.
     pub fn for_load(input: usize) -> Self {
         let input = input as u64;
         Self {
@@ -24,7 +24,7 @@ impl Budget {
         }
     }
 
-    /// What others sent, even whole documents.
+    /// For bytes from other peers, including whole documents.
     pub fn for_strangers(input: usize) -> Self {
         let rows = (input as u64).saturating_mul(ROWS_PER_BYTE);
         Self {
@@ -41,7 +41,7 @@ impl Budget {
         }
     }
 
-    /// For what has been taken out of a chunk that was counted.
+    /// For changes out of a chunk that was counted already.
     pub fn paid() -> Self {
         Self {
             rows: u64::MAX,
@@ -69,7 +69,7 @@ mod tests {
     use super::Budget;
 
     #[test]
-    fn what_is_spent_is_gone() {
+    fn a_refused_request_spends_nothing() {
         let mut budget = Budget::for_ops(10, 0);
         assert_eq!(budget.take_rows(6), Some(()));
         assert_eq!(budget.take_rows(5), None);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_meet_a_cap_however_much_they_send() {
+    fn the_budget_for_strangers_has_a_cap() {
         let (some, more) = (
             Budget::for_strangers(1 << 24),
             Budget::for_strangers(1 << 40),

@@ -1,7 +1,6 @@
-//! Changes and their operations, decoded to be looked at; nothing here touches a document.
+//! Changes and their operations, decoded for inspection without a document.
 
 use std::borrow::Cow;
-use std::mem::discriminant;
 
 use automerge::legacy::{ElementId, Key, ObjectId, Op as CoreOp, OpId, OpType};
 use automerge::{Change as CoreChange, ObjType, ScalarValue};
@@ -19,7 +18,7 @@ use crate::values::scalar_to_py;
 #[pyclass(frozen, module = "pyautomerge")]
 pub struct Change {
     core: CoreChange,
-    /// Kept because the core would compress anew, which need not give the same bytes.
+    /// The received bytes, because compressing again in the core may give other bytes.
     compressed: Option<Box<[u8]>>,
 }
 
@@ -39,18 +38,24 @@ impl Change {
     }
 }
 
-/// Of one kind, on elements of one text or list, or on one key of one map.
+/// Whether two operations on elements of one text or list are equal to a permission check. An
+/// operation on a map never is, because each can change the value of a key.
 fn alike(a: &CoreOp, b: &CoreOp) -> bool {
     let same_value = match (&a.action, &b.action) {
-        (OpType::Put(a), OpType::Put(b)) => discriminant(a) == discriminant(b),
+        (OpType::Put(a), OpType::Put(b)) => is_character(a) && is_character(b),
         (OpType::Delete, OpType::Delete) => true,
         _ => false,
     };
     same_value
         && a.insert == b.insert
         && a.obj == b.obj
-        && a.key.is_map_key() == b.key.is_map_key()
-        && (!a.key.is_map_key() || a.key == b.key)
+        && !a.key.is_map_key()
+        && !b.key.is_map_key()
+}
+
+/// Whether the value is one character, as the core stores in each element of a text.
+fn is_character(value: &ScalarValue) -> bool {
+    matches!(value, ScalarValue::Str(text) if text.chars().nth(1).is_none() && !text.is_empty())
 }
 
 impl From<CoreChange> for Change {
@@ -71,7 +76,7 @@ impl Change {
             let chunks = chunks::split(data, &mut Budget::for_strangers(data.len()))?;
             let [chunk] = chunks.as_slice() else {
                 return Err(DecodeError::new_err(format!(
-                    "{} chunks, not one",
+                    "expected one chunk, but the data holds {} chunks",
                     chunks.len()
                 )));
             };
@@ -81,7 +86,7 @@ impl Change {
             let core = chunk
                 .changes()?
                 .pop()
-                .ok_or_else(|| DecodeError::new_err("no change"))?;
+                .ok_or_else(|| DecodeError::new_err("the chunk holds no change"))?;
             let compressed = (chunk.kind == Kind::Compressed).then(|| chunk.bytes.into());
             Ok(Self { core, compressed })
         })

@@ -1,7 +1,7 @@
-//! Concatenated chunks, read strictly: every chunk whole and valid, or nothing.
+//! Strict decoding of concatenated chunks: either all chunks are complete and valid, or an error.
 //!
-//! The core's own incremental load keeps what it could read and drops the rest in silence, and
-//! its single-change decoder does not look at checksums; neither will do for bytes from strangers.
+//! Bytes from other peers need this module, because the core's incremental load silently drops
+//! everything after the first invalid chunk, and its decoder of a single change ignores checksums.
 
 use automerge::{Automerge, Bundle, Change};
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use crate::budget::Budget;
 use crate::errors::{from_core, undecodable, DecodeError};
 use crate::guard::guard;
 
-/// A chunk's hash covers everything behind magic bytes and checksum.
+/// A chunk's hash covers everything after the magic bytes and the checksum.
 const HASHED_FROM: usize = 8;
 const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 
@@ -30,7 +30,7 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Splits off the first chunk by its header; of its content only the claims are looked at.
+/// Splits off the first chunk by its header, and validates the sizes and counters of its content.
 fn first_chunk<'a>(data: &'a [u8], budget: &mut Budget) -> PyResult<(Chunk<'a>, &'a [u8])> {
     let cut_off = || DecodeError::new_err("a chunk is cut off");
     let (magic, rest) = data.split_at_checked(4).ok_or_else(cut_off)?;
@@ -55,7 +55,7 @@ fn first_chunk<'a>(data: &'a [u8], budget: &mut Budget) -> PyResult<(Chunk<'a>, 
     let (body, rest) = rest.split_at_checked(length).ok_or_else(cut_off)?;
     if !believable(kind, body, budget) {
         return Err(DecodeError::new_err(
-            "a chunk claims what cannot be, or more than is allowed",
+            "a chunk claims impossible values, or exceeds the size limits",
         ));
     }
     let bytes = &data[..data.len() - rest.len()];
@@ -84,7 +84,7 @@ fn length_prefix(mut data: &[u8]) -> PyResult<(u64, &[u8])> {
     Err(DecodeError::new_err("a chunk's length is malformed"))
 }
 
-/// All of them, before any of them is decoded.
+/// Splits all chunks before any of them is decoded.
 pub fn split<'a>(mut data: &'a [u8], budget: &mut Budget) -> PyResult<Vec<Chunk<'a>>> {
     let mut chunks = Vec::new();
     while !data.is_empty() {
@@ -124,7 +124,7 @@ impl Chunk<'_> {
         }
     }
 
-    /// A change's hash starts with its checksum; a document's is compared by the core.
+    /// A change's hash starts with its checksum; the core checks the checksum of a document.
     fn checksum_matches(&self, decoded: &[Change]) -> bool {
         match self.kind {
             Kind::Change | Kind::Compressed => decoded

@@ -1,5 +1,5 @@
-//! The column format of chunks, as far as `believable` must read it: runs of equal values, runs of
-//! nulls, literal values; all numbers in LEB128. Whatever is malformed ends the reading.
+//! The column format of chunks, as far as `believable` needs it: runs of equal values, runs of
+//! nulls, and literal values, with all numbers in LEB128. Malformed data yields `None`.
 
 use std::borrow::Cow;
 use std::io::Read;
@@ -43,7 +43,7 @@ struct Filled<'a> {
     rows: u64,
 }
 
-/// The columns of one table with their data, inflated.
+/// The columns of one table with their inflated data.
 pub struct Table<'a>(Vec<Filled<'a>>);
 
 impl Table<'_> {
@@ -57,7 +57,7 @@ impl Table<'_> {
         found.map_or(0, |column| column.rows)
     }
 
-    /// The values of an integer or delta column; none if there is no such column.
+    /// The values of an integer or delta column; empty for a missing column.
     pub fn numbers(&self, spec: u64) -> Numbers<'_> {
         let data = self
             .0
@@ -73,7 +73,7 @@ impl Table<'_> {
     }
 }
 
-/// What a run takes: rows, and bytes beyond its own that its rows are copies of.
+/// Size of a run: its rows, and the bytes that the rows take beyond the encoded value.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Extent {
     rows: u64,
@@ -94,8 +94,8 @@ fn extent(spec: u64, data: &[u8]) -> Option<Extent> {
     Some(whole)
 }
 
-/// Rows of a column whose numbers are evenly spaced, or which are all null: a column is looked at
-/// stretch by stretch, for it may have a billion rows.
+/// Consecutive rows of a column with evenly spaced numbers, or all null. Checks compare whole
+/// stretches, because a column may have a billion rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stretch {
     pub first: Option<i64>,
@@ -131,7 +131,7 @@ impl Stretch {
     }
 }
 
-/// Two columns, cut where a stretch of either ends, until one of them ends.
+/// Pairs the rows of two columns, cut where a stretch of either ends, until one column ends.
 pub fn side_by_side(
     mut left: impl Iterator<Item = Stretch>,
     mut right: impl Iterator<Item = Stretch>,
@@ -164,7 +164,7 @@ impl Numbers<'_> {
         }
     }
 
-    /// Numbers beyond 64 bits are taken for the largest, which nothing honest comes near.
+    /// Reads numbers beyond 64 bits as the largest number, which no valid chunk contains.
     fn same(&mut self, rows: u64) -> Option<Stretch> {
         if !self.delta {
             let first = Some(self.input.number()?.cast_signed());
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
         Some(head)
     }
 
-    /// An unsigned number in LEB128; a signed one's bytes are skipped just as well.
+    /// Reads an unsigned number in LEB128; also skips the bytes of a signed one.
     pub fn number(&mut self) -> Option<u64> {
         self.leb128().map(|(number, _, _)| number)
     }
@@ -322,8 +322,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Its rows, and its bytes if it is a string. A group's number is how many rows it takes of
-    /// its columns.
+    /// Returns the rows of a value, and the bytes of a string. The number in a group column is the
+    /// count of rows in the columns of the group.
     fn value(&mut self, column_type: u64) -> Option<(u64, u64)> {
         match column_type {
             column_type::STRING => self.bytes().map(|string| (1, string.len() as u64)),
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_cost_what_they_are_copied() {
+    fn a_repeated_string_counts_its_copied_bytes() {
         let twice = Reader(&[0x02, 0x03, b'a', b'b', b'c']).run(5);
         let expected = Extent {
             rows: 2,
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn what_inflates_beyond_the_budget_is_not_cut_but_refused() {
+    fn data_that_inflates_beyond_the_budget_is_refused() {
         let three_zeros = [0x63, 0x60, 0x60, 0x00, 0x00];
         let mut budget = Budget::for_ops(0, 0);
         assert_eq!(inflate(&three_zeros, &mut budget), Some(vec![0; 3]));
@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_come_out_as_they_went_in() {
+    fn integer_and_delta_columns_decode_to_stretches() {
         let plain = column(0x02, &[0x00, 0x01, 0x02, 0x05, 0x7f, 0x09]);
         let stretches: Vec<_> = plain.numbers(0x02).map(ends).collect();
         let expected = [
@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_too_large_to_count_are_the_largest() {
+    fn numbers_beyond_64_bits_read_as_the_largest() {
         let twice = [0x02, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f];
         let data = [twice, twice].concat();
         let beyond = column(0x13, &data);
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_lie_side_by_side_in_equal_stretches() {
+    fn side_by_side_pairs_stretches_of_equal_length() {
         let table = column(0x13, &[0x03, 0x02, 0x7f, 0x7b]);
         let counted = iter::once(Stretch::counting_from(10));
         let pairs: Vec<_> = side_by_side(table.numbers(0x13), counted)

@@ -1,9 +1,10 @@
-//! The document class: its making, its actor, its lock. Its other methods are in `versions`,
+//! The document class: constructors, actor and lock. Its other methods are in `versions`,
 //! `reading`, `writing` and `syncing`.
 //!
-//! Two locks are in play, Python's and the document's. Whoever waits for the document does so
-//! without Python's lock, and whoever holds the document runs no Python code (not even makes an
-//! object: that may collect garbage, and a finalizer may come back here).
+//! There are two locks, the GIL and the document's lock. To prevent deadlocks, a thread releases
+//! the GIL while it waits for the document's lock, and a thread that holds the document's lock runs
+//! no Python code. It does not even create Python objects: this may start a garbage collection, and
+//! a finalizer may call this document.
 
 use std::borrow::Cow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,11 +20,11 @@ use crate::guard::guard;
 use crate::ids::{parse_actor, parse_text_unit, show_text_unit};
 use crate::state::State;
 
-/// Up to here the work takes less than giving Python's lock away and getting it back, for which
-/// a thread may wait 5 ms when others are busy.
+/// Up to this size the work takes less time than releasing and reacquiring the GIL, which may take
+/// 5 ms while other threads are busy.
 const SMALL_BYTES: usize = 4096;
 
-/// Work on so many bytes, without Python's lock if it is worth that.
+/// Runs `work` on `bytes` bytes, without the GIL if they are many.
 pub fn off_the_lock<R: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> R + Send) -> R {
     if bytes <= SMALL_BYTES {
         work()
@@ -46,14 +47,14 @@ impl Document {
         }
     }
 
-    /// For short work. The guard must be gone before any Python object is made.
+    /// For short work. The caller must drop the guard before it creates a Python object.
     pub fn lock(&self, py: Python<'_>) -> MutexGuard<'_, State> {
         self.state
             .lock_py_attached(py)
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// For work without Python's lock, which the caller has given away.
+    /// For work without the GIL, which the caller has released.
     pub fn lock_detached(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! The exceptions, and which error of the core becomes which of them.
+//! The exceptions, and the mapping from errors of the core to exceptions.
 
 use automerge::AutomergeError as Core;
 use pyo3::create_exception;
@@ -11,19 +11,19 @@ create_exception!(
     pyautomerge,
     AutomergeError,
     PyException,
-    "Base of everything this package raises on purpose."
+    "Base class of the exceptions of this package."
 );
 create_exception!(
     pyautomerge,
     DecodeError,
     AutomergeError,
-    "Bytes are not what they should be (document, change, sync message, sync state, cursor)."
+    "Invalid bytes of a document, change, sync message, sync state or cursor."
 );
 create_exception!(
     pyautomerge,
     InvalidObjectError,
     AutomergeError,
-    "The object id is malformed, does not exist here, or has another kind than the call needs."
+    "The object id is malformed or unknown, or the object has the wrong kind for the call."
 );
 create_exception!(
     pyautomerge,
@@ -54,7 +54,7 @@ pub fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add("InvalidCursorError", py.get_type::<InvalidCursorError>())
 }
 
-/// Made without the GIL: `PyErr` is lazy until Python looks at it.
+/// Works without the GIL, because a `PyErr` is lazy until Python accesses it.
 pub fn from_core(error: Core) -> PyErr {
     let said = error.to_string();
     match error {
@@ -87,12 +87,12 @@ pub fn from_core(error: Core) -> PyErr {
     }
 }
 
-/// While bytes were read or applied: they are to blame, whatever the core tripped over.
+/// Maps a panic during decoding or applying of bytes: the bytes are at fault.
 pub fn undecodable(panic: CorePanic) -> PyErr {
     DecodeError::new_err(format!("malformed: {}", panic.0))
 }
 
-/// In any other call: a defect of the core, or of what it was given to hold.
+/// Maps a panic in any other call: the core or the document has a defect.
 pub fn core_failed(panic: CorePanic) -> PyErr {
     AutomergeError::new_err(format!("the Automerge core failed: {}", panic.0))
 }

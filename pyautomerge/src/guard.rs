@@ -1,5 +1,5 @@
-//! Calls into the core that may panic. The core asserts its invariants, and bytes from strangers
-//! can break them; a panic must not cross into Python.
+//! Conversion of panics to errors. The core asserts its invariants, and bytes from other peers can
+//! violate them; a panic must not unwind into Python.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -8,11 +8,11 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the core said when it panicked.
+/// The message of a panic in the core.
 #[derive(Debug)]
 pub struct CorePanic(pub String);
 
-/// Keeps panics that `guard` turns into errors off stderr. Others are reported as before.
+/// Keeps panics that `guard` converts to errors off stderr; other panics are still reported.
 pub fn quiet_caught_panics() {
     let previous = panic::take_hook();
     panic::set_hook(Box::new(move |report| {
@@ -22,7 +22,7 @@ pub fn quiet_caught_panics() {
     }));
 }
 
-/// Runs `f`; what it was changing must be treated as broken if this gives `CorePanic`.
+/// Runs `f`. After a `CorePanic`, the caller must treat every value that `f` changed as broken.
 pub fn guard<R>(f: impl FnOnce() -> R) -> Result<R, CorePanic> {
     let outer = GUARDED.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(f));
@@ -32,7 +32,7 @@ pub fn guard<R>(f: impl FnOnce() -> R) -> Result<R, CorePanic> {
             .downcast_ref::<&str>()
             .map(ToString::to_string)
             .or_else(|| payload.downcast_ref::<String>().cloned());
-        CorePanic(said.unwrap_or_else(|| "the core gave up".to_owned()))
+        CorePanic(said.unwrap_or_else(|| "panic without a message".to_owned()))
     })
 }
 
@@ -41,7 +41,7 @@ mod tests {
     use super::guard;
 
     #[test]
-    fn a_panic_becomes_an_error_that_keeps_its_words() {
+    fn a_panic_becomes_an_error_with_its_message() {
         let caught = guard(|| -> () { panic!("sums are off") });
         assert!(matches!(caught, Err(panic) if panic.0.contains("sums are off")));
     }

@@ -1,4 +1,4 @@
-//! Object ids, hashes and actors: from and to the text and bytes that Python sees.
+//! Conversion of object ids, hashes and actors from and to the text and bytes of the Python API.
 
 use automerge::{ActorId, ChangeHash, ObjId, ObjType, Prop, TextEncoding};
 use pyo3::exceptions::{PyIndexError, PyValueError};
@@ -15,7 +15,7 @@ pub fn parse_obj(id: &str) -> PyResult<ObjId> {
     }
     let malformed = || InvalidObjectError::new_err(format!("malformed object id {id:?}"));
     let (counter, actor) = id.split_once('@').ok_or_else(malformed)?;
-    // The core keeps counters in 32 bits; a larger one cannot name anything.
+    // The core stores counters in 32 bits, so no object has a larger one.
     let counter: u32 = counter.parse().map_err(|_| malformed())?;
     let actor: ActorId = actor.parse().map_err(|_| malformed())?;
     Ok(ObjId::Id(u64::from(counter), actor, 0))
@@ -30,7 +30,7 @@ pub fn parse_hash(hash: &str) -> PyResult<ChangeHash> {
         .map_err(|_| InvalidHeadsError::new_err(format!("malformed change hash {hash:?}")))
 }
 
-/// Sorted, as the core itself keeps heads: two equal versions compare equal as lists.
+/// Sorts the heads as the core does, so that equal versions are equal lists.
 pub fn show_heads(heads: &[ChangeHash]) -> Vec<String> {
     let mut heads = heads.to_vec();
     heads.sort_unstable();
@@ -76,7 +76,7 @@ pub fn show_kind(kind: ObjType) -> &'static str {
     }
 }
 
-/// A map key or an index, as it comes from Python.
+/// A map key or an index from Python.
 #[derive(FromPyObject)]
 pub enum Key {
     Map(String),

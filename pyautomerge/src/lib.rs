@@ -1,14 +1,14 @@
-//! Automerge documents in Python. Types convert here, the core does the work, errors are mapped;
-//! nothing in this crate decides anything. The stub `__init__.pyi` is the manual.
+//! Automerge documents in Python. This crate only converts types and maps errors; the Automerge
+//! core does the work. The stub `__init__.pyi` is the manual.
 
 #![forbid(unsafe_code)]
 #![allow(
     clippy::needless_pass_by_value,
-    reason = "a method takes from Python what it owns, as PyO3 hands it over"
+    reason = "PyO3 passes arguments from Python by value"
 )]
 #![allow(
     clippy::unnecessary_wraps,
-    reason = "methods of one shape are easier to read than each as short as it could be"
+    reason = "methods with the same return type are easier to read"
 )]
 
 mod believable;
@@ -33,7 +33,7 @@ mod writing;
 
 use pyo3::prelude::*;
 
-/// The core is pinned in Cargo.toml to exactly this release; a test compares it with the lock file.
+/// The release of the core that Cargo.toml pins; a test compares it with the lock file.
 const CORE_VERSION: &str = "0.12.0";
 
 #[pymodule]

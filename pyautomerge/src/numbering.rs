@@ -1,14 +1,14 @@
-//! Operations are numbered upwards: a change's first number is above all that it builds upon and
-//! all that its author used before. One that takes numbers again would get into the place of
-//! other operations, and out of that the core could not take the document apart again.
+//! Check that operation numbers increase: the first number of a change is greater than all numbers
+//! of its dependencies and of its author's earlier changes. A change that reuses numbers would mix
+//! its operations with others, and the core could not split the document into changes again.
 
 use std::collections::HashMap;
 
 use automerge::{ActorId, Automerge, Change, ChangeHash};
 
-/// Whether these changes, as far as what they build upon is here, are numbered upwards.
+/// Whether the operation numbers of these changes increase; unknown dependencies do not count.
 ///
-/// Leaves the document with another actor; the caller sets it back.
+/// Changes the document's actor; the caller restores it.
 pub fn upwards(doc: &mut Automerge, changes: &[Change]) -> bool {
     let tops: HashMap<ChangeHash, u64> = changes
         .iter()
@@ -32,13 +32,14 @@ pub fn upwards(doc: &mut Automerge, changes: &[Change]) -> bool {
             let author = change.actor_id();
             let (seq, top) = *last.entry(author).or_insert_with(|| last_of(doc, author));
             last.insert(author, (change.seq(), change.max_op()));
-            // With a number of its author's that is taken, the core refuses it as a duplicate.
+            // The core itself refuses a change with a sequence number that its author used before.
             change.seq() <= seq || change.start_op().get() > top
         })
 }
 
-/// Nearly always so, and then what is true of all that it builds upon is true of its own, too.
-/// To ask for an author's last change would have the core write it anew, however large it is.
+/// Whether the author's previous change is among the dependencies, as in nearly every change. The
+/// check of the dependencies then covers the author's earlier changes, and saves asking the core
+/// for the author's last change: the core would encode the whole change for that.
 fn builds_upon_its_own_last(doc: &Automerge, change: &Change) -> bool {
     change.deps().iter().any(|dep| {
         doc.get_change_meta_by_hash(dep)

@@ -1,4 +1,4 @@
-//! What became visible, as Python sees it.
+//! Patches: visible changes of a document, for Python.
 
 use automerge::{Patch as CorePatch, PatchAction, Prop, ScalarValue};
 use pyo3::prelude::*;

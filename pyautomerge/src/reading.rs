@@ -1,4 +1,4 @@
-//! Reading values, text, places and cursors.
+//! Methods of `Document` that read values, text, paths and cursors.
 
 use automerge::{
     ChangeHash, Cursor, CursorPosition, MoveCursor, ObjId, ObjType, Parents, Prop, ReadDoc,
@@ -28,7 +28,7 @@ pub fn no_such(prop: &Prop) -> PyErr {
 }
 
 impl State {
-    /// The kind of `obj`, if it is one of `kinds`.
+    /// Returns the kind of `obj`, or an error unless it is one of `kinds`.
     pub fn expect_kind(&self, obj: &ObjId, kinds: &[ObjType]) -> PyResult<ObjType> {
         let kind = self.kind(obj)?;
         if kinds.contains(&kind) {
@@ -42,7 +42,7 @@ impl State {
         )))
     }
 
-    /// A key belongs to a map, an index to a list or text.
+    /// Checks that `obj` is a map for a key, or a list or text for an index.
     pub fn expect_holds(&self, obj: &ObjId, prop: &Prop) -> PyResult<()> {
         let kinds: &[_] = match prop {
             Prop::Map(_) => &[ObjType::Map, ObjType::Table],
@@ -164,16 +164,19 @@ impl State {
         self.require_version(at.as_deref())?;
         self.expect_kind(obj, &[ObjType::List, ObjType::Text])?;
         let parsed = parse_cursor(cursor)?;
-        // The core asserts that the element is one of this object.
+        // The core panics if the element belongs to another object.
         read!(self, doc => doc.get_cursor_position(obj, &parsed, at.as_deref()))
             .map_err(|_| {
-                InvalidCursorError::new_err(format!("the cursor {cursor} is not of {obj}"))
+                InvalidCursorError::new_err(format!(
+                    "the cursor {cursor} does not belong to the object {obj}"
+                ))
             })?
             .map_err(from_core)
     }
 }
 
-/// The core slices the text as if it were ASCII and not empty, and counters to 32 bits.
+/// Checks the text first, because the core assumes non-empty ASCII text and truncates counters to
+/// 32 bits.
 fn parse_cursor(cursor: &str) -> PyResult<Cursor> {
     let malformed = || InvalidCursorError::new_err(format!("malformed cursor {cursor:?}"));
     let counter = cursor

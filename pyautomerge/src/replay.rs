@@ -1,12 +1,12 @@
-//! A quick way in for what arrives most: one change that only edits one text, made upon exactly
-//! the version that this document has now.
+//! Fast application of the most frequent kind of change: one change that only edits one text, and
+//! whose dependencies are exactly the present heads of this document.
 //!
-//! The core lets foreign changes in by walking every sibling of the objects they touch (its
-//! patches carry paths), copying its table of objects, and reading the touched text from end to
-//! end: a millisecond and more in a large document. But such a change is what its author's core
-//! made of a local edit in this very state. The same edit is made here, as its author, at a cost
-//! that does not grow with the document, and the hash proves that it is the same change. If it
-//! is not, the caller restores the document and takes the core's way from then on.
+//! To apply a foreign change, the core visits every sibling of the changed objects (its patches
+//! contain paths), copies its table of objects, and reads the whole changed text: a millisecond or
+//! more in a large document. But the author's core made such a change from a local edit in this
+//! very version. This module repeats the local edit with the author's actor, at a cost that does
+//! not grow with the document; an equal hash proves that the change is the same. If the hash
+//! differs, the caller restores the document and uses the core's own method from then on.
 
 use std::collections::HashSet;
 
@@ -19,14 +19,14 @@ use automerge::{
 
 use crate::guard::guard;
 
-/// Beyond this the core's way, which takes all operations at once, is the quicker one.
+/// With more operations the core's own method is faster, because it applies all at once.
 const MAX_OPS: usize = 1024;
 
 pub enum Outcome {
     Replayed(Vec<Patch>),
-    /// Nothing has changed.
+    /// The document is unchanged.
     NotSuitable,
-    /// The document now holds a change that nobody made.
+    /// The document now holds another change than the given one.
     Differs,
 }
 
@@ -40,7 +40,7 @@ struct Plan {
     steps: Vec<Step>,
 }
 
-/// Leaves the change's author as the document's actor; the caller sets it back.
+/// Sets the document's actor to the change's author; the caller restores the actor.
 pub fn replay(doc: &mut Automerge, change: &Change) -> Outcome {
     let Some(plan) = plan(change).filter(|plan| is_text(doc, plan) && is_next(doc, change)) else {
         return Outcome::NotSuitable;
@@ -121,8 +121,9 @@ fn is_text(doc: &Automerge, plan: &Plan) -> bool {
         .is_ok_and(|kind| kind == ObjType::Text)
 }
 
-/// Its author saw all that is here and nothing else, and it is the author's next. To ask for the
-/// author's last change would have the core write it anew; it is among those built upon.
+/// Whether the change continues the present version and its author's previous change. The previous
+/// change is found among the dependencies, because asking the core for an author's last change
+/// encodes the whole change.
 fn is_next(doc: &Automerge, change: &Change) -> bool {
     let heads = doc.get_heads();
     let newest = heads
@@ -142,7 +143,7 @@ fn is_next(doc: &Automerge, change: &Change) -> bool {
         && doc.get_change_meta_by_hash(&change.hash()).is_none()
 }
 
-/// What its author builds upon here: all heads, and its own last change.
+/// Whether the dependencies equal those of a local edit: all heads, and the author's last change.
 fn builds_upon(tx: &impl Transactable, change: &Change) -> bool {
     let here: HashSet<_> = tx.base_heads().into_iter().collect();
     change.deps().len() == here.len() && change.deps().iter().all(|dep| here.contains(dep))
@@ -190,7 +191,7 @@ fn perform(tx: &mut impl Transactable, Plan { obj, steps }: &Plan) -> Option<Vec
     }
 }
 
-/// Neighbours that go one after the other, forwards or backwards, went together.
+/// Joins deletions of adjacent elements, forwards or backwards, to one patch.
 fn push_delete(actions: &mut Vec<PatchAction>, at: usize, width: usize) {
     match actions.last_mut() {
         Some(PatchAction::DeleteSeq { index, length }) if at == *index || at + width == *index => {
@@ -204,8 +205,8 @@ fn push_delete(actions: &mut Vec<PatchAction>, at: usize, width: usize) {
     }
 }
 
-/// Where this element is and how wide, if it shows what it was inserted with. The core panics
-/// over an element of another object.
+/// Returns position and width of an element that still shows its inserted value. Guarded, because
+/// the core panics if the element belongs to another object.
 fn visible(
     tx: &impl Transactable,
     obj: &ObjId,

@@ -1,8 +1,8 @@
 //! A document and its pending operations, as a machine of three states.
 //!
-//! Every call that may change the core takes it out of its place and puts it back only when the
-//! core came through: a panic in between leaves a `Broken` document behind, never a damaged one
-//! that looks well. From a panic over foreign changes it is restored to the version before.
+//! Every call that may change the core moves the core out of its place and puts it back only after
+//! success. A panic in between therefore leaves a `Broken` document, never a damaged one that seems
+//! intact. After a panic over foreign changes, the previous version is restored.
 
 use automerge::transaction::{CommitOptions, OwnedTransaction, Transactable};
 use automerge::{
@@ -21,7 +21,7 @@ use crate::replay::{replay, Outcome};
 #[derive(Default)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "one to a document, and moved often"
+    reason = "each document has one, and calls move it often"
 )]
 enum Core {
     Idle(Automerge),
@@ -34,11 +34,11 @@ pub struct State {
     core: Core,
     /// The version that `save_incremental` continues from.
     pub saved: Vec<ChangeHash>,
-    /// Until a change once came out different.
+    /// Whether to try `replay`; false after one replay gave a different change.
     replays: bool,
 }
 
-/// Evaluates one expression over whichever of the two readable shapes the document has now.
+/// Evaluates an expression over the document in either of its two readable states.
 macro_rules! read {
     ($state:expr, $doc:ident => $body:expr) => {
         match $state.core_ref() {
@@ -61,7 +61,7 @@ pub enum Readable<'a> {
 }
 
 pub fn broken() -> PyErr {
-    AutomergeError::new_err("this document broke in an earlier call; load it anew")
+    AutomergeError::new_err("an earlier call broke this document; load the document again")
 }
 
 impl State {
@@ -82,7 +82,7 @@ impl State {
         }
     }
 
-    /// The document with nothing pending.
+    /// Commits pending operations and returns the document.
     pub fn closed(&mut self) -> PyResult<&mut Automerge> {
         self.commit(CommitOptions::default().with_time(0))?;
         match &mut self.core {
@@ -102,7 +102,7 @@ impl State {
     pub fn commit(&mut self, options: CommitOptions) -> PyResult<Option<ChangeHash>> {
         match std::mem::take(&mut self.core) {
             Core::Open(tx) => {
-                // A transaction without operations would leave its actor behind.
+                // Committing an empty transaction would leave its actor in the document.
                 let closed = guard(|| {
                     if tx.pending_ops() == 0 {
                         (tx.rollback().0, None)
@@ -138,7 +138,7 @@ impl State {
         }
     }
 
-    /// Runs local edits. Those that made it before an error stay pending, as in the core.
+    /// Runs local edits. Edits before an error stay pending, as in the core.
     pub fn edit<R>(
         &mut self,
         edit: impl FnOnce(&mut OwnedTransaction) -> PyResult<R>,
@@ -160,14 +160,14 @@ impl State {
         result
     }
 
-    /// Lets foreign changes in; `bring` must log what becomes visible. All of it or nothing.
+    /// Applies all foreign changes or none; `bring` applies them and logs the patches.
     ///
-    /// `bring` runs twice at most, and is told when the second time may still come.
+    /// `bring` runs at most twice; its third argument tells whether it may run again.
     pub fn take_in(&mut self, mut bring: impl Bring) -> PyResult<Vec<Patch>> {
         let waiting = !self.closed()?.get_missing_deps(&[]).is_empty();
         let outcome = match self.attempt(&mut bring, waiting) {
-            // A change that waited here since earlier may be the one at fault. It is gone now:
-            // these changes get a second chance without it.
+            // A change that waited for its dependencies may be at fault. The restored document
+            // no longer holds that change, so try the new changes again.
             Err(Attempt::Panicked(_)) if waiting => self.attempt(&mut bring, false),
             outcome => outcome,
         };
@@ -205,7 +205,7 @@ impl State {
         match upwards {
             Ok(true) => Ok(()),
             Ok(false) => Err(DecodeError::new_err(
-                "a change takes numbers that are taken",
+                "a change reuses the operation numbers of earlier changes",
             )),
             Err(panic) => Err(undecodable(panic)),
         }
@@ -214,7 +214,7 @@ impl State {
     fn replay(&mut self, change: &Change) -> PyResult<Option<Vec<Patch>>> {
         let replays = self.replays;
         let doc = self.closed()?;
-        // A local edit makes the core forget changes that wait for the one it is.
+        // A local edit would make the core drop the changes that wait for this change.
         if !replays || !doc.get_missing_deps(&[]).is_empty() {
             return Ok(None);
         }
@@ -239,7 +239,7 @@ impl State {
     fn attempt(&mut self, bring: &mut impl Bring, again: bool) -> Result<Vec<Patch>, Attempt> {
         let doc = self.closed().map_err(Attempt::Refused)?;
         let (before, actor) = (doc.get_heads(), doc.get_actor().clone());
-        // What waits could not be looked at before, for want of what it builds upon.
+        // Changes that wait for their dependencies were not checked yet, so keep a copy.
         let backup = again.then(|| doc.clone());
         let outcome = guard(|| {
             let mut log = PatchLog::active();
@@ -248,7 +248,9 @@ impl State {
         });
         let panic = match outcome {
             Ok(Ok((patches, true))) => return Ok(patches),
-            Ok(Ok((_, false))) => CorePanic("a change is not as a core would write it".to_owned()),
+            Ok(Ok((_, false))) => {
+                CorePanic("a change differs from how the core would write it".to_owned())
+            }
             Ok(Err(error)) => return Err(Attempt::Refused(from_core(error))),
             Err(panic) => panic,
         };
@@ -259,8 +261,8 @@ impl State {
         Err(Attempt::Panicked(panic))
     }
 
-    /// Hashes name content: what is rebuilt from the wreck and has the old heads is the old
-    /// document, whatever the core left half done in between.
+    /// Restores the version `heads`. Hashes identify content, so a fork of the damaged document
+    /// with the old heads equals the old document.
     fn restore(&mut self, heads: &[ChangeHash], actor: ActorId) -> PyResult<()> {
         let Core::Idle(wreck) = std::mem::take(&mut self.core) else {
             return Err(broken());
@@ -275,7 +277,7 @@ impl State {
         Ok(())
     }
 
-    /// Reading an earlier version is a read of versions: it commits.
+    /// Checks the heads of a read, if any; a read of an earlier version commits pending operations.
     pub fn require_version(&mut self, heads: Option<&[ChangeHash]>) -> PyResult<()> {
         heads.map_or(Ok(()), |heads| self.require_heads(heads))
     }
@@ -302,8 +304,9 @@ impl State {
     }
 }
 
-/// A document does not keep its changes, it writes them anew when it is saved. One that then has
-/// another hash would make a file that nobody can load.
+/// Whether the document's new changes keep their hashes on a save. A document does not store its
+/// changes, but encodes them again on each save; a different hash would make the saved file
+/// impossible to load.
 fn all_savable(doc: &Automerge, before: &[ChangeHash]) -> bool {
     let written = doc.get_changes(before);
     written

@@ -1,4 +1,4 @@
-//! The sync protocol's values: what one side remembers, and what it hears.
+//! Values of the sync protocol: the state of one side, and received messages.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -94,7 +94,7 @@ impl SyncState {
     }
 }
 
-/// The core takes a message's chunks as far as it can read them; here they are read whole first.
+/// Decodes all chunks of a message strictly, because the core ignores chunks after an invalid one.
 pub fn decode_message(data: &[u8]) -> PyResult<(Message, Vec<CoreChange>)> {
     let message = guard(|| Message::decode(data))
         .map_err(undecodable)?

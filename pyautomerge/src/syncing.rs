@@ -1,4 +1,4 @@
-//! A document's part in the sync protocol.
+//! Methods of `Document` for the sync protocol.
 
 use automerge::sync::{Message, SyncDoc};
 use automerge::{Automerge, PatchLog};

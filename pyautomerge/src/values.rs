@@ -1,4 +1,4 @@
-//! Scalars and nested values, on their way in and out.
+//! Conversion of scalars and nested values from and to Python.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use pyo3::types::{
 
 use crate::ids::show_kind;
 
-/// Deeper values would exhaust the stack somewhere on the way; Python's own limit is alike.
+/// Deeper values would exhaust the stack during a conversion; Python's own limit is similar.
 pub const MAX_DEPTH: usize = 500;
 
 #[pyclass(frozen, eq, hash, module = "pyautomerge")]
@@ -92,7 +92,7 @@ impl Obj {
     }
 }
 
-/// A value to write, taken out of Python whole, so that writing it cannot fail half way.
+/// Converts a whole value before any of it is written, so that no write fails halfway.
 pub fn value_from_py(value: &Bound<'_, PyAny>) -> PyResult<hydrate::Value> {
     value_from_py_at(value, 0)
 }
@@ -104,7 +104,7 @@ fn value_from_py_at(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<hydrate:
         )));
     }
     if let Ok(text) = value.cast::<Text>() {
-        // The core takes the text out whole and counts it in the document's own unit.
+        // The unit has no effect: the core reads the whole text and uses the document's unit.
         let unit = TextEncoding::UnicodeCodePoint;
         Ok(hydrate::Value::text(unit, &text.get().value))
     } else if let Ok(dict) = value.cast::<PyDict>() {
@@ -165,7 +165,7 @@ fn millis_from_py(moment: &Bound<'_, PyDateTime>) -> PyResult<i64> {
     let py = moment.py();
     if moment.call_method0("utcoffset")?.is_none() {
         return Err(PyValueError::new_err(
-            "a datetime needs a time zone: Automerge keeps moments, not local times",
+            "a datetime needs a time zone, because Automerge stores moments, not local times",
         ));
     }
     let since = moment.sub(epoch(py)?)?;
@@ -174,8 +174,8 @@ fn millis_from_py(moment: &Bound<'_, PyDateTime>) -> PyResult<i64> {
         .extract()
 }
 
-/// Moments that Python's calendar does not reach are shown as its first or last one: somebody
-/// else's odd timestamp must not make a document unreadable.
+/// Clamps timestamps beyond Python's calendar to its first or last moment, because an odd timestamp
+/// of another peer must not make a document unreadable.
 fn millis_to_py(py: Python<'_>, millis: i64) -> PyResult<Bound<'_, PyAny>> {
     const DAY: i64 = 86_400_000;
     const FIRST: i64 = -719_162 * DAY;
@@ -214,7 +214,7 @@ pub fn scalar_to_py<'py>(py: Python<'py>, value: &ScalarValue) -> PyResult<Bound
     })
 }
 
-/// What a key or index holds, free of the document it was read from.
+/// The value at a key or index, independent of the document.
 #[derive(Clone, PartialEq)]
 pub enum Held {
     Scalar(ScalarValue),
@@ -243,7 +243,7 @@ impl Held {
     }
 }
 
-/// A whole tree, free of the document it was read from.
+/// A whole tree of values, independent of the document.
 pub enum Tree {
     Scalar(ScalarValue),
     Text(String),

@@ -1,4 +1,4 @@
-//! Versions, bytes and changes of a document.
+//! Methods of `Document` for versions, bytes and changes.
 
 use automerge::transaction::CommitOptions;
 use automerge::{Automerge, LoadOptions, Patch as CorePatch, PatchLog, ReadDoc};
@@ -16,7 +16,7 @@ use crate::ids::{parse_actor, parse_hash, parse_heads, show_heads};
 use crate::patches::{to_patches, Patch};
 use crate::state::State;
 
-/// Closing more operations than this gives Python's lock away meanwhile.
+/// A commit of more operations than this releases the GIL.
 const MANY_OPS: usize = 1000;
 
 #[pymethods]
@@ -225,8 +225,8 @@ impl Document {
 }
 
 impl Document {
-    /// Both locks are taken in the order of their addresses, so that two documents which merge
-    /// each other at once do not wait for each other for ever.
+    /// Takes both locks in the order of their addresses, so that two documents that merge each
+    /// other concurrently do not deadlock.
     fn merge_detached(&self, other: &Self) -> PyResult<Vec<CorePatch>> {
         if std::ptr::eq(self, other) {
             return self.lock_detached().closed().map(|_| Vec::new());
@@ -274,7 +274,7 @@ impl Given {
     }
 }
 
-/// Changes that were decoded before have been counted then; all that is bytes has one budget.
+/// Decodes the given bytes with one budget for all; decoded changes were counted before.
 fn decode_given(given: Vec<Given>) -> PyResult<Vec<automerge::Change>> {
     let bytes = given.iter().map(Given::undecoded).map(<[u8]>::len).sum();
     let mut budget = Budget::for_strangers(bytes);
@@ -295,8 +295,8 @@ fn decode_given(given: Vec<Given>) -> PyResult<Vec<automerge::Change>> {
         .collect())
 }
 
-/// Into an empty document a whole one is loaded as it is, which is far quicker than its changes
-/// one by one.
+/// Applies saved bytes. An empty document loads a whole document directly, which is far faster than
+/// applying its changes one by one.
 fn take_bytes(state: &mut State, data: &[u8]) -> PyResult<Vec<CorePatch>> {
     let chunks = chunks::split(data, &mut Budget::for_strangers(data.len()))?;
     let whole = chunks

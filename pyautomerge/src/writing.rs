@@ -1,4 +1,4 @@
-//! Writing values and text.
+//! Methods of `Document` that write values and text.
 
 use automerge::hydrate::Value;
 use automerge::transaction::{OwnedTransaction, Transactable};

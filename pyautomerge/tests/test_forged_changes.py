@@ -84,7 +84,7 @@ def test_a_change_that_could_not_be_saved_is_refused(
             return doc.receive_sync_message(SyncState(), sync_message(forged))
         return doc.apply_changes([forged] if quick else [*doc.changes_after([]), forged])
 
-    with pytest.raises(DecodeError, match="not as a core would write it"):
+    with pytest.raises(DecodeError, match="core would write it"):
         let_in()
     assert (doc.heads(), doc.to_py(), doc.actor) == (heads, tree, ANA)
     honest = typed(doc)
@@ -119,7 +119,7 @@ def test_a_forged_change_that_waited_does_not_harm_the_one_it_waited_for(doc: Do
 def test_an_object_inside_itself_is_refused(doc: Document) -> None:
     parts = Parts(typed(doc))
     parts.start = 1
-    with pytest.raises(DecodeError, match="claims what cannot be"):
+    with pytest.raises(DecodeError, match="a chunk claims"):
         Change.decode(parts.whole())
 
 
@@ -137,7 +137,7 @@ def test_a_few_bytes_cannot_claim_a_billion_rows(doc: Document) -> None:
     many = leb128(2**28)
     column = many[:-1] + bytes([many[-1] & 0x3F]) + b"\x01"
     body = bytes([0]) + bytes([16]) + BEN + bytes([1, 1, 0, 0, 0])
-    with pytest.raises(DecodeError, match="claims what cannot be"):
+    with pytest.raises(DecodeError, match="a chunk claims"):
         Change.decode(chunk(1, body + b"\x01" + b"\x42" + bytes([len(column)]) + column))
 
 

@@ -40,7 +40,12 @@ def test_each_kind_and_each_object_is_seen() -> None:
     assert seen.count(("set", ROOT, True)) == 2, "every map key counts by itself"
     document.put(ROOT, "a", "3")
     document.put(ROOT, "a", "4")
-    assert [op.key for op in last(document).distinct_ops] == ["a"], "but each only once in a row"
+    assert [op.value for op in last(document).distinct_ops] == ["3", "4"], "each value counts"
+    document.delete(ROOT, "a")
+    document.put(ROOT, "a", "5")
+    document.delete(ROOT, "a")
+    seen = [(op.action, op.is_map_key) for op in last(document).distinct_ops]
+    assert seen == [("delete", True), ("set", True), ("delete", True)]
 
 
 def test_whatever_is_left_out_is_like_its_neighbour() -> None:

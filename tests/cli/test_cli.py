@@ -1,4 +1,4 @@
-"""What `jupyter runtimed` says and does, on a data folder that a server made."""
+"""The commands of `jupyter runtimed`, on a data folder that a server made."""
 
 import asyncio
 import json
@@ -13,8 +13,8 @@ import nbformat
 import pytest
 
 from jupyter_runtimed.cli import app
-from jupyter_runtimed.cli import place as places
-from jupyter_runtimed.host.records import Kind
+from jupyter_runtimed.cli import data_dir as places
+from jupyter_runtimed.host.storage.log_records import Kind
 
 from ..host.conftest import Place, notebook
 from ..host.damage import spoil
@@ -32,7 +32,7 @@ async def place(tmp_path):
 
 @pytest.fixture
 async def written(place):
-    """Two notebooks: one was edited, and has an output that is kept as a blob."""
+    """Two notebooks; the first was edited and has an output stored as a blob."""
     place.put("a.ipynb", notebook("one"))
     place.put("work/b.ipynb", notebook("two"))
     server = place.server()
@@ -49,7 +49,7 @@ async def written(place):
 
 @pytest.fixture
 def run(tmp_path, capsys):
-    """Run a command on the data folder: exit code, what it wrote, what it warned of."""
+    """Run a command on the data folder; return exit code, output and warnings."""
 
     def run(*argv):
         code = app.main([*argv, "--data-dir", str(tmp_path / "data")])
@@ -63,7 +63,7 @@ def log_of(place, room="a-ipynb"):
     return max((place.data / "rooms" / room).glob("*.log"))
 
 
-async def test_rooms_lists_what_is_kept(written, run):
+async def test_rooms_lists_the_stored_rooms(written, run):
     code, out, _ = run("rooms")
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()] == ["ROOM", "a-ipynb", "work-b-ipynb"]
@@ -138,12 +138,12 @@ async def test_a_room_is_found_by_the_end_of_its_path_or_the_beginning_of_its_id
     assert code == 1 and "rooms" in err
 
 
-async def test_check_finds_what_is_sound_and_what_is_damaged(written, run):
+async def test_check_reports_sound_and_damaged_rooms(written, run):
     code, out, _ = run("check")
     assert code == 0 and "2 rooms, 0 of them damaged." in out
     for path in (written.data / "blobs").glob("*/*"):
         path.write_bytes(b"something else")
-    spoil(log_of(written, "work-b-ipynb"), Kind.WHOLE)
+    spoil(log_of(written, "work-b-ipynb"), Kind.SNAPSHOT)
     code, out, _ = run("check", "--json")
     first, second = json.loads(out)
     assert code == 1
@@ -156,7 +156,7 @@ async def test_check_changes_nothing(written, run):
     def everything():
         return {p: p.read_bytes() for p in written.data.rglob("*") if p.is_file()}
 
-    spoil(log_of(written), Kind.FACTS, Kind.CHANGE)
+    spoil(log_of(written), Kind.METADATA, Kind.INCREMENTAL)
     before = everything()
     run("check")
     run("rooms")
@@ -177,7 +177,7 @@ async def test_compact_keeps_everything_in_less(written, run):
     assert (await server.open("a.ipynb")).room.content().cells[0].source == "one more"
 
 
-async def test_compact_mends_what_can_be_mended(written, run):
+async def test_compact_repairs_a_damaged_room(written, run):
     run("compact", "a.ipynb")
     with log_of(written).open("ab") as file:
         file.write(bytes(100))
@@ -240,12 +240,12 @@ async def test_a_reader_beside_a_busy_server_always_finds_a_whole_room(place, ru
     assert ana.source("c0") == "one" + "x" * typed
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path, capsys):
+def test_a_missing_data_folder_is_reported(tmp_path, capsys):
     assert app.main(["rooms", "--data-dir", str(tmp_path / "none")]) == 1
     assert "--data-dir" in capsys.readouterr().err
 
 
-def test_arguments_that_make_no_sense_have_an_exit_code_of_their_own(capsys):
+def test_invalid_arguments_have_their_own_exit_code(capsys):
     with pytest.raises(SystemExit) as stopped:
         app.main(["export"])
     assert stopped.value.code == app.USAGE

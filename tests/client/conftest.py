@@ -19,5 +19,5 @@ async def server() -> AsyncIterator[HubServer]:
 
 @pytest_asyncio.fixture
 async def nb(server: HubServer) -> AsyncIterator[LiveNotebook]:
-    async with await jupyter_runtimed.open(server.url, "a.ipynb", TOKEN) as notebook:
+    async with jupyter_runtimed.connect(server.url, "a.ipynb", TOKEN) as notebook:
         yield notebook

@@ -1,4 +1,4 @@
-"""The hub of tests/protocol behind real HTTP and a real WebSocket, on the test's own loop."""
+"""The hub of tests/protocol behind real HTTP and a real WebSocket, on the test's event loop."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tornado import httpserver, netutil, web, websocket
 from jupyter_runtimed.document.content import Output, Run
 from jupyter_runtimed.errors import BadFrame
 from jupyter_runtimed.ids import CellId, RunId
+from jupyter_runtimed.peer.peer import Peer
 from jupyter_runtimed.protocol.frames import Ack, Call, Reply, decode, encode
-from jupyter_runtimed.protocol.peer import Peer
 
 from ..protocol.hub import Link, Server
 
@@ -21,9 +21,10 @@ TOKEN = "secret"
 
 
 class HubServer:
-    """`answer_rooms` may be replaced to answer `PUT api/runtimed/rooms` otherwise."""
+    """A test may replace `answer_rooms` to change the answer to `PUT api/runtimed/rooms`."""
 
-    def __init__(self) -> None:
+    def __init__(self, base: str = "/base") -> None:
+        self.base = base
         self.hub = Server()
         self.sockets: list[RoomSocket] = []
         self.room = "room"
@@ -32,14 +33,20 @@ class HubServer:
         self.on_call: Callable[[RoomSocket, Call], None] | None = None
         self.on_rooms: Callable[[], None] = lambda: None
         self.answer_rooms: tuple[int, str] | None = None
+        self.own = True
+        """Whether answers have this extension's header; a proxy's answers have none."""
         self.blobs: dict[str, bytes] = {}
         self.opened = 0
+        self.strayed: list[str] = []
+        """Paths outside the base URL that received a token."""
         self.runs = 0
         application = web.Application(
             [
-                (r"/base/api/runtimed/rooms", Rooms, {"server": self}),
-                (r"/base/api/runtimed/rooms/([^/]+)/socket", RoomSocket, {"server": self}),
-                (r"/base/api/runtimed/blobs/(.*)", BlobOf, {"server": self}),
+                (rf"{base}/api/runtimed/status", Status, {"server": self}),
+                (rf"{base}/api/runtimed/rooms", Rooms, {"server": self}),
+                (rf"{base}/api/runtimed/rooms/([^/]+)/socket", RoomSocket, {"server": self}),
+                (rf"{base}/api/runtimed/blobs/(.*)", BlobOf, {"server": self}),
+                (r".*", Elsewhere, {"server": self}),
             ]
         )
         self._http = httpserver.HTTPServer(application)
@@ -49,7 +56,7 @@ class HubServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/base"
+        return f"http://127.0.0.1:{self.port}{self.base}"
 
     async def stop(self) -> None:
         self._http.stop()
@@ -58,7 +65,7 @@ class HubServer:
         await self._http.close_all_connections()
 
     def pump(self) -> None:
-        """Write out what the hub has to say, to everybody."""
+        """Send the hub's waiting frames to all clients."""
         for socket in self.sockets:
             said, socket.link.to_peer = socket.link.to_peer, []
             for frame in said:
@@ -66,12 +73,12 @@ class HubServer:
                     socket.write_message(encode(frame), binary=True)
 
     def cut(self) -> None:
-        """Every connection breaks, as if a cable were pulled."""
+        """Break every connection without a close frame."""
         for socket in list(self.sockets):
             socket.forget()
             socket.ws_connection.stream.close()
 
-    # ------------------------------------------------------------ a kernel of sorts
+    # ------------------------------------------------------------ a minimal kernel
 
     def queue_run(self, cell: CellId) -> RunId:
         self.runs += 1
@@ -95,13 +102,39 @@ class HubServer:
 
 
 class Guarded(web.RequestHandler):
-    def initialize(self, server: HubServer) -> None:
+    server: HubServer
+
+    def __init__(self, *given: Any, server: HubServer) -> None:
+        # This runs before the headers are set.
         self.server = server
+        super().__init__(*given)
+
+    def set_default_headers(self) -> None:
+        if self.server.own:
+            self.set_header("X-Jupyter-Runtimed", "0")
 
     def prepare(self) -> None:
         if self.request.headers.get("Authorization") != f"token {TOKEN}":
             self.set_status(403)
             self.finish({"message": "Forbidden", "reason": None})
+
+
+class Status(Guarded):
+    def get(self) -> None:
+        self.finish({"version": "0"})
+
+
+class Elsewhere(web.RequestHandler):
+    """Paths outside the base URL belong to another program."""
+
+    def initialize(self, server: HubServer) -> None:
+        self.server = server
+
+    def prepare(self) -> None:
+        if "Authorization" in self.request.headers:
+            self.server.strayed.append(self.request.path)
+        self.set_status(404)
+        self.finish("<html>")
 
 
 class Rooms(Guarded):

@@ -1,4 +1,4 @@
-"""A real Jupyter server in a process of its own, to be killed, stopped, frozen, started again."""
+"""A real Jupyter server in its own process, which tests kill, stop, freeze and restart."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -24,10 +25,20 @@ main(sys.argv[1:])
 
 
 class LiveServer:
-    """One notebook folder, one data folder and one port, through any number of processes."""
+    """A notebook folder, a data folder and a port that successive server processes share."""
 
-    def __init__(self, folder: Path, *, token: str = TOKEN, data: Path | None = None) -> None:
-        """`data`: where its store lies, if not where a server puts it by itself."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        token: str = TOKEN,
+        data: Path | None = None,
+        args: Sequence[str] = (),
+    ) -> None:
+        """`data`: the data folder of the store, instead of the server's default."""
+        self._args = args
+        self.prefix: Sequence[str] = ()
+        """A command that runs the server's: for the next start."""
         self.root = folder / "notebooks"
         self.data = data or folder / "data" / "runtimed"
         self.log = folder / "server.log"
@@ -50,8 +61,8 @@ class LiveServer:
     def started(self) -> bool:
         return self._process is not None
 
-    def start(self) -> None:
-        """Returns when the server answers."""
+    def start(self, stdin: int = subprocess.DEVNULL) -> None:
+        """Start the server and return when it answers."""
         env = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER_")}
         env["PYTHONPATH"] = str(REPOSITORY)
         for kind in ("config", "data", "runtime"):
@@ -59,11 +70,12 @@ class LiveServer:
         argv = [
             "--no-browser", "--allow-root", f"--port={self.port}", "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={self.token}", f"--ServerApp.root_dir={self.root}",
-            "--ip=127.0.0.1", f"--RuntimedExtension.data_dir={self.data}",
+            "--ip=127.0.0.1", f"--RuntimedExtension.data_dir={self.data}", *self._args,
         ]  # fmt: skip
         self._process = process = subprocess.Popen(
-            [sys.executable, "-c", START, *argv],
+            [*self.prefix, sys.executable, "-c", START, *argv],
             env=env,
+            stdin=stdin,
             stderr=subprocess.PIPE,
             text=True,
             cwd=self._folder,
@@ -72,7 +84,7 @@ class LiveServer:
         self._reader = threading.Thread(target=self._read, args=(process, running))
         self._reader.start()
         running.wait()
-        # It says so before it listens, and a port that opens tells nobody.
+        # The log line comes before the server listens, so only an answer shows that it is ready.
         while not self._listens():
             if process.poll() is not None:
                 raise AssertionError("no server: " + self.log.read_text())
@@ -94,16 +106,21 @@ class LiveServer:
         process.wait()
         running.set()
 
-    # ------------------------------------------------------------ what happens to servers
+    # ------------------------------------------------------------ faults
 
     def kill(self) -> None:
-        """As a power cut would."""
+        """End the process with SIGKILL, as a power cut would."""
         self._send(signal.SIGKILL)
         self._gone()
 
-    def stop(self) -> None:
-        """As an administrator would. A server that does not go says where each thread is."""
-        self._send(signal.SIGTERM)
+    def stop(self, *signals: signal.Signals) -> None:
+        """Send these signals (default SIGTERM) one after the other."""
+        for number in signals or (signal.SIGTERM,):
+            self._send(number)
+        self.ended()
+
+    def ended(self) -> None:
+        """Wait for the end of the process; after a timeout, print the stack of each thread."""
         try:
             self._gone()
         except subprocess.TimeoutExpired:
@@ -111,13 +128,23 @@ class LiveServer:
             self._send(signal.SIGKILL)
             self._gone()
             said = self.log.read_text()[-20_000:]
-            raise AssertionError(f"no end after SIGTERM:\n{said}") from None
+            raise AssertionError(f"the server does not end:\n{said}") from None
 
     def freeze(self) -> None:
         self._send(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._send(signal.SIGCONT)
+
+    def said(self, text: str) -> None:
+        """Wait until the log contains this text."""
+        until = time.monotonic() + GOODBYE_SECONDS
+        while text not in self.log.read_text():
+            assert time.monotonic() < until, f"the log says nothing of {text!r}"
+            time.sleep(0.01)
+
+    def send(self, what: signal.Signals) -> None:
+        self._send(what)
 
     def _send(self, what: signal.Signals) -> None:
         if self._process is not None:

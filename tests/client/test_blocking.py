@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from jupyter_runtimed.client import blocking
-from jupyter_runtimed.errors import Forbidden, NotDurable
+from jupyter_runtimed.errors import Forbidden, UnsavedEdits
 from jupyter_runtimed.ids import RunId
 from jupyter_runtimed.protocol.frames import Call
 
@@ -44,28 +44,28 @@ def test_a_script_edits_runs_and_leaves(threaded: HubServer) -> None:
             socket.answer(call, {})
 
     threaded.on_call = on_call
-    with blocking.open(threaded.url, "a.ipynb", TOKEN) as nb:
-        cell = nb.add("6 * 7", after=ONE)
+    with blocking.connect(threaded.url, "a.ipynb", TOKEN) as nb:
+        cell = nb.add_cell("6 * 7", after=ONE)
         nb.append(cell, "  # answer")
         assert nb.cells == [ONE, cell, TWO]
         assert nb.source(cell) == "6 * 7  # answer"
         assert nb.run(cell).ok
         assert nb.outputs(cell) == []
         nb.save()
-        nb.acked(5)
-        assert nb.unacked == 0
+        nb.wait_acknowledged(5)
+        assert nb.pending_edits == 0
     assert threaded.hub.notebook.source(cell) == "6 * 7  # answer"
     nb.close()
 
 
-def test_errors_are_raised_and_no_thread_stays(threaded: HubServer) -> None:
+def test_blocking_client_errors_are_raised_and_leave_no_thread(threaded: HubServer) -> None:
     before = set(threading.enumerate())
     with pytest.raises(Forbidden):
-        blocking.open(threaded.url, "a.ipynb", "wrong")
-    nb = blocking.open(threaded.url, "a.ipynb", TOKEN)
+        blocking.connect(threaded.url, "a.ipynb", "wrong")
+    nb = blocking.connect(threaded.url, "a.ipynb", TOKEN)
     threaded.mute_acks = True
     nb.append(ONE, "x")
-    with pytest.raises(NotDurable):
+    with pytest.raises(UnsavedEdits):
         nb.close(0.05)
     left = {thread.name for thread in set(threading.enumerate()) - before}
     assert not [name for name in left if name.startswith("runtimed")]

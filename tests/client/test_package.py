@@ -1,4 +1,4 @@
-"""The package's own surface: cheap to import, and what Jupyter asks it for."""
+"""The package's public surface: fast to import, with the hooks that Jupyter calls."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ def test_importing_the_package_imports_neither_client_nor_server() -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_the_client_is_there_when_asked_for() -> None:
+def test_the_client_is_imported_on_first_use() -> None:
     from jupyter_runtimed import client
 
-    assert jupyter_runtimed.open is client.open
+    assert jupyter_runtimed.connect is client.connect
+    assert jupyter_runtimed.open is client.connect
     assert jupyter_runtimed.LiveNotebook is client.LiveNotebook
     with pytest.raises(AttributeError, match="nothing"):
         jupyter_runtimed.nothing  # noqa: B018
 
 
-def test_jupyter_is_told_both_parts() -> None:
+def test_jupyter_finds_the_server_and_the_browser_part() -> None:
     (point,) = jupyter_runtimed._jupyter_server_extension_points()
     assert point["module"] == "jupyter_runtimed.server.app"
     assert point["app"].name == "jupyter_runtimed"

@@ -1,4 +1,4 @@
-"""Rooms whose kernels are real processes: ipykernel, or one that says what its cells tell it to."""
+"""Rooms with real kernel processes: ipykernel, or a scripted kernel that its cells control."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 
-from jupyter_runtimed.document.content import Display, ErrorOutput, Stream
+from jupyter_runtimed.document.content import DisplayOutput, ErrorOutput, StreamOutput
+from jupyter_runtimed.document.diff.output_equality import stream_text
 from jupyter_runtimed.document.mime import shown as value_shown
-from jupyter_runtimed.document.outcome import stream_text
 
 from ..host.conftest import Place, notebook
 from ..host.people import LocalKernels, Person
@@ -23,7 +23,7 @@ SCRIPTED = Path(__file__).parents[1] / "support" / "scripted_kernel.py"
 
 
 class ScriptedKernels(LocalKernels):
-    """One scripted kernel to a path."""
+    """One scripted kernel for each path."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class ScriptedKernels(LocalKernels):
 
 
 class Table:
-    """A notebook in a room, and who sits at it."""
+    """A notebook in a room, with its client."""
 
     def __init__(self, place: Place, person: Person) -> None:
         self.place = place
@@ -56,20 +56,20 @@ class Table:
         return str(self.person.run_of(cell).state)
 
     async def run(self, *cells: str) -> list[str]:
-        """Run cells to their ends; their states."""
+        """Run cells to their ends and return their states."""
         reply = await self.person.call("run", cells=list(cells))
         assert reply.error is None, reply.error
         return [(await self.person.finished(cell)).state for cell in cells]
 
     def shown(self, cell: str) -> str:
-        """All text that a cell shows, in a row."""
+        """Return all visible text of a cell, concatenated."""
         get = self.person.host._ports.blobs.get
         parts = []
         for output in self.outputs(cell):
             match output:
-                case Stream():
+                case StreamOutput():
                     parts.append(stream_text(output, get))
-                case Display():
+                case DisplayOutput():
                     parts += [value_shown(v, get_blob=get)[0] for v in output.data.values()]
                 case ErrorOutput():
                     parts.append(f"{output.ename}: {output.evalue}")

@@ -1,6 +1,6 @@
-"""What is meant to be otherwise than in JupyterLab or nbclient, and why.
+"""Intended differences to JupyterLab and nbclient, with their reasons.
 
-The page `docs/design/conformance.md` has the same table; a test holds the two together.
+The page `docs/design/conformance.md` has the same table; a test compares the two.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from typing import Final
 
 JUPYTERLAB, NBCLIENT = "JupyterLab", "nbclient"
 
-_REWRITTEN = "nbclient keeps control characters as they came; every reader has to obey them"
-_QUESTION = "nbclient cannot ask anybody, so `input()` fails in it"
+_REWRITTEN = "nbclient keeps control characters as they are; every reader has to apply them"
+_QUESTION = "nbclient has no user to ask, so `input()` fails"
 _OTHER_LIFE = (
-    "nbclient lets a new process change what the former one showed, if an id is used again; "
-    "JupyterLab and we do not"
+    "nbclient lets a new kernel process update the displays of the previous one if it uses the "
+    "same id; JupyterLab and rooms do not"
 )
 
 MEANT: Final[dict[tuple[str, str], str]] = {
     ("backspace", JUPYTERLAB): (
         "JupyterLab deletes the character before the cursor; "
-        "a terminal only goes back, and so do we"
+        "a terminal and a room only move the cursor back"
     ),
     ("cursor-up", JUPYTERLAB): (
-        "JupyterLab saves cursor movements and shows what they should have overwritten; "
-        "we write what a terminal would show"
+        "JupyterLab saves cursor movements and shows the text that they should overwrite; "
+        "a room saves the text that a terminal would show"
     ),
     ("bars", JUPYTERLAB): "as `cursor-up`: several progress bars are one line each",
     ("program", NBCLIENT): _REWRITTEN,
@@ -35,15 +35,15 @@ MEANT: Final[dict[tuple[str, str], str]] = {
     ("bars", NBCLIENT): _REWRITTEN,
     ("shown", NBCLIENT): _OTHER_LIFE,
     ("shown-twice", NBCLIENT): _OTHER_LIFE,
-    ("help", NBCLIENT): "nbclient drops what a kernel wants to have shown in a pager",
-    ("source-replaced", NBCLIENT): "nbclient drops the text that a kernel wants in a cell",
+    ("help", NBCLIENT): "nbclient drops the text that a kernel sends for a pager",
+    ("source-replaced", NBCLIENT): "nbclient drops the text that a kernel sends for a cell",
     ("input", NBCLIENT): _QUESTION,
     ("password", NBCLIENT): _QUESTION,
 }
-"""By cell of the notebook and other executor."""
+"""(Cell of the notebook, other executor) to the reason."""
 
 
 def table() -> str:
-    """The rows of the page, in Markdown."""
+    """Return the rows of the page in Markdown."""
     rows = [f"| `{cell}` | {who} | {why} |" for (cell, who), why in MEANT.items()]
     return "\n".join(["| cell | other than | why |", "|---|---|---|", *rows])

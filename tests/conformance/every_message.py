@@ -1,7 +1,7 @@
-"""One notebook whose cells make a kernel say everything that it can say.
+"""A notebook whose cells make a kernel send every kind of message.
 
-Each cell is named after what it is about; the names are the cells' ids. `STOP` fails and is not
-meant to: what is behind it does not run. `AFTER` is run by itself once the kernel was restarted.
+The id of a cell names its subject. `STOP` fails unintentionally, so the cells behind it do not run.
+`AFTER` runs alone after the kernel was restarted.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import nbformat
 
 STOP, NEVER, AFTER = "stops", "never-runs", "after-a-restart"
 ANSWERS = ("ana", "s3cret")
-"""What is typed where the notebook asks, in order."""
+"""The answers to the notebook's input requests, in order."""
 FAILS = frozenset({"error", "error-of-syntax", "clear-then-error", "input", "password"})
-"""Cells whose exceptions are wanted, or cannot be helped where nobody can be asked."""
+"""Cells that raise on purpose, or that raise because no user can answer `input()`."""
 
 _DISPLAY = "from IPython.display import *\n"
 _PIXEL = (
@@ -95,7 +95,7 @@ CELLS: dict[str, str] = {
         "display(1, display_id='d'); clear_output(); update_display(2, display_id='d')"
     ),
     "animation": "for n in range(30): clear_output(wait=True); print('frame', n); display(n)",
-    # replies, comms, questions
+    # replies, comms, input requests
     "help": "len?",
     "source-replaced": "get_ipython().set_next_input('# in its place', replace=True)",
     "comm": (

@@ -1,4 +1,4 @@
-"""Four ways to run the same notebook; each returns what its file holds in the end."""
+"""Four ways to run the same notebook; each returns the final content of its file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILE = "every_message.ipynb"
 NOBODY = "nobody_looks.ipynb"
 PATIENCE_SECONDS = 60
 
-# The command's promise ends with the first exception, be it wanted or not.
+# The command's promise ends at the first exception, even if a cell raises it on purpose.
 _RUN_ALL = "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
 _OVER = """index => {
   const cells = window.jupyterapp.shell.currentWidget.content.widgets;
@@ -42,7 +42,7 @@ _AFTER_A_RESTART = """async index => {
 def lab_in(folder: Path, *options: str) -> Lab:
     folder.mkdir()
     lab = Lab(folder, *options)
-    # Every cell is on the page, also the one that asks.
+    # The page has every cell, including the cell with the prompt.
     lab.set("@jupyterlab/notebook-extension:tracker", windowingMode="none")
     write(lab.root / FILE)
     write(lab.root / NOBODY)
@@ -50,7 +50,7 @@ def lab_in(folder: Path, *options: str) -> Lab:
 
 
 async def by_jupyterlab(browser: Browser, lab: Lab) -> Any:
-    """JupyterLab's own executor; the extension is off on both sides."""
+    """Run with JupyterLab's own executor; both parts of the extension are disabled."""
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(f"{lab.url}/lab/tree/{FILE}?reset&token={TOKEN}")
@@ -76,7 +76,7 @@ async def _run_in(page: Page) -> None:
         timeout=PATIENCE_SECONDS * 1000,
     )
     await page.evaluate(_RUN_ALL)
-    # JupyterLab leaves an answered field standing for a moment, so each is known by its kind.
+    # JupyterLab keeps an answered field for a moment, so the kind identifies each field.
     for kind, answer in zip((":not([type=password])", "[type=password]"), ANSWERS, strict=True):
         field = page.locator(f".jp-Stdin-input{kind}")
         await field.wait_for(timeout=PATIENCE_SECONDS * 1000)
@@ -89,16 +89,16 @@ async def _run_in(page: Page) -> None:
 
 
 async def by_us_with_no_browser(lab: Lab) -> Any:
-    """Asked for by a script that leaves, answered by another, and seen by nobody in between."""
-    async with await jupyter_runtimed.open(lab.url, NOBODY, TOKEN) as nb:
+    """One script requests the runs and leaves, another answers; no client is connected between."""
+    async with jupyter_runtimed.connect(lab.url, NOBODY, TOKEN) as nb:
         asked = asyncio.create_task(nb.run_all())
-        await nb.until(lambda: nb.last_run(NEVER) is not None, PATIENCE_SECONDS)
+        await nb.wait_for(lambda: nb.last_run(NEVER) is not None, PATIENCE_SECONDS)
         asked.cancel()
-    async with await jupyter_runtimed.open(lab.url, NOBODY, TOKEN) as nb:
+    async with jupyter_runtimed.connect(lab.url, NOBODY, TOKEN) as nb:
         for cell, answer in zip(("input", "password"), ANSWERS, strict=True):
-            await nb.until(lambda cell=cell: cell in nb.prompts(), PATIENCE_SECONDS)
-            await nb.answer(cell, answer)
-        await nb.until(lambda: _state(nb, NEVER) == "cancelled", PATIENCE_SECONDS)
+            await nb.wait_for(lambda cell=cell: cell in nb.prompts(), PATIENCE_SECONDS)
+            await nb.answer_input(cell, answer)
+        await nb.wait_for(lambda: _state(nb, NEVER) == "cancelled", PATIENCE_SECONDS)
         await nb.restart()
         await nb.run(AFTER, PATIENCE_SECONDS)
         await nb.save()

@@ -1,4 +1,4 @@
-"""One notebook, four executors: what their files hold, output by output."""
+"""One notebook in four executors: their files, compared output by output."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ PAGE = Path(__file__).parents[2] / "docs" / "design" / "conformance.md"
 
 
 def seen(notebook: Any) -> dict[str, str]:
-    """Each cell as a reader has it: adjacent text of one stream is one, lists of lines are text.
+    """Return each cell in a normal form: adjacent text of a stream joined, lists of lines as text.
 
-    When a cell ran is left out: nbclient always writes it, JupyterLab when it is told to.
+    The times of a run are left out: nbclient always writes them, JupyterLab only on request.
     """
     return {cell.id: _cell(cell) for cell in notebook.cells}
 
@@ -43,7 +43,7 @@ def _cell(cell: Any) -> str:
 
 
 def assert_same(ours: dict[str, str], theirs: dict[str, str], who: str) -> None:
-    """Alike but for what is meant; what is meant and does not happen is told, too."""
+    """Assert equality except for the intended differences, and that each of these occurs."""
     meant = {cell for cell, other in MEANT if other == who}
     assert list(theirs) == list(ours)
     for cell, shown in ours.items():
@@ -76,6 +76,6 @@ async def test_one_notebook_by_four_executors(tmp_path: Path) -> None:
     assert json.loads(ours[AFTER])["count"] == 1
 
 
-def test_the_page_has_the_table_of_what_is_meant() -> None:
+def test_the_page_has_the_table_of_intended_differences() -> None:
     assert table() in PAGE.read_text()
     assert {cell for cell, _ in MEANT} <= set(CELLS)

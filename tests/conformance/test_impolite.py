@@ -1,4 +1,4 @@
-"""A kernel without manners, over real sockets: the run ends, the room lives, it is said once."""
+"""A kernel with invalid messages, over real sockets: the run ends, the room works, one warning."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from jupyter_runtimed.document.content import Blob, Display, ErrorOutput, Stream
+from jupyter_runtimed.document.content import Blob, DisplayOutput, ErrorOutput, StreamOutput
 
 from ..host.conftest import Place
 from .conftest import seat
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.kernel
 MEGABYTE = 1 << 20
 
 
-async def test_an_ordinary_run(scripted: Place) -> None:
+async def test_an_ordinary_run_of_the_scripted_kernel_succeeds(scripted: Place) -> None:
     table = await seat(scripted, "busy(); began(3); printed('hi'); reply(); idle()")
     assert await table.run("c0") == ["ok"]
     assert table.shown("c0") == "hi"
@@ -36,8 +36,8 @@ NO_CONTENT = {
     "display_id is not text": "show('x', display_id={'an': 'object'})",
     "data is not an object": "say('display_data', data=[1], metadata={})",
     "text is not text": "say('stream', name='stdout', text={'no': 1})",
-    "data holds what is not JSON": f"raw('display_data', {NAN!r})",
-    "there is no display_id": "show('x', kind='update_display_data')",
+    "data holds a value that is not JSON": f"raw('display_data', {NAN!r})",
+    "display_id is missing": "show('x', kind='update_display_data')",
     "wait is not true or false": "say('clear_output', wait=[])",
 }
 
@@ -50,7 +50,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_what_is_no_message_of_this_kernel_is_dropped_and_said_once(
+async def test_a_message_that_is_not_from_this_kernel_is_dropped_with_one_warning(
     scripted: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     cells = [f"c{n}" for n in range(len(NO_MESSAGES))]
@@ -61,7 +61,7 @@ async def test_what_is_no_message_of_this_kernel_is_dropped_and_said_once(
     assert "not a message of this kernel" in said
 
 
-async def test_what_makes_no_sense_is_said_once_each_and_runs_live_on(
+async def test_invalid_messages_give_one_warning_each_and_runs_continue(
     scripted: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     cells = [f"c{n}" for n in range(len(NO_CONTENT))]
@@ -73,19 +73,21 @@ async def test_what_makes_no_sense_is_said_once_each_and_runs_live_on(
     assert all(what in line for what, line in zip(NO_CONTENT, said, strict=True))
 
 
-async def test_bytes_that_are_no_utf_8_are_shown_as_such(scripted: Place) -> None:
+async def test_bytes_that_are_not_utf_8_are_shown_with_replacement_characters(
+    scripted: Place,
+) -> None:
     content = b'{"name": "stdout", "text": "<\xff\xfe>"}'
     table = await seat(scripted, f"busy(); raw('stream', {content!r}); reply(); idle()")
     assert await table.run("c0") == ["ok"]
     assert table.shown("c0") == "<\ufffd\ufffd>"
 
 
-async def test_nan_is_null_in_what_everybody_reads(scripted: Place) -> None:
+async def test_nan_in_json_output_becomes_null_for_readers(scripted: Place) -> None:
     content = b'{"data": {"application/json": {"a": [NaN, Infinity, 1]}}, "metadata": {}}'
     table = await seat(scripted, f"busy(); raw('display_data', {content!r}); reply(); idle()")
     assert await table.run("c0") == ["ok"]
     (shown,) = table.outputs("c0")
-    assert isinstance(shown, Display)
+    assert isinstance(shown, DisplayOutput)
     assert shown.data["application/json"].text == '{"a":[null,null,1]}'
 
 
@@ -93,7 +95,7 @@ async def test_fifty_megabytes_of_text_in_one_bundle_are_one_reference(scripted:
     table = await seat(scripted, f"busy(); show('x' * {50 * MEGABYTE}); reply(); idle()")
     assert await table.run("c0") == ["ok"]
     (shown,) = table.outputs("c0")
-    assert isinstance(shown, Display)
+    assert isinstance(shown, DisplayOutput)
     value = shown.data["text/plain"]
     assert isinstance(value, Blob)
     assert value.size == 50 * MEGABYTE
@@ -110,7 +112,7 @@ async def test_a_traceback_that_is_not_a_list_is_shown_as_far_as_it_can_be(scrip
     assert shown == ErrorOutput(shown.id, "E", "v", ("text",))
 
 
-async def test_comm_messages_to_nobody_concern_no_run(scripted: Place) -> None:
+async def test_comm_messages_for_unknown_comms_do_not_affect_the_run(scripted: Place) -> None:
     table = await seat(
         scripted,
         "busy(); say('comm_msg', comm_id='?', data={'x': 1}); say('comm_close', comm_id='?');"
@@ -121,16 +123,16 @@ async def test_comm_messages_to_nobody_concern_no_run(scripted: Place) -> None:
 
 
 class TestLostAndLate:
-    async def test_a_reply_that_never_comes(self, scripted: Place) -> None:
+    async def test_a_missing_reply_does_not_keep_the_run_open(self, scripted: Place) -> None:
         table = await seat(scripted, "busy(); printed('x'); idle()", "busy(); reply(); idle()")
         assert await table.run("c0", "c1") == ["ok", "ok"]
 
-    async def test_idle_that_never_comes(self, scripted: Place) -> None:
+    async def test_a_missing_idle_does_not_keep_the_run_open(self, scripted: Place) -> None:
         table = await seat(scripted, "busy(); printed('x'); reply()", "busy(); reply(); idle()")
         assert await table.run("c0", "c1") == ["ok", "ok"]
         assert table.runtime.kernel.state == "idle"
 
-    async def test_output_after_the_end_and_of_two_runs_mixed(self, scripted: Place) -> None:
+    async def test_late_and_mixed_output_goes_to_its_own_run(self, scripted: Place) -> None:
         table = await seat(
             scripted,
             "busy(); printed('a1 '); show('a2', 'id'); idle(); reply()",
@@ -142,7 +144,7 @@ class TestLostAndLate:
         await table.person.until(lambda: table.shown("c0") == "a1 changeda3")
         assert table.shown("c1") == "b1 b2"
 
-    async def test_ends_of_other_runs_end_nothing(self, scripted: Place) -> None:
+    async def test_the_end_of_another_run_does_not_end_this_run(self, scripted: Place) -> None:
         table = await seat(
             scripted,
             "busy(); reply(); idle()",
@@ -158,7 +160,9 @@ class TestLostAndLate:
         assert table.shown("c1") == "? !\non!"
 
 
-async def test_a_new_process_changes_nothing_that_the_former_showed(scripted: Place) -> None:
+async def test_a_new_kernel_process_does_not_update_displays_of_the_previous_one(
+    scripted: Place,
+) -> None:
     table = await seat(
         scripted,
         "busy(); show('of the first', 'id'); reply(); idle()",
@@ -175,5 +179,5 @@ async def test_streams_are_in_the_order_in_which_they_were_sent(scripted: Place)
     table = await seat(scripted, code + "reply(); idle()")
     assert await table.run("c0") == ["ok"]
     assert table.shown("c0") == "".join(f"{n} " for n in range(200))
-    names = [output.name for output in table.outputs("c0") if isinstance(output, Stream)]
+    names = [output.name for output in table.outputs("c0") if isinstance(output, StreamOutput)]
     assert names == ["stdout", "stderr"] * 33 + ["stdout"]

@@ -1,4 +1,4 @@
-"""What executors on a server have been seen to get wrong, by name: none of it happens here."""
+"""Known failures of server-side executors, by name; a room has none of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .conftest import seat
 TEN_MINUTES_MS = 10 * 60 * 1000
 
 
-def test_output_of_a_quiet_cell_is_lost_when_its_room_is_collected() -> None:
+def test_output_of_a_quiet_cell_is_kept_when_its_room_is_idle() -> None:
     net = Network(
         f"print before\nwait {TEN_MINUTES_MS}\nprint after", settings=Settings(idle_ms=2000)
     )
@@ -32,7 +32,7 @@ def test_output_of_a_quiet_cell_is_lost_when_its_room_is_collected() -> None:
 
 @pytest.mark.kernel
 class TestWithARealKernel:
-    async def test_an_update_is_another_output_or_none(self, place: Place) -> None:
+    async def test_an_update_of_a_display_changes_the_existing_output(self, place: Place) -> None:
         show = "from IPython.display import display\nh = display(0, display_id=True)"
         update = "for n in range(1, 101): h.update(n)"
         table = await seat(place, f"{show}\n{update}", show, update)
@@ -41,7 +41,7 @@ class TestWithARealKernel:
         assert (table.shown("c1"), len(table.outputs("c1"))) == ("100", 1)
         assert table.outputs("c2") == ()
 
-    async def test_input_is_refused(self, place: Place) -> None:
+    async def test_input_gets_a_prompt_and_its_answer(self, place: Place) -> None:
         table = await seat(place, "print('hello ' + input('who? '))")
         await table.person.call("run", cells=["c0"])
         await table.person.until(lambda: table.person.run_of("c0").prompt is not None)
@@ -51,14 +51,16 @@ class TestWithARealKernel:
         assert (await table.person.finished("c0")).state == "ok"
         assert table.shown("c0") == "who?  ana\nhello ana\n"
 
-    async def test_it_runs_on_after_an_error(self, place: Place) -> None:
+    async def test_cells_behind_an_error_do_not_run(self, place: Place) -> None:
         table = await seat(place, "ran = []", "1 / 0", "ran.append(2)", "print(ran)")
         assert await table.run("c0", "c1", "c2") == ["ok", "error", "cancelled"]
         assert await table.run("c3") == ["ok"]
         assert table.shown("c3") == "[]\n"
 
-    async def test_a_cell_is_running_for_ever(self, place: Place) -> None:
-        """When the run is cut off, by whoever: each cell says how it ended."""
+    async def test_a_cell_does_not_stay_running_after_its_run_was_cut_off(
+        self, place: Place
+    ) -> None:
+        """However the run is cut off, each cell shows how it ended."""
         endless = "print('on', flush=True)\nwhile True: pass"
         table = await seat(place, endless, "'waits'", "6 * 7")
         ana = table.person
@@ -70,7 +72,7 @@ class TestWithARealKernel:
             assert [(await ana.finished(cell)).state for cell in ("c0", "c1")] == ends.split()
             assert await table.run("c2") == ["ok"]
 
-    async def test_a_question_that_went_with_its_cell_holds_everything_up(
+    async def test_the_prompt_of_a_deleted_cell_does_not_block_the_queue(
         self, place: Place
     ) -> None:
         table = await seat(place, "input('first? ')", "print('behind')")
@@ -85,7 +87,7 @@ class TestWithARealKernel:
         ana.edited()
         assert await table.run("c1") == ["ok"]
 
-    async def test_a_quarter_of_ten_thousand_flushed_prints_is_dropped(self, place: Place) -> None:
+    async def test_no_output_of_ten_thousand_flushed_prints_is_dropped(self, place: Place) -> None:
         table = await seat(place, "for n in range(10_000): print(n, flush=True)")
         assert await table.run("c0") == ["ok"]
         lines = "".join(f"{n}\n" for n in range(10_000))

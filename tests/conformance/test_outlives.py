@@ -1,6 +1,6 @@
-"""A kernel that outlives its server: what it runs goes on; what ended unheard is lost.
+"""A kernel that outlives its server: runs continue; runs that ended in between are lost.
 
-As behind a gateway: the first server goes, the next one finds the kernel of the notebook.
+As behind a gateway, the first server ends and the next one finds the notebook's kernel.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_runtimed.execution.others import UNHEARD
-from jupyter_runtimed.room.events import KernelIs
+from jupyter_runtimed.execution.external_runs import UNHEARD
+from jupyter_runtimed.room.events import KernelStatusChanged
 
 from ..host.conftest import Place
 from ..host.people import Person
@@ -30,7 +30,7 @@ def until(file: Path) -> str:
 
 
 async def begun(place: Place, *sources: str) -> Table:
-    """All cells are asked for, and the first has printed."""
+    """Request all cells and wait until the first has printed."""
     table = await seat(place, *sources)
     await table.person.call("run_all")
     await table.person.until(lambda: table.shown("c0") == "so far\n")
@@ -45,7 +45,9 @@ async def next_server(place: Place) -> Table:
     return Table(place, person)
 
 
-async def test_a_run_goes_on_to_its_end(place: Place, tmp_path: Path) -> None:
+async def test_a_run_continues_to_its_end_after_the_server_ends(
+    place: Place, tmp_path: Path
+) -> None:
     go = tmp_path / "go"
     await begun(place, until(go) + "print('after')", "'never'", "6 * 7")
     table = await next_server(place)
@@ -59,7 +61,7 @@ async def test_a_run_goes_on_to_its_end(place: Place, tmp_path: Path) -> None:
     assert await asked == ["ok"]
 
 
-async def test_a_question_can_still_be_answered(place: Place) -> None:
+async def test_a_prompt_can_be_answered_after_the_server_ends(place: Place) -> None:
     table = await seat(place, "print('hello', input('who? '))")
     await table.person.call("run", cells=["c0"])
     await table.person.until(lambda: table.person.run_of("c0").prompt is not None)
@@ -70,7 +72,7 @@ async def test_a_question_can_still_be_answered(place: Place) -> None:
     assert table.shown("c0").endswith("hello ana\n")
 
 
-async def test_a_run_whose_end_nobody_heard_is_lost(place: Place, tmp_path: Path) -> None:
+async def test_a_run_that_ended_without_a_server_is_lost(place: Place, tmp_path: Path) -> None:
     go, over = tmp_path / "go", tmp_path / "over"
     await begun(place, until(go) + f"pathlib.Path({str(over)!r}).touch()", "6 * 7")
     registry, _ = place._servers[-1]
@@ -112,7 +114,7 @@ async def test_a_display_is_still_updated_when_its_room_was_closed_in_between(pl
     assert table.shown("c0") == "2"
 
 
-async def test_but_not_by_another_kernel(place: Place) -> None:
+async def test_a_display_is_not_updated_by_another_kernel(place: Place) -> None:
     table = await seat(
         place, SHOW + "display(1, display_id='d');", SHOW + "update_display(2, display_id='d')"
     )
@@ -124,7 +126,7 @@ async def test_but_not_by_another_kernel(place: Place) -> None:
     assert table.shown("c0") == "1"
 
 
-async def test_a_kernel_that_dies_after_it_was_found_again_hangs_nothing(
+async def test_a_kernel_that_dies_after_reconnecting_leaves_no_run_hanging(
     place: Place, tmp_path: Path
 ) -> None:
     await begun(place, until(tmp_path / "go"), "6 * 7")
@@ -138,11 +140,11 @@ async def test_a_kernel_that_dies_after_it_was_found_again_hangs_nothing(
     assert await table.run("c1") == ["ok"]
 
 
-async def test_why_it_is_gone_is_still_known_when_the_room_is_opened_again(place: Place) -> None:
+async def test_the_reason_of_a_lost_run_survives_reopening_the_room(place: Place) -> None:
     table = await seat(place, "1")
     assert await table.run("c0") == ["ok"]
     await place.kernels.close()
-    await table.person.host.detach(KernelIs("none", reason="it was a quiet day"))
+    await table.person.host.detach(KernelStatusChanged("none", reason="it was a quiet day"))
     table = await next_server(place)
     await table.person.call("clear", cells=["c0"])
     assert (table.runtime.kernel.state, table.runtime.kernel.reason) == (

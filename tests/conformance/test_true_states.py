@@ -1,6 +1,6 @@
-"""The state of a run is true whatever becomes of its kernel and its server.
+"""The state of a run stays correct when its kernel or its server fails.
 
-One real server in a process of its own; its kernels die, are shared, and outlive nobody.
+One real server runs in its own process; its kernels die, are shared, and end with the server.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
 PATIENCE_SECONDS = 60
 QUICK = {
     "KernelRestarter": {"time_to_dead": 0.2},
-    "RuntimedExtension": {"room_idle_seconds": 0.5, "autosave_quiet_seconds": 0.05},
+    "RuntimedExtension": {"room_idle_timeout": 0.5, "autosave_delay": 0.05},
 }
 
 
@@ -42,7 +42,7 @@ class Server(LiveServer):
     async def open(self, path: str, *sources: str, name: str = "ana") -> LiveNotebook:
         if sources:
             self.write(path, *sources)
-        live = await jupyter_runtimed.open(self.url, path, self.token, name=name)
+        live = await jupyter_runtimed.connect(self.url, path, self.token, name=name)
         self._open.append(live)
         return live
 
@@ -83,7 +83,7 @@ def states(nb: LiveNotebook) -> list[str]:
 
 async def become(nb: LiveNotebook, *wanted: str) -> None:
     try:
-        await nb.until(lambda: states(nb) == list(wanted), PATIENCE_SECONDS)
+        await nb.wait_for(lambda: states(nb) == list(wanted), PATIENCE_SECONDS)
     except TimeoutError:
         assert states(nb) == list(wanted)
         raise
@@ -92,12 +92,12 @@ async def become(nb: LiveNotebook, *wanted: str) -> None:
 async def begun(nb: LiveNotebook, cell: str) -> asyncio.Task[Any]:
     """Run a cell until it has printed something."""
     task = asyncio.create_task(nb.run(cell))
-    await nb.until(lambda: bool(nb.outputs(cell)), PATIENCE_SECONDS)
+    await nb.wait_for(lambda: bool(nb.outputs(cell)), PATIENCE_SECONDS)
     return task
 
 
 def until(file: Path) -> str:
-    """Code that says that it runs, and goes on when the file is there."""
+    """Return code that prints a line and continues when the file exists."""
     return (
         "import pathlib, time\nprint('so far', flush=True)\n"
         f"while not pathlib.Path({str(file)!r}).exists(): time.sleep(0.02)"
@@ -108,7 +108,7 @@ DEATHS = {
     "os._exit": "import os; os._exit(1)",
     "SIGKILL": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "a fault": "import ctypes; ctypes.string_at(0)",
-    # What the system does to a program that needs too much: here at a limit of its own.
+    # The system kills a process at a resource limit; the cell sets its own limit.
     "out of memory": (
         "import os, resource, signal\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
@@ -117,7 +117,7 @@ DEATHS = {
 }
 
 
-async def test_a_kernel_that_dies_in_any_way_loses_its_run_and_is_there_again(
+async def test_a_kernel_that_dies_loses_its_run_and_is_restarted(
     server: Server, tmp_path: Path
 ) -> None:
     files = [tmp_path / str(number) for number in range(len(DEATHS))]
@@ -127,7 +127,7 @@ async def test_a_kernel_that_dies_in_any_way_loses_its_run_and_is_there_again(
         dying, behind, again = f"c{number}", "c4", "c5"
         running = await begun(nb, dying)
         waiting = asyncio.create_task(nb.run(behind))
-        await nb.until(lambda: states(nb)[4] == "queued", PATIENCE_SECONDS)
+        await nb.wait_for(lambda: states(nb)[4] == "queued", PATIENCE_SECONDS)
         file.touch()
         results = await running, await waiting
         assert [result.state for result in results] == ["lost", "cancelled"], sources[number]
@@ -140,7 +140,7 @@ async def test_a_kernel_that_dies_in_any_way_loses_its_run_and_is_there_again(
     await nb.shutdown()
 
 
-async def test_what_python_itself_refuses_to_hold_is_an_error_of_the_run(server: Server) -> None:
+async def test_a_memory_error_is_an_error_of_the_run(server: Server) -> None:
     code = (
         "import resource\nsoft, hard = resource.getrlimit(resource.RLIMIT_AS)\n"
         "resource.setrlimit(resource.RLIMIT_AS, (1 << 32, hard))\n"
@@ -153,17 +153,17 @@ async def test_what_python_itself_refuses_to_hold_is_an_error_of_the_run(server:
     await nb.shutdown()
 
 
-async def test_a_cell_that_says_goodbye_ends_and_so_does_what_waits(server: Server) -> None:
+async def test_a_cell_that_exits_the_kernel_ends_and_cancels_queued_runs(server: Server) -> None:
     nb = await server.open("exits.ipynb", "exit()", "print('x')")
     results = await asyncio.gather(nb.run("c0"), nb.run("c1"))
     assert results[0].state in ("ok", "lost")
     assert results[1].state in ("ok", "lost", "cancelled")
-    await nb.until(lambda: nb.kernel.state == "idle", PATIENCE_SECONDS)
+    await nb.wait_for(lambda: nb.kernel.state == "idle", PATIENCE_SECONDS)
     assert (await nb.run("c1", PATIENCE_SECONDS)).text == "x\n"
     await nb.shutdown()
 
 
-async def test_shutting_down_and_restarting_in_the_middle(server: Server) -> None:
+async def test_shutdown_and_restart_end_the_running_cell(server: Server) -> None:
     endless = "import time\nprint('on', flush=True)\nwhile True: time.sleep(0.1)"
     nb = await server.open("ends.ipynb", endless, "1")
     first = await begun(nb, "c0")
@@ -182,16 +182,16 @@ async def test_shutting_down_and_restarting_in_the_middle(server: Server) -> Non
 async def test_a_room_is_not_collected_while_a_silent_cell_runs(
     server: Server, tmp_path: Path
 ) -> None:
-    """Rooms are dropped after half a second here; the cell is silent until a file lets it go on.
+    """Idle rooms close after half a second here; the cell is silent until a file exists.
 
-    That a silent room stays for ten minutes is told in simulated time (`tests/room`).
+    `tests/room` tests ten silent minutes in simulated time.
     """
     go = tmp_path / "go"
     nb = await server.open("quiet.ipynb", f"{until(go)}\nprint('after')")
     running = await begun(nb, "c0")
     running.cancel()
     await server.leave()
-    # Another room that nobody is in is dropped meanwhile: so long it has been.
+    # Another room without clients closes in between, which proves that enough time has passed.
     server.write("other.ipynb", "1")
     await server.ask("PUT", "api/runtimed/rooms", {"path": "other.ipynb"})
     open_rooms = {"quiet.ipynb", "other.ipynb"}
@@ -210,7 +210,7 @@ class TestSeveralAtOnce:
     async def test_kernels_of_one_server_never_wait_for_each_other(
         self, server: Server, tmp_path: Path
     ) -> None:
-        """Each waits for what the next one does: in any one queue that would never end."""
+        """Each cell waits for the next one's action, which would never end in a single queue."""
         names = [f"k{n}" for n in range(3)]
         files = [tmp_path / name for name in [*names, "last"]]
         notebooks = [
@@ -225,7 +225,9 @@ class TestSeveralAtOnce:
         for nb in notebooks:
             await nb.shutdown()
 
-    async def test_two_notebooks_on_one_kernel(self, server: Server) -> None:
+    async def test_two_notebooks_on_one_kernel_keep_their_own_run_states(
+        self, server: Server
+    ) -> None:
         show = "from IPython.display import display, update_display\n"
         asks, shows = "print(input('go? '))\n1 / 0", show + "display(1, display_id='d');"
         one = await server.open("one.ipynb", asks, "'behind'", shows)
@@ -233,24 +235,28 @@ class TestSeveralAtOnce:
         await one.run("c2", PATIENCE_SECONDS)
         session = {"path": "two.ipynb", "name": "two", "type": "notebook"}
         await server.ask("POST", "api/sessions", {**session, "kernel": {"id": one.kernel.id}})
-        await two.until(lambda: two.kernel.id == one.kernel.id, PATIENCE_SECONDS)
+        await two.wait_for(lambda: two.kernel.id == one.kernel.id, PATIENCE_SECONDS)
         asking = asyncio.gather(one.run("c0"), one.run("c1"))
-        await one.until(lambda: bool(one.prompts()), PATIENCE_SECONDS)
+        await one.wait_for(lambda: bool(one.prompts()), PATIENCE_SECONDS)
         mine = asyncio.create_task(two.run("c0"))
-        await two.until(lambda: states(two)[0] != "-", PATIENCE_SECONDS)
+        await two.wait_for(lambda: states(two)[0] != "-", PATIENCE_SECONDS)
         assert two.last_run("c0").started_at is None  # type: ignore[union-attr]
-        await one.answer("c0", "yes")
+        await one.answer_input("c0", "yes")
         failed, behind = await asking
         assert (failed.state, behind.state) == ("error", "cancelled")
         result = await mine
         assert (result.state, result.text) == ("ok", "mine\n"), "its error is its own affair"
         await two.run("c1", PATIENCE_SECONDS)
-        await one.until(lambda: one.outputs("c2")[0]["data"]["text/plain"] == "2", PATIENCE_SECONDS)
+        await one.wait_for(
+            lambda: one.outputs("c2")[0]["data"]["text/plain"] == "2", PATIENCE_SECONDS
+        )
         assert two.outputs("c1") == []
         await one.shutdown()
 
 
-async def test_after_the_server_was_killed_and_started_again(tmp_path: Path) -> None:
+async def test_a_killed_server_loses_the_running_cell_and_cancels_queued_ones(
+    tmp_path: Path,
+) -> None:
     server = Server(tmp_path)
     server.start()
     try:
@@ -260,9 +266,9 @@ async def test_after_the_server_was_killed_and_started_again(tmp_path: Path) -> 
         first = await begun(nb, "c1")
         second = asyncio.create_task(nb.run("c2"))
         await become(nb, "ok", "running", "queued", "-")
-        # What comes after it is durable, so it is, too.
+        # A later change is durable, so this one is durable too.
         await nb.append("c3", " # more")
-        await nb.acked(PATIENCE_SECONDS)
+        await nb.wait_acknowledged(PATIENCE_SECONDS)
         server.kill()
         await asyncio.to_thread(server.start)
         assert [(await first).state, (await second).state] == ["lost", "cancelled"]
@@ -270,7 +276,7 @@ async def test_after_the_server_was_killed_and_started_again(tmp_path: Path) -> 
         for who in (nb, fresh):
             await become(who, "ok", "lost", "cancelled", "-")
         run = fresh.last_run("c1")
-        assert run is not None and run.reason == "the server was restarted while this ran"
+        assert run is not None and run.reason == "the server was restarted"
         assert fresh.outputs("c1")[0]["text"] == "so far\n"
         assert (await fresh.run("c3", PATIENCE_SECONDS)).text == "42\n"
         await server.leave()

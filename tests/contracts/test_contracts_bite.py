@@ -1,7 +1,7 @@
-"""Each import contract of ``pyproject.toml`` fails when somebody breaks it.
+"""Each import contract of ``pyproject.toml`` detects a violation.
 
-A contract that never fails protects nothing, so each is shown a copy of the package with one
-offending module in it.
+A contract that never fails protects nothing, so each contract checks a copy of the package with
+one offending module.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OFFENCES = [
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A folder with the package and its contracts, free to be spoiled."""
+    """A copy of the package and its contracts that a test may change."""
     ignored = shutil.ignore_patterns("labextension", "__pycache__")
     shutil.copytree(REPOSITORY / "jupyter_runtimed", tmp_path / "jupyter_runtimed", ignore=ignored)
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
@@ -51,7 +51,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def verdicts(folder: Path) -> dict[str, str]:
-    """KEPT or BROKEN for each contract, as ``lint-imports`` finds the package in ``folder``."""
+    """Return KEPT or BROKEN for each contract, from ``lint-imports`` on ``folder``."""
     program = "from importlinter.cli import lint_imports_command; lint_imports_command()"
     run = subprocess.run(
         [sys.executable, "-c", program, "--no-cache", "--no-logo", "--config", "pyproject.toml"],
@@ -71,7 +71,7 @@ def test_the_package_as_it_is_keeps_every_contract(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(("contract", "module", "line"), OFFENCES)
-def test_a_contract_notices_what_breaks_it(
+def test_a_contract_detects_its_violation(
     copy: Path, contract: str, module: str, line: str
 ) -> None:
     if contract == CIRCLES:
@@ -81,6 +81,6 @@ def test_a_contract_notices_what_breaks_it(
 
 
 def add(path: Path, line: str) -> None:
-    """Append a line to a module, or make the module of it."""
+    """Append a line to a module, or create the module with this line."""
     with path.open("a") as file:
         file.write(f"\n{line}\n")

@@ -1,4 +1,4 @@
-"""The bench's command works: a bench that nobody runs is broken when it is needed."""
+"""The benchmark commands work, because an unused benchmark breaks unnoticed."""
 
 from __future__ import annotations
 

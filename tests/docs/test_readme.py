@@ -1,4 +1,4 @@
-"""The README's code runs against a real server, as it stands there."""
+"""The README's code runs unchanged against a real server."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Running(NamedTuple):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Running]:
-    """A real Jupyter server, configured by nothing but the installation, beside a fresh tour."""
+    """A real Jupyter server without configuration, with a fresh copy of the tour."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
     shutil.copy(REPOSITORY / "examples/tour.ipynb", folder)
@@ -66,7 +66,7 @@ def blocks(page: str, language: str) -> list[str]:
 
 
 def executed(code: str, server: Running) -> list[str]:
-    """Run a program of the docs as it is written, but for the address; the lines it prints."""
+    """Run a program of the docs with the server's address; return its printed lines."""
     for written, here in (("http://localhost:8888", server.url), ('"..."', f'"{TOKEN}"')):
         assert written in code
         code = code.replace(written, here)
@@ -82,14 +82,14 @@ def executed(code: str, server: Running) -> list[str]:
 
 
 @pytest.mark.kernel
-def test_the_agent_of_the_readme_adds_a_cell_and_gets_its_answer(server: Running) -> None:
+def test_the_agent_of_the_readme_adds_a_cell_and_gets_its_output(server: Running) -> None:
     (code,) = blocks(README, "python")
     assert len(code.strip().splitlines()) <= 12
     assert executed(code, server) == ["ok 42", "", "6 * 7  # the answer"]
 
 
 @pytest.mark.kernel
-def test_the_programs_of_the_guide_for_agents_do_what_it_says(server: Running) -> None:
+def test_the_programs_of_the_agents_page_print_the_documented_results(server: Running) -> None:
     opening, editing, running, watching = blocks(AGENTS, "python")
     count = len(nbformat.read(server.folder / "tour.ipynb", 4).cells)
     first, title, waves = executed(opening, server)

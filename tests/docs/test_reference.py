@@ -1,4 +1,4 @@
-"""The reference pages are what the code says now."""
+"""The reference pages agree with the code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 
-import reference  # noqa: E402 - scripts are no package
+import reference  # noqa: E402 - scripts/ has no package
 
 NAMES = ["authority.md", "commands.md", "errors.md", "frames.md", "settings.md"]
 
@@ -20,7 +20,7 @@ def test_a_reference_page_is_printed_from_the_code(name: str) -> None:
     assert (reference.FOLDER / name).read_text() == reference.pages()[name], "run `make docs`"
 
 
-def test_no_page_is_left_that_nothing_prints() -> None:
+def test_every_reference_page_is_printed_from_the_code() -> None:
     assert {p.name for p in reference.FOLDER.glob("*.md")} == set(reference.pages())
 
 

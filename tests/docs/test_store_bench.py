@@ -1,9 +1,9 @@
-"""The store's bench works, and its table has every aim."""
+"""The store's benchmark works, and its table has every aim."""
 
 from test_benches import printed
 
 
-def test_what_keeping_every_edit_costs_is_measured() -> None:
+def test_the_store_benchmark_measures_the_cost_of_every_edit() -> None:
     out = printed("store.py", "--quick")
     rows = [line.split(" | ") for line in out.splitlines() if " | at most " in line]
     assert len(rows) == 9

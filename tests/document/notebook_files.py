@@ -1,4 +1,4 @@
-"""What the tests of files share: fixtures, a blob store in memory, notebooks made by Hypothesis."""
+"""Shared by the tests of files: fixtures, a blob store in memory, notebooks from Hypothesis."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def with_source(content: Content, index: int, source: str) -> Content:
 
 
 def changed_lines(old: bytes, new: bytes) -> tuple[set[int], list[str]]:
-    """The numbers of the old lines that differ or have something new after them; the new lines."""
+    """Return the numbers of old lines that differ or precede new text, and the new lines."""
     before, after = old.decode().split("\n"), new.decode().split("\n")
     lines: set[int] = set()
     added: list[str] = []
@@ -82,7 +82,7 @@ def changed_lines(old: bytes, new: bytes) -> tuple[set[int], list[str]]:
     return lines, added
 
 
-# ---------------------------------------------------------------- notebooks made by Hypothesis
+# ---------------------------------------------------------------- notebooks from Hypothesis
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 any_text = st.text(st.characters(), max_size=12)
@@ -112,7 +112,7 @@ def lines_of(text: str) -> list[str]:
 
 
 def any_form(texts: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
-    """Text as one string, as lines, or cut anywhere."""
+    """Return text as one string, as lines, or cut at random places."""
     return texts.flatmap(lambda text: st.sampled_from([text, lines_of(text), [text[:3], text[3:]]]))
 
 
@@ -173,7 +173,7 @@ def cells(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def notebooks(draw: st.DrawFn, *, minors: tuple[int, ...] = (0, 4, 5, 5, 5, 9)) -> dict[str, Any]:
-    """An nbformat 4 notebook with everything in it that JSON can say."""
+    """Return an nbformat 4 notebook with arbitrary JSON in every place."""
     minor = draw(st.sampled_from(minors))
     made = draw(st.lists(cells(), max_size=5))
     names = draw(st.lists(words.filter(bool), min_size=len(made), max_size=len(made)))
@@ -195,7 +195,7 @@ styles = st.fixed_dictionaries(
 
 @st.composite
 def files(draw: st.DrawFn, *, minors: tuple[int, ...] = (0, 4, 5, 5, 5, 9)) -> bytes:
-    """The bytes of a notebook file in one of many styles."""
+    """Return the bytes of a notebook file in one of many JSON styles."""
     text = json.dumps(draw(notebooks(minors=minors)), **draw(styles))
     try:
         text.encode()

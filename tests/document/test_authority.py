@@ -1,4 +1,4 @@
-"""Who may write what is enforced on the decoded operations of a change, before it is applied."""
+"""Permissions are checked on the decoded operations of a change, before it is applied."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import pytest
 
 from jupyter_runtimed.crdt import ROOT, Change, Document, Obj, ObjId, Text
 from jupyter_runtimed.document import seeds
-from jupyter_runtimed.document.authority import Place, Rights, judge
 from jupyter_runtimed.document.content import Cell, JsonText
 from jupyter_runtimed.document.notebook import Notebook
+from jupyter_runtimed.document.permissions import ObjectKind, Permissions, check_change
 from jupyter_runtimed.errors import Refused
 from jupyter_runtimed.ids import CellId
+from tests.support.forged import HEAD, Forged, Scalar, next_change
 
 SERVER, CLIENT = b"s" * 16, b"c" * 16
-MAY_ALL = Rights(write=True, execute=True)
-MAY_EDIT = Rights(write=True, execute=False)
-MAY_READ = Rights(write=False, execute=False)
+MAY_ALL = Permissions(write=True, execute=True)
+MAY_EDIT = Permissions(write=True, execute=False)
+MAY_READ = Permissions(write=False, execute=False)
 C0 = CellId("c0")
 
 Edit = Callable[[Notebook], object]
@@ -42,16 +43,16 @@ def obj(document: Document, *path: str) -> ObjId:
 
 
 def verdict(
-    edit: Edit, rights: Rights = MAY_ALL, actor: bytes = CLIENT, doc: str = "notebook"
+    edit: Edit, rights: Permissions = MAY_ALL, actor: bytes = CLIENT, doc: str = "notebook"
 ) -> str:
-    """ "ok", or the code of the refusal."""
+    """Return `ok`, or the code of the refusal."""
     server = room()
     client = Notebook(server.document.fork(actor=actor))
     edit(client)
     data = client.commit(now_ms=0)
     assert data is not None
     try:
-        judge(
+        check_change(
             Change.decode_all(data),
             doc=doc,  # type: ignore[arg-type]
             notebook=server.document,
@@ -138,22 +139,22 @@ FORBIDDEN: dict[str, Edit] = {
 
 
 @pytest.mark.parametrize("name", ALLOWED)
-def test_an_editor_may(name: str) -> None:
+def test_an_editor_may_make_allowed_changes(name: str) -> None:
     assert verdict(ALLOWED[name]) == "ok"
     assert verdict(ALLOWED[name], MAY_EDIT) == "ok"
 
 
 @pytest.mark.parametrize("name", ALLOWED)
-def test_a_viewer_may_not(name: str) -> None:
+def test_a_viewer_may_not_change_anything(name: str) -> None:
     assert verdict(ALLOWED[name], MAY_READ) == "read-only"
 
 
 @pytest.mark.parametrize("name", FORBIDDEN)
-def test_nobody_may_change(name: str) -> None:
+def test_a_forbidden_change_is_refused_with_all_permissions(name: str) -> None:
     assert verdict(FORBIDDEN[name]) == "not-allowed"
 
 
-def test_nobody_but_the_server_writes_the_runtime_document() -> None:
+def test_only_the_server_writes_the_runtime_document() -> None:
     assert verdict(ALLOWED["type"], doc="runtime") == "not-allowed"
 
 
@@ -167,7 +168,7 @@ def test_a_fresh_actor_per_fork_is_the_same_client() -> None:
     assert verdict(ALLOWED["type"], actor=CLIENT + b"\0\0\0\1") == "ok"
 
 
-def test_an_edit_of_a_cell_that_was_deleted_meanwhile_is_no_offence() -> None:
+def test_an_edit_of_a_concurrently_deleted_cell_is_allowed() -> None:
     server = room()
     client = Notebook(server.document.fork(actor=CLIENT))
     client.splice(C0, 0, 0, "typed")
@@ -176,12 +177,14 @@ def test_an_edit_of_a_cell_that_was_deleted_meanwhile_is_no_offence() -> None:
     server.commit(now_ms=0)
     assert data is not None
     changes = Change.decode_all(data)
-    judge(changes, doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT})
+    check_change(
+        changes, doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT}
+    )
     server.apply(changes)
     assert C0 not in server
 
 
-def test_a_change_that_builds_on_what_the_server_lacks_is_a_gap() -> None:
+def test_a_change_with_missing_dependencies_is_a_gap() -> None:
     server = room()
     client = Notebook(server.document.fork(actor=CLIENT))
     client.splice(C0, 0, 0, "one")
@@ -190,7 +193,7 @@ def test_a_change_that_builds_on_what_the_server_lacks_is_a_gap() -> None:
     data = client.commit(now_ms=0)
     assert data is not None
     with pytest.raises(Refused) as caught:
-        judge(
+        check_change(
             Change.decode_all(data),
             doc="notebook",
             notebook=server.document,
@@ -212,7 +215,9 @@ def test_changes_in_a_row_may_build_on_each_other() -> None:
         edit()
         rows += client.commit(now_ms=0) or b""
     changes = Change.decode_all(rows)
-    judge(changes, doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT})
+    check_change(
+        changes, doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT}
+    )
 
 
 def test_operation_numbers_that_run_ahead_are_refused() -> None:
@@ -220,7 +225,7 @@ def test_operation_numbers_that_run_ahead_are_refused() -> None:
     ahead = Notebook(server.document.fork(actor=CLIENT + b"a"))
     ahead.splice(C0, 0, 0, "x" * 50)
     ahead.commit(now_ms=0)
-    # A replica that holds more than the server numbers its next change above what the server has.
+    # A replica that is ahead of the server numbers its next change above the server's numbers.
     other = Notebook(server.document.fork(actor=CLIENT))
     other.document.merge(ahead.document)
     other = Notebook(other.document)
@@ -228,7 +233,7 @@ def test_operation_numbers_that_run_ahead_are_refused() -> None:
     data = other.commit(now_ms=0)
     assert data is not None
     with pytest.raises(Refused):
-        judge(
+        check_change(
             Change.decode_all(data),
             doc="notebook",
             notebook=server.document,
@@ -237,14 +242,14 @@ def test_operation_numbers_that_run_ahead_are_refused() -> None:
         )
 
 
-def test_a_large_paste_is_judged_by_one_operation() -> None:
+def test_a_large_paste_is_checked_by_one_operation() -> None:
     def paste(notebook: Notebook) -> None:
         notebook.splice(C0, 0, 0, "x" * 100_000)
 
     assert verdict(paste) == "ok"
 
 
-def test_setting_what_is_shown_of_two_values_changes_nothing() -> None:
+def test_setting_the_winner_of_a_conflict_again_changes_nothing() -> None:
     _, client, shown = both_retyped()
     client.set_cell_type(C0, shown)
     client.move_cell(CellId("c1"), after=C0)
@@ -254,7 +259,7 @@ def test_setting_what_is_shown_of_two_values_changes_nothing() -> None:
 
 
 def both_retyped() -> tuple[Notebook, Notebook, str]:
-    """A server and a client on which two people retyped a cell at once; what is shown."""
+    """Return a server and a client with a conflict about a cell's type, and the winner."""
     server = room()
     other = Notebook(server.document.fork(actor=b"o" * 16))
     other.set_cell_type(C0, "raw")
@@ -267,7 +272,7 @@ def both_retyped() -> tuple[Notebook, Notebook, str]:
 
 def judged(server: Notebook, data: bytes | None) -> None:
     assert data is not None
-    judge(
+    check_change(
         Change.decode_all(data),
         doc="notebook",
         notebook=server.document,
@@ -276,7 +281,7 @@ def judged(server: Notebook, data: bytes | None) -> None:
     )
 
 
-def test_choosing_what_is_shown_of_two_values_is_allowed_and_settles_it() -> None:
+def test_choosing_the_winner_of_a_conflict_is_allowed_and_resolves_it() -> None:
     server, client, shown = both_retyped()
     client.document.put(obj(client.document, "cells", "c0"), "cell_type", shown)
     data = client.commit(now_ms=0)
@@ -287,7 +292,7 @@ def test_choosing_what_is_shown_of_two_values_is_allowed_and_settles_it() -> Non
 
 
 @pytest.mark.parametrize("first", [None, "code"])
-def test_no_way_round_leaves_a_cell_without_a_type(first: str | None) -> None:
+def test_no_combination_of_operations_removes_the_type_of_a_cell(first: str | None) -> None:
     server, client, _ = both_retyped()
     if first is not None:
         client.set_cell_type(C0, first)
@@ -296,15 +301,75 @@ def test_no_way_round_leaves_a_cell_without_a_type(first: str | None) -> None:
         judged(server, client.commit(now_ms=0))
 
 
-def test_what_a_change_makes_is_judged_as_the_documents_own_from_then_on() -> None:
+def sent_by_hand(server: Notebook, *ops: Forged) -> None:
+    """Raise the refusal of a change with exactly these operations, if any."""
+    judged(server, next_change(server.document, ops, actor=CLIENT))
+
+
+FACTS = {"cell_type": "raw", "position": "Zz"}
+
+
+@pytest.mark.parametrize("key", FACTS)
+@pytest.mark.parametrize("bad", ["", "evil", 3, None, "0", "V" * 300, "ü"])
+def test_each_value_that_a_change_sets_at_one_key_is_checked(key: str, bad: Scalar) -> None:
     server = room()
-    known: dict[ObjId, Place] = {}
+    cell = obj(server.document, "cells", "c0")
+    good = [Forged("set", cell, key, FACTS[key]) for _ in range(2)]
+    sent_by_hand(server, *good)
+    if (key, bad) == ("position", "evil"):
+        bad = "e-vil"
+    for ops in ([*good, Forged("set", cell, key, bad)], [Forged("set", cell, key, bad), *good]):
+        with pytest.raises(Refused, match=f"set of '{key}' in a cell"):
+            sent_by_hand(server, *ops)
+
+
+def test_each_deletion_at_one_key_is_checked() -> None:
+    server, _, _ = both_retyped()
+    cell = obj(server.document, "cells", "c0")
+    lost, shown = (id_ for _, id_ in server.document.get_all(cell, "cell_type"))
+    delete_lost = Forged("delete", cell, "cell_type", pred=(lost,))
+    delete_shown = Forged("delete", cell, "cell_type", pred=(shown,))
+    sent_by_hand(server, delete_lost)
+    for ops in ([delete_lost, delete_shown], [delete_shown], [delete_shown, delete_lost]):
+        with pytest.raises(Refused, match="delete of 'cell_type'"):
+            sent_by_hand(server, *ops)
+
+
+@pytest.mark.parametrize("bad", ["", "ab", 1, None])
+def test_each_element_of_a_source_is_one_character(bad: Scalar) -> None:
+    server = room()
+    source = obj(server.document, "cells", "c0", "source")
+    good = Forged("set", source, HEAD, "x", element=True, insert=True)
+    odd = Forged("set", source, HEAD, bad, element=True, insert=True)
+    sent_by_hand(server, good, good)
+    for ops in ([good, odd], [good, good, odd, good], [odd, good]):
+        with pytest.raises(Refused, match="in a cell's source"):
+            sent_by_hand(server, *ops)
+
+
+def test_a_source_takes_no_keys_and_a_map_takes_no_elements() -> None:
+    server = room()
+    source, metadata = (obj(server.document, "cells", "c0", key) for key in ("source", "metadata"))
+    for op in (
+        Forged("set", source, "k", "x", insert=True),
+        Forged("set", source, "k", "x"),
+        Forged("delete", source, "k"),
+        Forged("set", metadata, HEAD, "x", element=True, insert=True),
+        Forged("set", metadata, "k", "x", insert=True),
+    ):
+        with pytest.raises(Refused):
+            sent_by_hand(server, op)
+
+
+def test_objects_created_by_a_change_are_checked_as_part_of_the_document() -> None:
+    server = room()
+    known: dict[ObjId, ObjectKind] = {}
     client = Notebook(server.document.fork(actor=CLIENT))
 
     def send() -> None:
         data = client.commit(now_ms=0)
         assert data is not None
-        judge(
+        check_change(
             changes := Change.decode_all(data),
             doc="notebook",
             notebook=server.document,
@@ -326,7 +391,7 @@ def test_what_a_change_makes_is_judged_as_the_documents_own_from_then_on() -> No
 
 
 def test_a_change_that_numbers_its_operations_far_ahead_is_refused() -> None:
-    """It would use up the numbers that all later edits need."""
+    """Such a change would use up the operation numbers of all later edits."""
     server = room()
     client = Notebook(server.document.fork(actor=CLIENT))
     client.splice(C0, 0, 0, "a")
@@ -334,17 +399,21 @@ def test_a_change_that_numbers_its_operations_far_ahead_is_refused() -> None:
     assert data is not None
     (honest,) = Change.decode_all(data)
     (ahead,) = Change.decode_all(renumbered(honest, honest.start_op + 5))
-    judge([honest], doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT})
+    check_change(
+        [honest], doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT}
+    )
     with pytest.raises(Refused) as refused:
-        judge([ahead], doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT})
+        check_change(
+            [ahead], doc="notebook", notebook=server.document, rights=MAY_ALL, prefixes={CLIENT}
+        )
     assert refused.value.code == "not-allowed"
 
 
 def renumbered(change: Change, start_op: int) -> bytes:
-    """The same change with its first operation's number forged; small enough for short lengths."""
+    """Return the change with a forged first operation number, small enough for short lengths."""
     body = bytearray(change.bytes[10:])
     assert len(body) == change.bytes[9] < 128
-    # How many changes it builds on, those, the author, and how many changes that one has made.
+    # The fields: number of dependencies, dependencies, actor, sequence number.
     at = 1 + 32 * body[0]
     at += 1 + body[at] + 1
     assert body[at] == change.start_op

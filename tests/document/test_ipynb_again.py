@@ -1,4 +1,4 @@
-"""A file that is written time after time is the file that would be written once."""
+"""Incremental writing gives the same file as writing it once."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jupyter_runtimed.document import ipynb, ipynb_again
-from jupyter_runtimed.document.content import Cell, Content, Outcome, Stream
+from jupyter_runtimed.document import ipynb
+from jupyter_runtimed.document.content import Cell, CellOutputs, Content, StreamOutput
+from jupyter_runtimed.document.ipynb import incremental_writer
 from jupyter_runtimed.document.mime import Limits
 from jupyter_runtimed.ids import CellId
 from tests.document.notebook_files import Blobs, files, read, shared_files, sound_files, write
 
 
 def edited(content: Content, kind: str, index: int, number: int) -> Content:
-    """The content after somebody did something to a cell."""
+    """Return the content after an edit of a cell."""
     cells = list(content.cells)
     outcomes = dict(content.outcomes)
     cell = cells[index] if cells else Cell(CellId("none"), "raw", "")
@@ -29,7 +30,9 @@ def edited(content: Content, kind: str, index: int, number: int) -> Content:
         case "move":
             cells.append(cells.pop(index))
         case "run" if cell.cell_type == "code":
-            outcomes[cell.id] = Outcome((Stream("s", "stdout", (f"{number}\n", "more\n")),), number)
+            outcomes[cell.id] = CellOutputs(
+                (StreamOutput("s", "stdout", (f"{number}\n", "more\n")),), number
+            )
         case "rename":
             cells[index] = replace(cell, id=CellId(f"renamed {number}"))
             if cell.id in outcomes:
@@ -50,12 +53,12 @@ kinds = st.sampled_from(["type", "type", "add", "delete", "move", "run", "rename
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(files(minors=(4, 5, 5, 5, 6)), st.lists(st.tuples(kinds, st.integers(0, 9)), max_size=6))
-def test_it_writes_what_would_be_written_over_the_file(
+def test_incremental_writing_equals_writing_over_the_file(
     data: bytes, steps: list[tuple[str, int]]
 ) -> None:
     blobs = Blobs()
     content = read(data, blobs).content
-    again = ipynb.Again(get_blob=blobs.get, limits=Limits())
+    again = ipynb.IncrementalWriter(get_blob=blobs.get, limits=Limits())
     for number, (kind, at) in enumerate(steps):
         if not content.cells:
             return
@@ -67,13 +70,13 @@ def test_it_writes_what_would_be_written_over_the_file(
 
 
 @pytest.mark.parametrize("path", [*sound_files(), *shared_files()], ids=lambda path: path.name)
-def test_real_files(path: Any) -> None:
+def test_incremental_writing_works_on_real_files(path: Any) -> None:
     data, blobs = path.read_bytes(), Blobs()
     try:
         content = read(data, blobs).content
-    except ipynb_again.NotebookError:
+    except incremental_writer.NotebookError:
         return
-    again = ipynb.Again(get_blob=blobs.get, limits=Limits())
+    again = ipynb.IncrementalWriter(get_blob=blobs.get, limits=Limits())
     assert again.write(content, data) == data
     for number, kind in enumerate(["type", "add", "run", "move", "type", "delete"] * 2):
         if content.cells:
@@ -89,22 +92,24 @@ def test_after_the_first_save_only_the_changed_cell_is_looked_at(
     blobs = Blobs()
     cells = [Cell(CellId(f"c{i}"), "code", f"x = {i}") for i in range(5)]
     content = Content(5, {}, {}, tuple(cells))
-    again = ipynb.Again(get_blob=blobs.get, limits=Limits())
+    again = ipynb.IncrementalWriter(get_blob=blobs.get, limits=Limits())
     data = again.write(content, None)
     parsed: list[str] = []
-    parse = ipynb_again.jsontext.parse
-    monkeypatch.setattr(ipynb_again.jsontext, "parse", lambda t: (parsed.append(t), parse(t))[1])
-    monkeypatch.setattr(ipynb_again, "write", None)
+    parse = incremental_writer.json_text.parse
+    monkeypatch.setattr(
+        incremental_writer.json_text, "parse", lambda t: (parsed.append(t), parse(t))[1]
+    )
+    monkeypatch.setattr(incremental_writer, "write", None)
     content = edited(content, "type", 3, 1)
     data = again.write(content, data)
     assert parsed and all("x = 3" in text for text in parsed)
     assert read(data, blobs).content.cells == content.cells
 
 
-def test_a_file_that_somebody_else_wrote_is_not_taken_for_the_one_known() -> None:
+def test_a_file_that_another_program_wrote_is_parsed_again() -> None:
     blobs = Blobs()
     content = Content(5, {}, {}, (Cell(CellId("a"), "code", "x"),))
-    again = ipynb.Again(get_blob=blobs.get, limits=Limits())
+    again = ipynb.IncrementalWriter(get_blob=blobs.get, limits=Limits())
     data = again.write(content, None)
     theirs = data.replace(b" ", b"  ").replace(b'"x"', b'"y"')
     content = edited(content, "type", 0, 1)

@@ -1,4 +1,4 @@
-"""Real and made notebook files, through values and back."""
+"""Real and generated notebook files, through values and back."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_runtimed.document import ipynb_parse
 from jupyter_runtimed.document.content import JsonMap
-from jupyter_runtimed.document.jsontext import same_text
+from jupyter_runtimed.document.ipynb import parse
+from jupyter_runtimed.document.json_text import same_text
 from jupyter_runtimed.errors import NotebookError
 from tests.document.notebook_files import (
     Blobs,
@@ -58,7 +58,7 @@ def test_a_file_that_did_not_change_is_written_byte_for_byte(path: Path) -> None
 
 
 @pytest.mark.parametrize("path", SOUND, ids=lambda path: path.name)
-def test_what_is_written_without_a_template_says_the_same(path: Path) -> None:
+def test_a_file_written_without_a_template_has_the_same_content(path: Path) -> None:
     data, blobs = path.read_bytes(), Blobs()
     content = read(data, blobs).content
     fresh = write(content, blobs, None)
@@ -75,7 +75,7 @@ def test_editing_one_cell_changes_the_lines_of_that_cell_alone(path: Path) -> No
     data, blobs = path.read_bytes(), Blobs()
     found = read(data, blobs)
     content = found.content
-    parsed = ipynb_parse.parse(ipynb_parse.text_of(data))
+    parsed = parse.parse(parse.text_of(data))
     for index, place in enumerate(parsed.cells()):
         edited = with_source(content, index, content.cells[index].source + "\nx = 'é'\n")
         written = write(edited, blobs, data)

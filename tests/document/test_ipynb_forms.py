@@ -1,4 +1,4 @@
-"""One oddity of files after another: what is read, and what an edit leaves as it was."""
+"""Unusual forms of files: how they are read, and what an edit keeps."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from jupyter_runtimed.document import ipynb
 from jupyter_runtimed.document.content import (
     Blob,
     Cell,
+    CellOutputs,
     Content,
-    Display,
+    DisplayOutput,
     ErrorOutput,
     JsonText,
-    Outcome,
-    Stream,
+    StreamOutput,
     UnknownOutput,
 )
 from jupyter_runtimed.errors import NotebookError
@@ -55,7 +55,7 @@ def diff(old: bytes, new: bytes) -> tuple[list[str], list[str]]:
     return [old.decode().split("\n")[number] for number in sorted(lines)], added
 
 
-# ---------------------------------------------------------------- how it is written
+# ---------------------------------------------------------------- style
 
 
 def test_a_new_file_is_written_as_nbformat_does() -> None:
@@ -160,7 +160,7 @@ def test_lines_that_another_tool_cut_are_cut_as_it_does() -> None:
     assert diff(data, written) == (['    "b"'], ['    "b\\n",', '    "c"'])
 
 
-def test_half_pairs_are_replaced_in_text_and_come_back_unchanged() -> None:
+def test_lone_surrogates_are_replaced_in_text_and_unchanged_in_the_file() -> None:
     data, found, blobs = fixture("surrogates")
     code, markdown = found.content.cells
     assert code.source == "s = '\ufffd'\nt = '😀'"
@@ -190,12 +190,14 @@ def test_numbers_keep_their_digits() -> None:
     assert cell.metadata["i"] == "18446744073709551617"
     assert cell.metadata["m"] == "9" * 5000
     display = found.content.outcomes[cell.id].outputs[0]
-    assert isinstance(display, Display)
+    assert isinstance(display, DisplayOutput)
     assert str(display.data["application/vnd.number+json"]) == "Json(text='1e400')"
     edited = with_cell(found.content, 0, metadata=cell.metadata | {"b": JsonText("2")})
     written = write(edited, blobs, data)
     assert written == data.replace(b'"b": 1,', b'"b": 2,')
-    assert read(write(found.content, blobs, None), blobs).content.cells[0].metadata == cell.metadata
+    as_text = {"g": '"NaN"', "h": '["Infinity","-Infinity"]'}
+    fresh = read(write(found.content, blobs, None), blobs).content.cells[0].metadata
+    assert fresh == cell.metadata | as_text, "a new file is JSON"
 
 
 def test_doubled_keys_stay_doubled() -> None:
@@ -209,23 +211,23 @@ def test_doubled_keys_stay_doubled() -> None:
     assert written == data.replace(b'"x": 2', b'"x": 5')
 
 
-def test_values_of_a_strange_type_are_kept() -> None:
+def test_values_of_unexpected_types_are_kept() -> None:
     data, found, blobs = fixture("strange_types")
     cell = found.content.cells[0]
     assert cell.extra == {"execution_count": "1.5", "attachments": "null"}
     outputs = found.content.outcomes[cell.id].outputs
-    assert isinstance(outputs[1], Stream)
+    assert isinstance(outputs[1], StreamOutput)
     assert outputs[1].extra == {"name": "3", "text": '[1,"a"]'}
     assert isinstance(outputs[5], ErrorOutput)
     assert outputs[5].extra == {"ename": "null", "evalue": "7", "traceback": '"one string"'}
     fresh = json.loads(write(found.content, blobs, None))
     assert fresh["cells"][0]["execution_count"] == 1.5
     assert fresh["cells"][0]["outputs"][5]["evalue"] == 7
-    ran = replace(found.content, outcomes={cell.id: Outcome((), 2)})
+    ran = replace(found.content, outcomes={cell.id: CellOutputs((), 2)})
     assert json.loads(write(ran, blobs, data))["cells"][0]["execution_count"] == 2
 
 
-def test_what_a_later_nbformat_adds_is_kept() -> None:
+def test_keys_of_a_later_nbformat_are_kept() -> None:
     data, found, blobs = fixture("future")
     assert found.content.nbformat_minor == 99
     assert found.content.extra == {"theme": '{"dark":true}', "orig": '{"a":null}'}
@@ -260,12 +262,12 @@ def test_changed_metadata_changes_its_own_lines() -> None:
     assert diff(data, written)[1] == ['    "a": {},', '     "new",']
 
 
-def test_only_the_output_that_changed_is_written_anew() -> None:
+def test_only_the_changed_output_is_rewritten() -> None:
     data, found, blobs = fixture("every_kind")
     cell = found.content.cells[1]
     outcome = found.content.outcomes[cell.id]
     first, second, third = outcome.outputs
-    assert isinstance(first, Stream)
+    assert isinstance(first, StreamOutput)
     more = replace(first, chunks=("one\n", "two\r three\n", "four"))
     changed = replace(outcome, outputs=(more, second, third), execution_count=9)
     content = replace(found.content, outcomes={**found.content.outcomes, cell.id: changed})
@@ -324,14 +326,14 @@ def test_a_file_without_ids_gains_them_with_its_new_minor() -> None:
     ]
 
 
-def test_ids_before_their_time_are_used_and_kept() -> None:
+def test_ids_in_an_old_nbformat_minor_are_used_and_kept() -> None:
     data, found, blobs = fixture("own_ids_in_4_4")
     assert [cell.id for cell in found.content.cells][:2] == ["intro", "a1"]
     written = write(with_source(found.content, 1, "x"), blobs, data)
     assert json.loads(written)["cells"][1]["id"] == "a1"
 
 
-def test_doubled_and_missing_ids_are_made_once_and_written_with_the_next_change() -> None:
+def test_duplicate_and_missing_ids_are_replaced_once_and_written_with_the_next_change() -> None:
     data, found, blobs = fixture("doubled_ids")
     names = [cell.id for cell in found.content.cells]
     assert names[0] == "same"
@@ -352,13 +354,13 @@ def test_doubled_and_missing_ids_are_made_once_and_written_with_the_next_change(
     assert read(written, blobs).repairs == ()
 
 
-def test_another_id_is_written() -> None:
+def test_a_changed_cell_id_is_written() -> None:
     data, found, blobs = fixture("every_kind")
     written = write(with_cell(found.content, 0, id=CellId("other")), blobs, data)
     assert diff(data, written)[1] == ['   "id": "other",']
 
 
-def test_a_made_id_is_never_one_that_the_file_has() -> None:
+def test_a_generated_id_never_equals_an_id_of_the_file() -> None:
     data = (FIXTURES / "doubled_ids.ipynb").read_bytes()
     names = iter(["other", "same", "x", "other", "y"])
     content = ipynb.read(data, new_id=names.__next__, put_blob=Blobs().put).content
@@ -379,7 +381,7 @@ def test_trust_is_never_read_from_a_file_and_stays_in_it() -> None:
 # ---------------------------------------------------------------- whole files
 
 
-def test_an_empty_file_is_a_new_notebook_and_says_so() -> None:
+def test_an_empty_file_is_marked_as_a_new_notebook() -> None:
     data, found, blobs = fixture("empty")
     assert found.blank
     assert found.content.cells == ()
@@ -394,8 +396,8 @@ def test_an_old_notebook_becomes_nbformat_4_when_it_changes() -> None:
     title, code = found.content.cells
     assert (title.cell_type, title.source, code.source) == ("markdown", "## A title", "print(1)\n2")
     assert [type(output) for output in found.content.outcomes[code.id].outputs] == [
-        Stream,
-        Display,
+        StreamOutput,
+        DisplayOutput,
         ErrorOutput,
     ]
     assert len(found.repairs) == 1
@@ -414,18 +416,18 @@ def test_a_minor_that_is_missing_stays_missing() -> None:
     assert b"nbformat_minor" not in write(with_source(found.content, 0, "x"), blobs, data)
 
 
-def test_another_minor_is_one_line() -> None:
+def test_a_changed_nbformat_minor_changes_one_line() -> None:
     data, found, blobs = fixture("every_kind")
     written = write(replace(found.content, nbformat_minor=6), blobs, data)
     assert diff(data, written)[1] == [' "nbformat_minor": 6']
 
 
-def test_a_template_that_is_no_notebook_counts_as_none() -> None:
+def test_a_template_that_is_not_a_notebook_is_ignored() -> None:
     _, found, blobs = fixture("every_kind")
     assert write(found.content, blobs, b"{") == write(found.content, blobs, None)
 
 
-def test_metadata_that_is_no_json_does_not_keep_a_notebook_from_being_saved() -> None:
+def test_invalid_json_metadata_does_not_prevent_saving() -> None:
     data, found, blobs = fixture("every_kind")
     bad = with_cell(found.content, 0, metadata={"bad": JsonText("{oh")})
     for like in (data, None):
@@ -449,15 +451,15 @@ def test_large_values_are_blobs_and_come_back_in_their_own_form() -> None:
     data, found, blobs = fixture("large_outputs")
     content = found.content
     png, jpeg, odd, table, stream = content.outcomes[content.cells[0].id].outputs
-    assert isinstance(png, Display)
+    assert isinstance(png, DisplayOutput)
     assert isinstance(png.data["image/png"], Blob)
     assert png.data["image/png"].encoding == "base64"
     assert png.data["image/png"].size == 9000
-    assert isinstance(jpeg, Display)
+    assert isinstance(jpeg, DisplayOutput)
     assert jpeg.data["image/jpeg"] == png.data["image/png"]
-    assert isinstance(odd, Display)
+    assert isinstance(odd, DisplayOutput)
     assert {value.encoding for value in odd.data.values() if isinstance(value, Blob)} == {"utf-8"}
-    assert isinstance(table, Display)
+    assert isinstance(table, DisplayOutput)
     assert {
         key: value.encoding for key, value in table.data.items() if isinstance(value, Blob)
     } == {
@@ -465,7 +467,7 @@ def test_large_values_are_blobs_and_come_back_in_their_own_form() -> None:
         "application/json": "json",
         "image/svg+xml": "utf-8",
     }
-    assert isinstance(stream, Stream)
+    assert isinstance(stream, StreamOutput)
     assert isinstance(stream.chunks[0], Blob)
     written = write(with_source(content, 0, "plot(2)"), blobs, data)
     assert diff(data, written) == (['    "plot()"'], ['    "plot(2)"'])
@@ -503,7 +505,9 @@ def test_a_model_of_numbers_is_plain_json() -> None:
         ("nbformat", 4.0, "4.0"),
     ],
 )
-def test_a_version_that_is_none_is_named(key: str, value: object, said: str) -> None:
+def test_an_invalid_nbformat_version_is_named_in_the_error(
+    key: str, value: object, said: str
+) -> None:
     whole = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5} | {key: value}
     with pytest.raises(NotebookError, match=said):
         read(json.dumps(whole).encode(), Blobs())

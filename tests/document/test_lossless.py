@@ -1,4 +1,4 @@
-"""File -> values -> both Automerge documents -> values -> file, with nothing lost on the way."""
+"""File -> values -> both Automerge documents -> values -> file, without any loss."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from jupyter_runtimed.crdt import load
-from jupyter_runtimed.document import ipynb, merge, seeds
+from jupyter_runtimed.document import ipynb, seeds
 from jupyter_runtimed.document.content import Content
+from jupyter_runtimed.document.diff import notebook_diff
 from jupyter_runtimed.document.notebook import Notebook
 from jupyter_runtimed.document.runtime import Runtime
 from jupyter_runtimed.errors import NotebookError
@@ -36,7 +37,7 @@ thorough = settings(
 
 def filled(content: Content) -> tuple[Notebook, Runtime]:
     notebook = Notebook(seeds.empty_notebook(b"n" * 16))
-    notebook.fill(content)
+    notebook.populate(content)
     notebook.commit(now_ms=1)
     runtime = Runtime.create(Epoch("e"), b"r" * 16)
     new_run = ids("run")
@@ -47,7 +48,7 @@ def filled(content: Content) -> tuple[Notebook, Runtime]:
 
 
 def through_documents(content: Content) -> Content:
-    """What two documents say that were filled, saved and loaded again."""
+    """Return the content of two documents after filling, saving and loading them."""
     notebook, runtime = filled(content)
     again = Notebook(load(notebook.document.save(), actor=b"m" * 16))
     shown = Runtime(load(runtime.document.save(), actor=b"s" * 16))
@@ -87,10 +88,10 @@ def test_edits_turn_one_document_into_another(
     base = ipynb.from_model(before, new_id=ids("x"), put_blob=blobs.put).content
     theirs = ipynb.from_model(after, new_id=ids("y"), put_blob=blobs.put).content
     notebook, _ = filled(base)
-    found = merge.edits(base, theirs)
-    outcomes = merge.apply(notebook, found)
+    found = notebook_diff.diff(base, theirs)
+    outcomes = notebook_diff.patch(notebook, found)
     notebook.commit(now_ms=2)
-    expected = merge.applied(base, found)
+    expected = notebook_diff.patched(base, found)
     assert notebook.content() == replace(expected, outcomes={})
     assert {k: v for k, v in expected.outcomes.items() if k in outcomes} == {
         k: v for k, v in outcomes.items() if v.outputs or v.execution_count is not None
@@ -110,8 +111,8 @@ def test_a_change_of_the_file_and_typing_in_the_room_are_both_kept() -> None:
     live.commit(now_ms=3)
 
     outside = data.replace(b'"math.pi', b'"math.tau').replace(b"\\\\alpha", b"\\\\beta")
-    found = merge.edits(saved, read(outside, blobs).content)
-    assert merge.apply(fork, found) == {}
+    found = notebook_diff.diff(saved, read(outside, blobs).content)
+    assert notebook_diff.patch(fork, found) == {}
     fork.commit(now_ms=3)
     live.merge(fork.document)
 

@@ -1,4 +1,4 @@
-"""The table of two things at once: what every peer ends with."""
+"""Concurrent edits, pair by pair, and the result on every peer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def three() -> tuple[Notebook, Notebook]:
 
 
 def meet(one: Notebook, two: Notebook) -> Notebook:
-    """Exchange everything; both say the same afterwards."""
+    """Exchange all changes and assert that both replicas are equal."""
     one.commit(now_ms=0)
     two.commit(now_ms=0)
     here, there = one.heads, two.heads
@@ -100,7 +100,7 @@ def test_two_cells_added_at_one_place_are_both_there_in_one_order() -> None:
     assert set(meet(one, two).order[1:3]) == {"x", "y"}
 
 
-def test_two_write_in_one_cell_and_both_are_there() -> None:
+def test_concurrent_text_in_one_cell_is_kept_from_both() -> None:
     one, two = three()
     one.splice(A, 0, 0, "<one>")
     two.splice(A, 3, 0, "<two>")
@@ -122,7 +122,7 @@ def test_a_keystroke_leaves_the_other_cells_as_they_are() -> None:
     assert after[B] is before[B] and after[C] is before[C] and after[A] is not before[A]
 
 
-def test_patches_say_which_cell_was_touched() -> None:
+def test_patches_name_the_changed_cell() -> None:
     one, two = three()
     two.splice(B, 0, 0, "x")
     two.commit(now_ms=0)
@@ -130,7 +130,7 @@ def test_patches_say_which_cell_was_touched() -> None:
     assert touched.cells == {B} and not touched.structure and not touched.notebook
 
 
-def test_what_makes_no_sense_is_refused_with_a_reason() -> None:
+def test_invalid_edits_of_a_notebook_are_refused_with_a_reason() -> None:
     one, _ = three()
     with pytest.raises(NotFound, match="gone"):
         one.splice(CellId("gone"), 0, 0, "x")

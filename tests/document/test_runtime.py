@@ -1,4 +1,4 @@
-"""The runtime document: what is written is what everyone reads."""
+"""The runtime document: all readers see the written values."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from jupyter_runtimed.document import seeds
 from jupyter_runtimed.document.content import (
     NOTHING,
     Blob,
-    Display,
+    CellOutputs,
+    DisplayOutput,
     ErrorOutput,
     Json,
     JsonText,
-    Outcome,
     Output,
     Prompt,
     Run,
-    Stream,
+    StreamOutput,
     UnknownOutput,
 )
-from jupyter_runtimed.document.rotation import wants_rotation
 from jupyter_runtimed.document.runtime import KernelStatus, Runtime
+from jupyter_runtimed.document.runtime_rotation import wants_rotation
 from jupyter_runtimed.errors import DocumentError, NotFound
 from jupyter_runtimed.ids import CellId, Epoch, RunId, Sha256
 
@@ -32,15 +32,17 @@ A, B = CellId("a"), CellId("b")
 R1, R2, R3 = RunId("r1"), RunId("r2"), RunId("r3")
 BLOB = Blob(Sha256("f" * 64), 12_345, "base64")
 EVERYTHING: tuple[Output, ...] = (
-    Stream("o1", "stdout", (Blob(Sha256("e" * 64), 9, "utf-8"), "é\n", "😀"), {"k": JsonText("1")}),
-    Display(
+    StreamOutput(
+        "o1", "stdout", (Blob(Sha256("e" * 64), 9, "utf-8"), "é\n", "😀"), {"k": JsonText("1")}
+    ),
+    DisplayOutput(
         "o2",
         "display_data",
         {"text/plain": "x", "image/png": BLOB, "application/json": Json(JsonText("[1.0]"))},
         JsonText('{"isolated":true}'),
         display_id="d",
     ),
-    Display("o3", "execute_result", {"text/plain": "42"}, execution_count=7),
+    DisplayOutput("o3", "execute_result", {"text/plain": "42"}, execution_count=7),
     ErrorOutput("o4", "E", "why", ("line 1", "line 2")),
     UnknownOutput("o5", "hologram", {"depth": JsonText("3")}),
 )
@@ -60,7 +62,7 @@ def reopened(runtime: Runtime) -> Runtime:
 
 
 def says(runtime: Runtime) -> object:
-    """Everything that a runtime says, to be compared."""
+    """Return all content of a runtime document, for comparisons."""
     cells = {
         cell: (runtime.run_of(cell), runtime.outcome(cell), runtime.trusted(cell))
         for cell in sorted(runtime.cells())
@@ -80,7 +82,7 @@ def test_a_new_runtime_has_an_epoch_and_nothing_else(runtime: Runtime) -> None:
 def test_a_reader_with_the_seed_follows_by_the_changes_alone(runtime: Runtime) -> None:
     reader = load(seeds.runtime(), actor=READER)
     runtime.set_kernel(KernelStatus("k", "python3", "Python 3", "starting"))
-    runtime.import_outcome(A, Outcome(EVERYTHING, 7), R1, 1000)
+    runtime.import_outcome(A, CellOutputs(EVERYTHING, 7), R1, 1000)
     changes = [runtime.commit(now_ms=1)]
     runtime.set_kernel(replace(runtime.kernel, state="idle"))
     runtime.add_run(queued(R2, B))
@@ -92,15 +94,15 @@ def test_a_reader_with_the_seed_follows_by_the_changes_alone(runtime: Runtime) -
 
 
 def test_every_kind_of_output_comes_back_as_it_was(runtime: Runtime) -> None:
-    runtime.import_outcome(A, Outcome(EVERYTHING, 7), R1, 1000)
-    assert runtime.outcome(A) == reopened(runtime).outcome(A) == Outcome(EVERYTHING, 7)
+    runtime.import_outcome(A, CellOutputs(EVERYTHING, 7), R1, 1000)
+    assert runtime.outcome(A) == reopened(runtime).outcome(A) == CellOutputs(EVERYTHING, 7)
     imported = runtime.run_of(A)
     assert imported is not None
     assert (imported.state, imported.by, imported.source_hash) == ("ok", "", "")
 
 
-def test_a_new_run_takes_the_place_of_the_former_one(runtime: Runtime) -> None:
-    runtime.import_outcome(A, Outcome(EVERYTHING, 7), R1, 1000)
+def test_a_new_run_replaces_the_previous_run(runtime: Runtime) -> None:
+    runtime.import_outcome(A, CellOutputs(EVERYTHING, 7), R1, 1000)
     runtime.add_run(queued(R2, A))
     assert runtime.run(R1) is None
     assert runtime.displays("d") == ()
@@ -119,7 +121,7 @@ def test_a_run_changes_field_by_field(runtime: Runtime) -> None:
     assert (run.state, run.prompt, run.reason) == ("error", None, "because")
 
 
-def test_setting_what_is_so_already_writes_nothing(runtime: Runtime) -> None:
+def test_setting_an_unchanged_value_writes_nothing(runtime: Runtime) -> None:
     runtime.add_run(queued(R1, A))
     runtime.append_output(R1, EVERYTHING[1])
     runtime.commit(now_ms=0)
@@ -141,7 +143,7 @@ def test_the_queue_keeps_its_order(runtime: Runtime) -> None:
     assert runtime.queue == reopened(runtime).queue == (R3,)
 
 
-def test_a_queue_that_is_used_for_ever_keeps_its_order(runtime: Runtime) -> None:
+def test_a_long_used_queue_keeps_its_order(runtime: Runtime) -> None:
     for n in range(600):
         run_id, cell_id = RunId(f"r{n}"), CellId(f"c{n}")
         runtime.add_run(queued(run_id, cell_id))
@@ -152,9 +154,9 @@ def test_a_queue_that_is_used_for_ever_keeps_its_order(runtime: Runtime) -> None
     assert runtime.queue == reopened(runtime).queue
 
 
-def test_an_outcome_is_the_same_object_until_it_changes(runtime: Runtime) -> None:
-    runtime.import_outcome(A, Outcome(EVERYTHING, 7), R1, 0)
-    runtime.import_outcome(B, Outcome(EVERYTHING[:1], 8), R2, 0)
+def test_the_outputs_of_a_cell_are_the_same_object_until_they_change(runtime: Runtime) -> None:
+    runtime.import_outcome(A, CellOutputs(EVERYTHING, 7), R1, 0)
+    runtime.import_outcome(B, CellOutputs(EVERYTHING[:1], 8), R2, 0)
     a, b = runtime.outcome(A), runtime.outcome(B)
     runtime.splice_chunks(R2, "o1", 3, 0, ["more"])
     assert runtime.outcome(A) is a
@@ -165,8 +167,8 @@ def test_an_outcome_is_the_same_object_until_it_changes(runtime: Runtime) -> Non
     assert runtime.outcome(A) == replace(a, execution_count=9)
 
 
-def test_a_list_that_was_edited_often_is_made_anew(runtime: Runtime) -> None:
-    runtime.import_outcome(A, Outcome((Stream("o", "stdout", ("a", "b")),), None), R1, 0)
+def test_a_list_with_many_edits_is_replaced(runtime: Runtime) -> None:
+    runtime.import_outcome(A, CellOutputs((StreamOutput("o", "stdout", ("a", "b")),), None), R1, 0)
 
     def chunk_list() -> object:
         at: object = ROOT
@@ -186,16 +188,16 @@ def test_a_list_that_was_edited_often_is_made_anew(runtime: Runtime) -> None:
     assert runtime.outcome(A) == reopened(runtime).outcome(A)
 
 
-def test_clearing_and_starting_anew(runtime: Runtime) -> None:
-    runtime.import_outcome(A, Outcome(EVERYTHING, 7), R1, 0)
+def test_outputs_can_be_appended_after_clearing(runtime: Runtime) -> None:
+    runtime.import_outcome(A, CellOutputs(EVERYTHING, 7), R1, 0)
     runtime.clear_outputs(R1)
-    assert runtime.outcome(A) == Outcome((), 7)
+    assert runtime.outcome(A) == CellOutputs((), 7)
     runtime.append_outputs(R1, EVERYTHING[:2])
     assert says(reopened(runtime)) == says(runtime)
 
 
 def test_importing_nothing_leaves_a_cell_without_a_run(runtime: Runtime) -> None:
-    runtime.import_outcome(A, Outcome(EVERYTHING, 7), R1, 0)
+    runtime.import_outcome(A, CellOutputs(EVERYTHING, 7), R1, 0)
     runtime.set_trusted(A, True)
     runtime.import_outcome(A, NOTHING, R2, 0)
     assert runtime.run_of(A) is None
@@ -204,15 +206,15 @@ def test_importing_nothing_leaves_a_cell_without_a_run(runtime: Runtime) -> None
 
 
 def test_a_removed_cell_leaves_nothing(runtime: Runtime) -> None:
-    runtime.import_outcome(A, Outcome(EVERYTHING, 7), R1, 0)
+    runtime.import_outcome(A, CellOutputs(EVERYTHING, 7), R1, 0)
     runtime.remove_cell(A)
     runtime.remove_cell(B)
     assert (runtime.cells(), runtime.run(R1), runtime.displays("d")) == ((), None, ())
     assert says(reopened(runtime)) == says(runtime)
 
 
-def test_mistakes_have_names(runtime: Runtime) -> None:
-    runtime.import_outcome(A, Outcome(EVERYTHING, 7), R1, 0)
+def test_invalid_calls_raise_named_errors(runtime: Runtime) -> None:
+    runtime.import_outcome(A, CellOutputs(EVERYTHING, 7), R1, 0)
     with pytest.raises(NotFound, match="no run 'r9'"):
         runtime.set_run(RunId("r9"), state="ok")
     with pytest.raises(NotFound, match="no output 'o9'"):
@@ -226,9 +228,9 @@ def test_mistakes_have_names(runtime: Runtime) -> None:
 
 
 class TestRotation:
-    def test_a_fresh_document_says_the_same(self, runtime: Runtime) -> None:
+    def test_a_rotated_document_has_the_same_content(self, runtime: Runtime) -> None:
         runtime.set_kernel(KernelStatus("k", "python3", "Python 3", "busy"))
-        runtime.import_outcome(A, Outcome(EVERYTHING, 7), R1, 0)
+        runtime.import_outcome(A, CellOutputs(EVERYTHING, 7), R1, 0)
         runtime.add_run(queued(R2, B))
         runtime.enqueue(R2)
         runtime.set_trusted(B, True)
@@ -239,8 +241,8 @@ class TestRotation:
         assert len(fresh.document.changes_after([])) == 2
         assert fresh.displays("d") == ((R1, "o2"),)
 
-    def test_it_is_time_when_the_history_outgrew_the_content(self, runtime: Runtime) -> None:
-        runtime.import_outcome(A, Outcome((Stream("o", "stdout", ("x",)),), None), R1, 0)
+    def test_rotation_is_due_when_the_history_outgrows_the_content(self, runtime: Runtime) -> None:
+        runtime.import_outcome(A, CellOutputs((StreamOutput("o", "stdout", ("x",)),), None), R1, 0)
         for n in range(400):
             runtime.splice_chunks(R1, "o", 0, 1, [f"{n:8}" * 1000])
             runtime.commit(now_ms=0)
@@ -252,11 +254,11 @@ class TestRotation:
         assert not fresh.wants_rotation
         assert len(fresh.document.save()) < len(runtime.document.save())
 
-    def test_not_while_the_content_is_what_is_large(self) -> None:
+    def test_rotation_is_not_due_while_the_content_is_large(self) -> None:
         assert not wants_rotation(history_bytes=256 << 10, content_bytes=0)
         assert wants_rotation(history_bytes=(256 << 10) + 1, content_bytes=0)
         assert not wants_rotation(history_bytes=10 << 20, content_bytes=3 << 20)
 
-    def test_stored_history_counts(self, runtime: Runtime) -> None:
+    def test_stored_history_counts_for_rotation(self, runtime: Runtime) -> None:
         runtime.count_history(2 << 20)
         assert runtime.wants_rotation

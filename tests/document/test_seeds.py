@@ -1,4 +1,4 @@
-"""Seeds are frozen: the same bytes for ever, in Python and in TypeScript."""
+"""Seeds are frozen: the same bytes in every version, in Python and in TypeScript."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NOTEBOOK_HEAD = heads_of(seeds.empty_notebook(b"x" * 16))
 RUNTIME_HEAD = heads_of(seeds.empty_runtime(b"x" * 16))
 
 
-def test_a_seed_is_one_change_by_nobody_at_no_time() -> None:
+def test_a_seed_is_one_change_with_zero_actor_and_zero_time() -> None:
     for data in (seeds.notebook(), seeds.runtime()):
         change = Change.decode(data)
         assert (change.actor, change.seq, change.time, change.deps) == (bytes(16), 1, 0, [])

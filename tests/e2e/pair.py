@@ -37,6 +37,11 @@ class Pair:
         await self.ana.page.evaluate(LAY, [_cell(cell) for cell in cells])
         await self.agree()
         for person in self.people:
+            # A person who stood in a cell that is gone is offered its text.
+            for field in await person.page.locator(
+                ".jp-RuntimedDeletedCellText .jp-mod-reject"
+            ).all():
+                await field.click()
             person.complaints.clear()
             await person.forget_dialogs()
 

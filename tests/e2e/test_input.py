@@ -55,11 +55,52 @@ async def test_a_reload_keeps_it_open(both: Pair) -> None:
     await nobody_is_asked(both)
 
 
+async def test_every_window_shows_that_the_kernel_is_busy(both: Pair) -> None:
+    await asked(both, ASK)
+    await shows_kernel(both, "busy")
+    await both.ben.open("shared.ipynb")
+    await expect(question(both.ben)).to_have_count(1)
+    await shows_kernel(both, "busy")
+    for person in both.people:
+        await person.status_is("Saved · waits for input")
+    await both.ben.shot("input-busy")
+    await answer(both.ana, "Ana")
+    await nobody_is_asked(both)
+    await shows_kernel(both, "idle")
+    await expect(both.ben.status).not_to_contain_text("waits")
+
+
+async def shows_kernel(both: Pair, state: str) -> None:
+    for person in both.people:
+        visible = person.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+        circle = visible.locator(".jp-Notebook-ExecutionIndicator")
+        await expect(circle).to_have_attribute("data-status", state)
+        bar = person.page.locator("#jp-main-statusbar")
+        await expect(bar).to_contain_text(f"| {state.capitalize()}")
+
+
+async def test_an_enter_that_ends_a_composition_answers_nothing(both: Pair) -> None:
+    await asked(both, ASK)
+    await question(both.ana).fill("東京")
+    await question(both.ana).evaluate(
+        """input => input.dispatchEvent(new KeyboardEvent('keydown', {
+          key: 'Enter', isComposing: true, bubbles: true, cancelable: true }))"""
+    )
+    await expect(question(both.ana)).to_be_enabled()
+    await question(both.ana).press("Enter")
+    await both.ben.sees_output(0, "hello 東京")
+    await nobody_is_asked(both)
+
+
 async def test_an_interrupt_closes_it(both: Pair) -> None:
     await asked(both, ASK, "print('goes on')")
     await both.ben.command("notebook:interrupt-kernel")
     await both.ana.sees_output(0, "KeyboardInterrupt")
     await nobody_is_asked(both)
+    news = [person.page.get_by_text("interrupted the kernel.") for person in both.people]
+    await expect(news[0]).to_have_count(1)
+    await expect(news[1]).to_have_count(0)
+    await both.ana.shot("kernel-interrupted-by-another")
     await both.ana.run(1)
     await both.ben.sees_output(1, "goes on")
 
@@ -130,10 +171,10 @@ async def test_it_waits_until_somebody_comes(
     one_browser: Browser, one_lab: Lab, shots: object
 ) -> None:
     write_notebook(one_lab, "asks.ipynb", ASK)
-    agent = await jupyter_runtimed.open(one_lab.url, "asks.ipynb", TOKEN, name="agent")
+    agent = await jupyter_runtimed.connect(one_lab.url, "asks.ipynb", TOKEN, name="agent")
     (cell,) = agent.cells
     running = asyncio.create_task(agent.run(cell, 120))
-    await agent.until(lambda: cell.id in agent.prompts(), 60)
+    await agent.wait_for(lambda: cell.id in agent.prompts(), 60)
     running.cancel()
     await agent.close()  # nobody is there
     ana = await Person.arrive(one_browser, one_lab, "asks.ipynb", shots)  # type: ignore[arg-type]

@@ -26,15 +26,20 @@ async def fresh(one_lab: Lab, shared_pair: Pair, tmp_path: Path) -> AsyncIterato
         person.complaints.clear()
         await person.forget_dialogs()
         await person.open_beside(path)
-    yield shared_pair
-    await shared_pair.content()
-    for person in shared_pair.people:
-        tabs = person.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=tmp_path.name)
-        # A kernel that starts late still writes into the notebook's metadata.
-        await person.kernel_ready()
-        while await tabs.count() > 0:
-            await person.close_tab(tmp_path.name)
-        await person.open_beside("shared.ipynb")
+    try:
+        yield shared_pair
+        await shared_pair.content()
+        for person in shared_pair.people:
+            tabs = person.page.locator(
+                ".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=tmp_path.name
+            )
+            # A kernel that starts late still writes into the notebook's metadata.
+            await person.kernel_ready()
+            while await tabs.count() > 0:
+                await person.close_tab(tmp_path.name)
+    finally:
+        for person in shared_pair.people:
+            await person.leave_only("shared.ipynb")
 
 
 def saved(lab: Lab, path: str) -> list[str]:

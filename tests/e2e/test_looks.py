@@ -5,6 +5,7 @@ Each test leaves screenshots; of a look, what can be asserted is asserted.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -50,34 +51,43 @@ c.ServerApp.identity_provider_class = ByToken
 c.ServerApp.authorizer_class = ReadersRead
 """
 
-# Where the name at a cell is, and what it covers: a prompt, or text of this cell or the next.
+# Where the names at a cell are, and what they cover: a prompt, or text of this cell or the next.
 CHIP = """i => {
   const cells = window.jupyterapp.shell.currentWidget.content.widgets;
   const { node } = cells[i];
-  const style = getComputedStyle(node, '::after');
-  const box = node.getBoundingClientRect();
-  const [width, height] = [parseFloat(style.width), parseFloat(style.height)];
-  const right = box.right - parseFloat(style.right);
-  const bottom = box.bottom - parseFloat(style.bottom);
-  const chip = { left: right - width - 8, right, top: bottom - height, bottom };
+  const names = [...node.querySelectorAll('.jp-RuntimedCellPresence-name')];
+  const chips = names.map(name => name.getBoundingClientRect());
   const under = [...node.querySelectorAll('.jp-InputPrompt'),
     ...node.querySelectorAll('.cm-line, .jp-MarkdownOutput > *'),
     ...(cells[i + 1]?.node.querySelectorAll('.jp-InputPrompt, .cm-line') ?? [])];
   const range = document.createRange();
   const covered = under.filter(each => {
     range.selectNodeContents(each);
-    return [...range.getClientRects()].some(r => r.width > 0 && r.right > chip.left
-      && r.left < chip.right && r.bottom > chip.top + 2 && r.top < chip.bottom - 2);
+    return [...range.getClientRects()].some(r => chips.some(chip => r.width > 0
+      && r.right > chip.left && r.left < chip.right
+      && r.bottom > chip.top + 2 && r.top < chip.bottom - 2));
   });
-  return { name: node.dataset.runtimedPeers, cut: width >= 0.6 * box.width - 8,
+  return { names: names.map(name => name.textContent),
+    cut: names.some(name => name.scrollWidth > name.clientWidth),
     covered: covered.map(each => each.textContent) };
 }"""
+
+# What of these is on the page, whole, and how large.
+ON_THE_PAGE = """query => [...document.querySelectorAll(query)].flatMap(node => {
+  const { left, right, top, bottom, width, height } = node.getBoundingClientRect();
+  const seen = width > 0 && left >= 0 && right <= innerWidth && top >= 0 && bottom <= innerHeight;
+  const there = seen ? document.elementFromPoint((left + right) / 2, (top + bottom) / 2) : null;
+  return node.contains(there) ? [{ text: node.innerText.trim(), width, height }] : [];
+})"""
+
+STRIP = ".jp-RuntimedToolbarEnd"
+OTHERS = f"{STRIP} button.jp-RuntimedPerson"
 
 # What of ours does not wear the theme: a light ground in the dark.
 BRIGHT = """() => [...document.querySelectorAll('[class*=jp-Runtimed]')].filter(node => {
   const parts = getComputedStyle(node).backgroundColor.match(/[\\d.]+/g).map(Number);
   const [red, green, blue, alpha = 1] = parts;
-  return alpha > 0.5 && red + green + blue > 3 * 170;
+  return node.getClientRects().length > 0 && alpha > 0.5 && red + green + blue > 3 * 170;
 }).map(node => node.className)"""
 
 
@@ -127,15 +137,20 @@ async def wears(person: Person, theme: str) -> None:
 async def test_in_light_and_dark(ana: Person, guest: Person, name: str) -> None:
     await ana.open(f"{name}.ipynb")
     await come(guest, f"{name}.ipynb", "long-token")
-    await expect(ana.page.locator(".jp-RuntimedPerson")).to_have_text("MH")
-    await expect(ana.page.locator(".jp-RuntimedPerson")).to_have_attribute("title", LONG_NAME)
-    await ana.page.wait_for_selector(".jp-Cell[data-runtimed-peers]")
+    await expect(ana.page.locator(OTHERS)).to_have_text("MH")
+    await expect(ana.page.locator(OTHERS)).to_have_attribute("title", LONG_NAME)
+    await expect(ana.page.locator(f"{STRIP} .jp-mod-self")).to_have_attribute("title", "Ana (you)")
+    await ana.page.wait_for_selector(".jp-Cell .jp-RuntimedCellPresence")
     await ana.kernel_ready()
     await ana.status_is("Saved")
     for theme in THEMES:
         await wears(ana, theme)
         await ana.shot(f"looks-{theme}-{name}")
-        assert await ana.page.evaluate(CHIP, 0) == {"name": LONG_NAME, "cut": False, "covered": []}
+        assert await ana.page.evaluate(CHIP, 0) == {
+            "names": [LONG_NAME],
+            "cut": False,
+            "covered": [],
+        }
         assert theme == "light" or await ana.page.evaluate(BRIGHT) == []
 
 
@@ -149,17 +164,60 @@ async def test_a_click_on_somebody_goes_to_their_cell(ana: Person, guest: Person
         "() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 500; }"
     )
     there = "() => window.jupyterapp.shell.currentWidget.content.widgets[500]"
-    await ana.page.wait_for_function(f"{there}.node.dataset.runtimedPeers !== undefined")
-    await ana.page.locator(".jp-RuntimedPerson").click()
+    await ana.page.wait_for_function(
+        f"{there}.node.querySelector('.jp-RuntimedCellPresence') !== null"
+    )
+    await ana.page.locator(OTHERS).click()
     await ana.page.wait_for_function(f"{there}.node.getBoundingClientRect().top < innerHeight")
 
 
-async def test_an_agent_is_seen(ana: Person) -> None:
+async def test_an_agent_is_seen_where_it_edits(ana: Person) -> None:
     await ana.open("tour.ipynb")
-    seen = ana.page.locator(".jp-RuntimedPerson[title='Ana (agent)']")
-    async with await jupyter_runtimed.open(ana.lab.url, "tour.ipynb", token=TOKEN):
+    seen = ana.page.locator(f"{STRIP} .jp-RuntimedPerson.jp-mod-agent[title='Ana (agent)']")
+    carets = ana.page.locator(".jp-RuntimedCaret.jp-mod-agent")
+    async with jupyter_runtimed.connect(ana.lab.url, "tour.ipynb", token=TOKEN) as nb:
         await expect(seen).to_have_count(1)
+        cell = await nb.add_cell("x = 1", after=None)
+        await nb.append(cell, "  # by a program")
+        await expect(carets).to_have_count(1)
+        await expect(ana.page.locator(".jp-RuntimedCellPresence")).to_have_text("Ana (agent)")
+        await ana.shot("looks-agent")
+        await nb.delete_cell(cell)
     await expect(seen).to_have_count(0)
+
+
+async def test_a_caret_fades_when_its_owner_leaves_the_page(ana: Person, guest: Person) -> None:
+    await ana.open("empty.ipynb")
+    await come(guest, "empty.ipynb", "long-token")
+    await guest.type(0, "# here")
+    caret = ana.page.locator(".jp-RuntimedCaret")
+    await expect(caret).to_have_attribute("title", LONG_NAME)
+    await expect(caret).not_to_have_class(re.compile("jp-mod-away"))
+    await guest.page.evaluate("() => document.activeElement.blur()")
+    await expect(caret).to_have_class(re.compile("jp-mod-away"))
+    await guest.cell(0).locator(".cm-content").click()
+    await expect(caret).not_to_have_class(re.compile("jp-mod-away"))
+
+
+@pytest.mark.parametrize("width", [1280, 700, 390])
+async def test_people_and_status_are_seen_at_every_width(
+    ana: Person, guest: Person, width: int
+) -> None:
+    await ana.open("empty.ipynb")
+    await come(guest, "empty.ipynb", "long-token")
+    await ana.page.set_viewport_size({"width": width, "height": 800})
+    await ana.page.wait_for_function(
+        f"() => ({ON_THE_PAGE})('.jp-RuntimedPeople button').length === 1"
+    )
+    words = await ana.page.evaluate(ON_THE_PAGE, ".jp-RuntimedStatus, .jp-RuntimedStatus-narrow")
+    assert words and {word["text"] for word in words} == {"Saved"}
+    people = await ana.page.evaluate(ON_THE_PAGE, ".jp-RuntimedPerson")
+    assert [person["text"] for person in people] == ["A", "MH"]
+    assert all(min(person["width"], person["height"]) >= 24 for person in people)
+    for theme in THEMES:
+        await wears(ana, theme)
+        await ana.shot(f"looks-{theme}-{width}")
+    await ana.page.set_viewport_size({"width": 1300, "height": 900})
 
 
 async def test_a_reader_has_nothing_to_save_and_no_kernel(

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
-from .browser import Person
+from .browser import PATIENCE_MS, Person
 from .lab import Lab, write_notebook
 
 pytestmark = [
@@ -21,9 +21,8 @@ pytestmark = [
 
 # An edit that no server takes, made past everything that would stop it.
 FORGE = """() => {
-  const { documents, cells } = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
-  const id = cells[1].getId();
-  documents.edit(draft => { draft.cells[id].cell_type = 'forged'; });
+  const { cells } = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
+  cells[1].setMetadata('large', 'x'.repeat(17 * 1024 * 1024));
 }"""
 
 # How many refused pieces of work this browser keeps.
@@ -78,7 +77,7 @@ async def test_what_another_program_changed_is_told_and_shown(
     await ana.shot("outside-notice")
     await toast(ana, "3 cells").get_by_role("button", name="Show difference").click()
     dialog = ana.page.locator(".jp-Dialog")
-    await expect(dialog.locator(".jp-RuntimedCells-what")).to_have_text(["Changed"] * 3)
+    await expect(dialog.locator(".jp-RuntimedCellDiff-what")).to_have_text(["Changed"] * 3)
     await expect(dialog.locator("pre").nth(0)).to_have_text("one = 1")
     await expect(dialog.locator("pre").nth(1)).to_have_text("one = 'eins'\n# from outside")
     await expect(dialog.locator("del").first).to_have_text("1")
@@ -148,7 +147,7 @@ async def test_refused_work_is_put_back_as_new_cells(ana: Person) -> None:
 async def test_refused_work_stays_until_it_is_decided(ana: Person, tmp_path: Path) -> None:
     told = await refused(ana)
     await ana.open(f"{tmp_path.name}.ipynb")
-    await expect(told).to_have_count(1)
+    await expect(told).to_have_count(1, timeout=PATIENCE_MS)
     await told.get_by_role("button", name="Hide notification").click()
     await expect(told).to_have_count(0)
     assert await ana.page.evaluate(f"() => {OFFERED}")

@@ -107,7 +107,7 @@ async def test_edits_of_a_closed_tab_come_back(browser: Browser, lab: Lab, shots
 @pytest.fixture
 def short(tmp_path: Path) -> Iterator[Lab]:
     """A server whose rooms close soon, and begin anew when they were used at all."""
-    options = ("history_limit=5", "room_idle_seconds=0.3")
+    options = ("max_history_changes=5", "room_idle_timeout=0.3")
     lab = Lab(tmp_path, *(f"--RuntimedExtension.{option}" for option in options))
     lab.start()
     yield lab

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
 from .lab import Lab, write_notebook
 from .pair import Pair
@@ -31,12 +32,15 @@ async def both_at(one_lab: Lab, shared_pair: Pair, tmp_path: Path) -> AsyncItera
         person.complaints.clear()
         await person.forget_dialogs()
         await person.open_beside(path)
-    yield shared_pair
-    await shared_pair.content()
-    for person in shared_pair.people:
-        await person.kernel_ready()
-        await person.close_tab(tmp_path.name)
-        await person.open_beside("shared.ipynb")
+    try:
+        yield shared_pair
+        await shared_pair.content()
+        for person in shared_pair.people:
+            await person.kernel_ready()
+            await person.close_tab(tmp_path.name)
+    finally:
+        for person in shared_pair.people:
+            await person.leave_only("shared.ipynb")
 
 
 async def test_all_that_is_typed_meanwhile_is_there(
@@ -82,6 +86,37 @@ async def test_going_back_to_a_checkpoint(both_at: Pair) -> None:
     await ana.source_is(0, "one = 1\n# kept")
     await ben.source_is(0, "one = 1\n# kept")
     await both_at.agree()
+
+
+async def test_a_revert_is_shown_before_and_brought_back_after(both_at: Pair) -> None:
+    ana, ben = both_at.people
+    await ana.type(0, "\n# kept")
+    await ana.press("Control+s")
+    await ana.status_is("Saved")
+    await ben.type(1, "\n# by ben")
+    await ana.sees(1, "# by ben")
+    await ana.status_is("Saved")
+    await ana.command("docmanager:restore-checkpoint")
+    await ana.page.locator(".jp-Dialog .jp-mod-accept").click()
+    dialog = ana.page.locator(".jp-Dialog", has_text="Take away the work of others?")
+    await expect(dialog).to_contain_text("# by ben")
+    await ana.shot("revert-others")
+    await dialog.get_by_role("button", name="Cancel").click()
+    assert await ana.source(1) == "two = 2\n# by ben"
+    await ana.command("docmanager:restore-checkpoint")
+    await ana.page.locator(".jp-Dialog .jp-mod-accept").click()
+    await dialog.get_by_role("button", name="Revert for everybody").click()
+    await ben.source_is(1, "two = 2")
+    notice = ben.page.locator(".Toastify__toast", has_text="back to a checkpoint")
+    await expect(notice).to_have_count(1)
+    await expect(ana.page.locator(".Toastify__toast")).to_contain_text("You took")
+    await ben.shot("revert-told")
+    await notice.get_by_role("button", name="Bring back").click()
+    await ana.source_is(1, "two = 2\n# by ben")
+    assert await ana.source(0) == "one = 1\n# kept"
+    await both_at.agree()
+    # The question about the work of others is none about a file that changed.
+    await ana.forget_dialogs()
 
 
 async def test_save_as_keeps_what_was_shown(both_at: Pair, one_lab: Lab, tmp_path: Path) -> None:

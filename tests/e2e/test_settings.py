@@ -25,7 +25,7 @@ CULLING = (
     "--MappingKernelManager.cull_idle_timeout=2",
     "--MappingKernelManager.cull_interval=1",
     "--MappingKernelManager.cull_connected=True",
-    "--RuntimedExtension.room_idle_seconds=1",
+    "--RuntimedExtension.room_idle_timeout=1",
 )
 # Whether the server has none of these.
 HAS_NO = """async what => {

@@ -39,7 +39,7 @@ class Alone:
 
     @property
     def rest(self) -> Any:
-        return self.person.cell(0).locator(".jp-RuntimedRest")
+        return self.person.cell(0).locator(".jp-RuntimedLargeOutput")
 
     async def run(self) -> None:
         await self.person.kernel_ready()

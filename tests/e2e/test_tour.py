@@ -17,7 +17,7 @@ from jupyter_runtimed.document.content import FINISHED
 from .browser import Person
 from .lab import TOKEN, Lab
 
-pytestmark = [pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 TEXT, TABLE, PICTURE, PROGRESS, LAST = 0, 5, 7, 9, 10
 
@@ -27,7 +27,7 @@ async def test_two_people_and_an_agent_write_in_one_cell(
 ) -> None:
     ana = await Person.arrive(browser, lab, "tour.ipynb", shots)
     ben = await Person.arrive(browser, lab, "tour.ipynb", shots)
-    async with await jupyter_runtimed.open(lab.url, "tour.ipynb", token=TOKEN) as bot:
+    async with jupyter_runtimed.connect(lab.url, "tour.ipynb", token=TOKEN) as bot:
         cell = bot.cells[PICTURE]
         before = cell.source
         # Without blanks: Enter, in CodeMirror, takes away those to the right of the cursor.
@@ -40,7 +40,7 @@ async def test_two_people_and_an_agent_write_in_one_cell(
         # Typed at one place at one time: every letter is there, whatever the order.
         letters = sorted(before + "".join(pieces))
         with contextlib.suppress(TimeoutError):
-            await bot.until(lambda: len(cell.source) >= len(letters), 30)
+            await bot.wait_for(lambda: len(cell.source) >= len(letters), 30)
         assert sorted(cell.source) == letters, cell.source
         await asyncio.gather(
             ana.source_is(PICTURE, cell.source), ben.source_is(PICTURE, cell.source)
@@ -91,9 +91,9 @@ async def test_output_goes_on_while_every_browser_is_closed(
     await ben.sees_output(PROGRESS, "line 3")
     await ana.leave()
     await ben.leave()
-    async with await jupyter_runtimed.open(lab.url, "tour.ipynb", token=TOKEN) as bot:
+    async with jupyter_runtimed.connect(lab.url, "tour.ipynb", token=TOKEN) as bot:
         cell = bot.cells[PROGRESS]
-        await bot.until(lambda: cell.run is not None and cell.run.state in FINISHED)
+        await bot.wait_for(lambda: cell.run is not None and cell.run.state in FINISHED)
     cyd = await Person.arrive(browser, lab, "tour.ipynb", shots)
     await cyd.sees_output(PROGRESS, "end")
     lines = re.findall(r"line (\d+)", await cyd.output(PROGRESS))
@@ -109,9 +109,9 @@ async def test_acknowledged_characters_survive_kill_9(
     await ana.type(TABLE, "\n# before", delay_ms=5)
     await ana.status_is("Saved")
     typing = asyncio.create_task(ana.type(TABLE, " and while it dies " + "x" * 60, delay_ms=15))
-    async with await jupyter_runtimed.open(lab.url, "tour.ipynb", token=TOKEN) as bot:
+    async with jupyter_runtimed.connect(lab.url, "tour.ipynb", token=TOKEN) as bot:
         cell = bot.cells[TABLE].id
-        await bot.until(lambda: bot.cell(cell).source.count("x") > 30)
+        await bot.wait_for(lambda: bot.cell(cell).source.count("x") > 30)
         acknowledged = bot.cell(cell).source
         lab.kill()
     await typing

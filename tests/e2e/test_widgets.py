@@ -215,7 +215,8 @@ async def test_ten_megabytes_in_one_buffer_are_shown(both: Pair) -> None:
 
 async def test_the_state_is_saved_when_the_setting_says_so(both: Pair) -> None:
     setting = "@jupyter-widgets/jupyterlab-manager:saveWidgetState"
-    await ready(both, "import ipywidgets as w\nw.IntSlider(41)")
+    # The state is that of all widgets in the kernel, and an entry of metadata has at most 16 MiB.
+    await ready(both, "import ipywidgets as w\nw.Widget.close_all()\nw.IntSlider(41)")
     await both.ana.command(setting)
     await both.ana.run(0)
     await both.ben.page.wait_for_function(

@@ -1,4 +1,4 @@
-"""One real kernel for all tests that only listen to what it says."""
+"""One real kernel for all tests that only read its messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A room's execution on a table: a runtime document, blobs in a dict, ids that count."""
+"""A room's execution in isolation: a runtime document, blobs in a dict, counted ids."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ import itertools
 from collections.abc import Iterable, Mapping
 
 from jupyter_runtimed.crdt import load
-from jupyter_runtimed.document.content import Blob, Display, ErrorOutput, Output, Run, Stream
+from jupyter_runtimed.document.content import (
+    Blob,
+    DisplayOutput,
+    ErrorOutput,
+    Output,
+    Run,
+    StreamOutput,
+)
 from jupyter_runtimed.document.mime import Limits
 from jupyter_runtimed.document.runtime import Runtime
-from jupyter_runtimed.execution.execution import Execution, Heard
+from jupyter_runtimed.execution.execution import BatchResult, Execution
 from jupyter_runtimed.execution.messages import Channel, KernelMessage
-from jupyter_runtimed.execution.steps import Finished, SendExecute, Step, Wanted
+from jupyter_runtimed.execution.steps import Finished, RunRequest, SendExecute, Step
 from jupyter_runtimed.ids import CellId, Epoch, RunId, Sha256
 
 ACTOR = bytes(range(16))
@@ -42,16 +49,16 @@ class Lab:
         return digest
 
     def ask(self, *cells: str, code: str = "1", stop_on_error: bool = True) -> list[Step]:
-        """Ask for runs; the run of cell `a` has the id `r-a-N`."""
+        """Request runs; the run of cell `a` has the id `r-a-N`."""
         wanted = [
-            Wanted(RunId(f"r-{cell}-{next(self._ids)}"), CellId(cell), code) for cell in cells
+            RunRequest(RunId(f"r-{cell}-{next(self._ids)}"), CellId(cell), code) for cell in cells
         ]
         return self.execution.queue.request(
             wanted, by="ana", stop_on_error=stop_on_error, now_ms=self.now_ms
         )
 
     def running(self, cell: str = "a") -> RunId:
-        """A cell that the kernel has begun to run."""
+        """Return the run of a cell that the kernel has started."""
         self.execution.queue.ready()
         self.ask(cell)
         run_id = self.run_id(cell)
@@ -68,7 +75,7 @@ class Lab:
         assert run is not None
         return run
 
-    def say(self, *messages: KernelMessage) -> Heard:
+    def say(self, *messages: KernelMessage) -> BatchResult:
         heard = self.execution.messages(messages, now_ms=self.now_ms)
         self.commit()
         return heard
@@ -81,22 +88,22 @@ class Lab:
         return self.runtime.outcome(CellId(cell)).outputs
 
     def text(self, cell: str = "a", name: str = "stdout") -> str:
-        """All that a cell shows of one stream."""
-        streams = [o for o in self.outputs(cell) if isinstance(o, Stream) and o.name == name]
+        """Return the whole text of one stream of a cell."""
+        streams = [o for o in self.outputs(cell) if isinstance(o, StreamOutput) and o.name == name]
         return "".join(self.joined(stream) for stream in streams)
 
-    def joined(self, stream: Stream) -> str:
+    def joined(self, stream: StreamOutput) -> str:
         return "".join(
             self.blobs[chunk.sha256].decode() if isinstance(chunk, Blob) else chunk
             for chunk in stream.chunks
         )
 
     def reopened(self) -> Runtime:
-        """The document as somebody else reads it from its bytes."""
+        """Return the document as another peer loads it from its bytes."""
         return Runtime(load(self.runtime.document.save(), actor=READER))
 
     def assert_mirror(self) -> None:
-        """What is kept in Python is what the document says."""
+        """Assert that the cache in Python equals the document."""
         assert_same(self.runtime, self.reopened())
 
 
@@ -109,12 +116,12 @@ def finished(steps: Iterable[Step]) -> list[tuple[str, str]]:
 
 
 def shown(lab: Lab, cell: str = "a") -> list[str]:
-    """What a cell shows, a line for each output."""
+    """Return the outputs of a cell, one line for each."""
     lines = []
     for output in lab.outputs(cell):
-        if isinstance(output, Stream):
+        if isinstance(output, StreamOutput):
             lines.append(f"{output.name}: {lab.joined(output)}")
-        elif isinstance(output, Display):
+        elif isinstance(output, DisplayOutput):
             lines.append(f"{output.type}: {output.data['text/plain']}")
         elif isinstance(output, ErrorOutput):
             lines.append(f"error: {output.ename}")

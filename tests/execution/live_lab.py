@@ -1,4 +1,4 @@
-"""A lab whose kernel is a real one."""
+"""A lab with a real kernel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE_MS = 60_000
 
 
 class Live(Lab):
-    """A lab whose steps go to a real kernel, and whose messages come from it."""
+    """A lab that sends its steps to a real kernel and receives the kernel's messages."""
 
     def __init__(self, client: Any) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Live(Lab):
                 self.over[step.cell_id] = step.state
 
     def listen(self) -> None:
-        """Take in whatever has come; wait if nothing has."""
+        """Handle all received messages; wait if there are none."""
         sockets = {
             getattr(self.client, f"{name}_channel").socket: name
             for name in ("iopub", "shell", "stdin")
@@ -62,7 +62,7 @@ class Live(Lab):
         return KernelMessage.of(name, getattr(self.client, f"{name}_channel").get_msg(timeout=1))
 
     def do(self, code: str, cell: str = "a") -> str:
-        """Run a cell to its end; its state."""
+        """Run a cell to its end and return the state of the run."""
         self.over.pop(cell, None)
         self.carry_out(self.ask(cell, code=code))
         while cell not in self.over:

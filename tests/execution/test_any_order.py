@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: nothing lost, nothing twice, nothing stuck."""
+"""Random events in random order: nothing is lost, doubled or stuck."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from execution_lab import Lab, cleared, display, failed, idle, printed, reply, s
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_runtimed.document.content import Display, Stream
+from jupyter_runtimed.document.content import DisplayOutput, StreamOutput
 from jupyter_runtimed.execution.messages import KernelMessage
 from jupyter_runtimed.execution.steps import Finished, SendExecute, Step, WakeAt
 from jupyter_runtimed.ids import CellId, RunId
@@ -47,12 +47,12 @@ def as_message(run: str, what: tuple[str, str, str]) -> KernelMessage:
 def shown(lab: Lab) -> list[object]:
     return [
         (output.name, lab.joined(output))
-        if isinstance(output, Stream)
+        if isinstance(output, StreamOutput)
         else dict(output.data)
-        if isinstance(output, Display)
+        if isinstance(output, DisplayOutput)
         else type(output)
         for output in lab.outputs()
-        if not (isinstance(output, Stream) and not lab.joined(output))
+        if not (isinstance(output, StreamOutput) and not lab.joined(output))
     ]
 
 
@@ -76,7 +76,7 @@ def test_how_messages_are_gathered_into_batches_does_not_matter(
 
 
 class Story:
-    """Random things happen to a queue; what was sent and what ended is counted."""
+    """Random events happen to a queue; the machine counts sent and finished runs."""
 
     def __init__(self) -> None:
         self.lab = Lab()

@@ -1,4 +1,4 @@
-"""Output widgets take what is printed into them, and only that, and the kernel keeps it."""
+"""Output widgets capture exactly the output that is printed into them, and the kernel stores it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import itertools
 
 from execution_lab import message
 
-from jupyter_runtimed.execution.captures import Captures, WidgetAsked, WidgetNews, WidgetShows
 from jupyter_runtimed.execution.messages import KernelMessage
+from jupyter_runtimed.execution.output_widgets import (
+    OutputWidgets,
+    RequestWidgetState,
+    ShowWidget,
+    WidgetEffect,
+)
 
 RUN = "run-1"
 MODEL = {"_model_module": "@jupyter-widgets/output", "_model_name": "OutputModel"}
 
 
 class Table:
-    """One kernel whose run is `run-1`; `cell` is what was left to the cell."""
+    """One kernel whose run is `run-1`; `cell` has the output that no widget captured."""
 
     def __init__(self) -> None:
         ids = itertools.count(1)
-        self.captures = Captures(lambda: f"id-{next(ids)}")
+        self.captures = OutputWidgets(lambda: f"id-{next(ids)}")
         self.cell: list[KernelMessage] = []
 
     def say(self, *messages: KernelMessage) -> None:
@@ -37,12 +42,12 @@ class Table:
     def show(self, text: str, display_id: str | None = None) -> None:
         self.say(message(RUN, "display_data", **shown(text, display_id)))
 
-    def news(self, *, settle: bool = False) -> tuple[WidgetNews, ...]:
+    def news(self, *, settle: bool = False) -> tuple[WidgetEffect, ...]:
         return self.captures.news(settle=settle)
 
     def held(self, comm: str = "w") -> list[str]:
-        """What a widget was said to hold last, a line for each output."""
-        found = [one for one in self.news() if isinstance(one, WidgetShows) and one.comm_id == comm]
+        """Return the last reported content of a widget, one line for each output."""
+        found = [one for one in self.news() if isinstance(one, ShowWidget) and one.comm_id == comm]
         return lines(found[-1]) if found else []
 
     @property
@@ -55,14 +60,14 @@ def shown(text: str, display_id: str | None) -> dict[str, object]:
     return {"data": {"text/plain": text}, "metadata": {}, "transient": transient}
 
 
-def lines(news: WidgetShows) -> list[str]:
+def lines(news: ShowWidget) -> list[str]:
     return [
         str(o.get("text") or o.get("ename") or o.get("data", {}).get("text/plain"))  # type: ignore[attr-defined]
         for o in news.outputs
     ]
 
 
-def test_what_is_printed_inside_is_the_widgets_and_the_rest_the_cells() -> None:
+def test_output_inside_a_widget_is_captured_and_the_rest_goes_to_the_cell() -> None:
     table = Table()
     table.open("w")
     table.print("before\n")
@@ -78,7 +83,7 @@ def test_what_is_printed_inside_is_the_widgets_and_the_rest_the_cells() -> None:
     assert table.beside == ["before\n", "after\n"]
 
 
-def test_of_nested_widgets_the_innermost_takes_it() -> None:
+def test_the_innermost_of_nested_widgets_captures_output() -> None:
     table = Table()
     table.open("outer")
     table.open("inner")
@@ -88,17 +93,17 @@ def test_of_nested_widgets_the_innermost_takes_it() -> None:
     table.print("2")
     table.set("inner", msg_id="")
     table.print("3")
-    news = {one.comm_id: lines(one) for one in table.news() if isinstance(one, WidgetShows)}
+    news = {one.comm_id: lines(one) for one in table.news() if isinstance(one, ShowWidget)}
     assert news == {"outer": ["13"], "inner": ["2"]}
 
 
-def test_what_answers_a_browser_is_left_to_it() -> None:
+def test_output_for_a_browser_request_is_left_to_the_browser() -> None:
     table = Table()
     table.open("w")
     table.set("w", msg_id="click-1", parent="click-1")
     table.print("clicked", parent="click-1")
     assert table.news() == ()
-    # That browser captured it, and told the kernel, which says so to everybody.
+    # The browser captured the output and informed the kernel, which informs all clients.
     outputs = [{"output_type": "stream", "name": "stdout", "text": "clicked"}]
     table.set("w", method="echo_update", parent="click-2", outputs=outputs, msg_id="")
     table.set("w", msg_id=RUN)
@@ -115,7 +120,7 @@ def test_other_widgets_capture_nothing() -> None:
     assert table.beside == ["the cell's"]
 
 
-def test_clearing_at_once_and_with_the_next_output() -> None:
+def test_a_widget_can_be_cleared_at_once_or_with_the_next_output() -> None:
     table = Table()
     table.open("w")
     table.set("w", msg_id=RUN)
@@ -131,7 +136,7 @@ def test_clearing_at_once_and_with_the_next_output() -> None:
     assert table.cell == []
 
 
-def test_a_progress_bar_is_one_line() -> None:
+def test_a_progress_bar_in_a_widget_is_one_line() -> None:
     table = Table()
     table.open("w")
     table.set("w", msg_id=RUN)
@@ -149,59 +154,59 @@ def test_a_display_inside_is_updated_from_anywhere() -> None:
     update = message("run-2", "update_display_data", **shown("second", "d"))
     table.say(update)
     assert table.held() == ["second"]
-    assert table.cell == [update]  # a cell may show it as well
+    assert table.cell == [update]  # A cell may show the same display.
 
 
-def test_the_kernel_is_told_once_when_it_listens() -> None:
+def test_the_kernel_gets_the_widget_state_once_when_it_is_idle() -> None:
     table = Table()
     table.open("w")
     table.set("w", msg_id=RUN)
     table.print("1")
     (first,) = table.news()
-    assert isinstance(first, WidgetShows) and first.told is None
+    assert isinstance(first, ShowWidget) and first.told is None
     table.set("w", msg_id="")
     (second,) = table.news(settle=True)
-    assert isinstance(second, WidgetShows) and second.told is not None
+    assert isinstance(second, ShowWidget) and second.told is not None
     assert lines(second) == ["1"]
     assert table.news(settle=True) == ()
 
 
-def test_the_echo_of_what_the_kernel_was_told_is_no_news() -> None:
+def test_the_echo_of_a_sent_widget_state_changes_nothing() -> None:
     table = Table()
     table.open("w")
     table.set("w", msg_id=RUN)
     table.print("1")
     (told,) = table.news(settle=True)
-    assert isinstance(told, WidgetShows) and told.told is not None
-    table.print("2")  # by a thread of that run, before the kernel has heard
+    assert isinstance(told, ShowWidget) and told.told is not None
+    table.print("2")  # A thread of the run prints before the kernel has received the state.
     table.set("w", method="echo_update", parent=told.told, outputs=told.outputs)
     table.print("3")
     assert table.held() == ["123"]
 
 
-def test_what_the_kernel_sets_itself_counts() -> None:
+def test_captured_output_is_appended_to_widget_outputs_that_the_kernel_set() -> None:
     table = Table()
     table.open("w", outputs=[])
     table.set("w", outputs=[{"output_type": "stream", "name": "stdout", "text": "set"}])
-    assert table.news() == ()  # browsers heard it themselves
+    assert table.news() == ()  # Browsers received the message directly.
     table.set("w", msg_id=RUN)
     table.print(" more")
     assert table.held() == ["set more"]
 
 
-def test_a_widget_from_before_anybody_listened_keeps_what_it_held() -> None:
+def test_a_widget_from_before_the_connection_keeps_its_content() -> None:
     table = Table()
     table.set("w", msg_id=RUN)
     table.print("new")
     table.set("w", msg_id="")
-    assert table.news() == ()  # nobody is shown less than there is
+    assert table.news() == ()  # No client may see less than the full content.
     (asked,) = table.news(settle=True)
-    assert isinstance(asked, WidgetAsked)
+    assert isinstance(asked, RequestWidgetState)
     assert table.news(settle=True) == ()
     old = [{"output_type": "stream", "name": "stdout", "text": "old "}]
     table.set("w", parent=asked.message_id, outputs=old, msg_id="")
     (shows,) = table.news(settle=True)
-    assert isinstance(shows, WidgetShows) and shows.told is not None
+    assert isinstance(shows, ShowWidget) and shows.told is not None
     assert lines(shows) == ["old ", "new"]
 
 
@@ -218,7 +223,7 @@ def test_closed_widgets_and_dead_kernels_are_forgotten() -> None:
     assert table.beside == ["cell", " cell"]
 
 
-def test_nothing_that_a_kernel_can_say_breaks_it() -> None:
+def test_arbitrary_kernel_messages_do_not_break_output_widgets() -> None:
     table = Table()
     table.open("w")
     for state in (None, 3, "x", {"msg_id": 5}, {"outputs": 7}, {"outputs": [1, None]}):

@@ -1,4 +1,4 @@
-"""A kernel may say anything."""
+"""Parsing of arbitrary kernel messages."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from execution_lab import Lab, message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_runtimed.document.content import Blob, Display, ErrorOutput, Json
-from jupyter_runtimed.execution.fields import Problem
+from jupyter_runtimed.document.content import Blob, DisplayOutput, ErrorOutput, Json
+from jupyter_runtimed.execution.message_fields import FieldProblem
 from jupyter_runtimed.execution.messages import (
-    Failed,
+    DisplayData,
+    Error,
+    ExecuteReply,
     KernelMessage,
-    Replied,
-    Shown,
-    StreamText,
+    Stream,
     read,
 )
 
@@ -31,11 +31,11 @@ def test_a_message_in_the_form_of_jupyter_client() -> None:
     }
     said = KernelMessage.of("iopub", raw)
     assert (said.type, said.parent_id, said.msg_id, said.buffers) == ("stream", "r1", "m1", (b"b",))
-    assert read(said) == (StreamText("stdout", "x"), ())
+    assert read(said) == (Stream("stdout", "x"), ())
 
 
 @pytest.mark.parametrize("raw", [None, [], "x", {"header": 3, "parent_header": [], "buffers": 1}])
-def test_what_is_no_message_is_an_empty_one(raw: object) -> None:
+def test_an_invalid_message_parses_as_an_empty_message(raw: object) -> None:
     assert KernelMessage.of("shell", raw) == KernelMessage("shell", "", "", "")
 
 
@@ -44,43 +44,45 @@ def test_what_is_no_message_is_an_empty_one(raw: object) -> None:
     [
         (
             message("r", "error", ename=None, evalue=3, traceback="text"),
-            Failed("", "3", ("text",)),
+            Error("", "3", ("text",)),
             "traceback is not a list",
         ),
         (
             message("r", "stream", name="stderr", text=["a", "b"]),
-            StreamText("stderr", "ab"),
+            Stream("stderr", "ab"),
             "text is a list of lines",
         ),
         (
             message("r", "display_data", data=[], metadata={}, transient={"display_id": {}}),
-            Shown("display_data", {}, {}, None),
+            DisplayData("display_data", {}, {}, None),
             "display_id is not text",
         ),
         (
             message("r", "display_data", data={"application/json": math.nan}, metadata={}),
-            Shown("display_data", {"application/json": None}, {}, None),
-            "data holds what is not JSON",
+            DisplayData("display_data", {"application/json": None}, {}, None),
+            "data holds a value that is not JSON",
         ),
         (
             message("r", "update_display_data", data={}, metadata={}),
             None,
-            "there is no display_id",
+            "display_id is missing",
         ),
         (
             message("r", "execute_reply", channel="shell", status=7, execution_count="x"),
-            Replied("ok", None),
+            ExecuteReply("ok", None),
             "execution_count is not a count",
         ),
     ],
 )
-def test_what_can_be_used_is_used(said: KernelMessage, meaning: object, problem: str) -> None:
+def test_the_valid_fields_of_a_message_are_used(
+    said: KernelMessage, meaning: object, problem: str
+) -> None:
     got, problems = read(said)
     assert got == meaning
-    assert Problem(said.type, problem) in problems
+    assert FieldProblem(said.type, problem) in problems
 
 
-def test_lone_surrogates_and_deep_nesting_reach_the_document_as_something_it_can_hold() -> None:
+def test_lone_surrogates_and_deep_nesting_become_storable_values() -> None:
     lab = Lab()
     run = lab.running()
     deep: object = 1
@@ -97,7 +99,7 @@ def test_lone_surrogates_and_deep_nesting_reach_the_document_as_something_it_can
     _, error, shown, _ = lab.outputs()
     assert isinstance(error, ErrorOutput)
     assert error.ename == "\ufffd"
-    assert isinstance(shown, Display)
+    assert isinstance(shown, DisplayOutput)
     assert isinstance(shown.data["application/json"], (Json, Blob)), "Python 3.13 goes deeper"
     lab.assert_mirror()
 
@@ -139,7 +141,9 @@ VALUES = JUNK | st.just({"display_id": "d"}) | st.just({"text/plain": "x", "imag
         max_size=6,
     )
 )
-def test_garbage_never_raises(batch: list[tuple[str, str, bool, dict[str, object]]]) -> None:
+def test_arbitrary_message_content_never_raises(
+    batch: list[tuple[str, str, bool, dict[str, object]]],
+) -> None:
     lab = Lab(inline_chars=16)
     run = lab.running()
     lab.say(

@@ -1,4 +1,4 @@
-"""Orders that no polite kernel sends: every output in its place, every run over, nothing stuck."""
+"""Messages in unusual orders: every output is in place, every run ends, nothing is stuck."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ def updated(run: str, text: str, display_id: str = "x") -> object:
 
 
 class TestTheEndOfARun:
-    def test_idle_then_output_then_the_reply(self, lab: Lab) -> None:
+    def test_a_run_with_idle_before_output_and_reply_is_complete(self, lab: Lab) -> None:
         run = lab.running()
         assert finished(lab.say(idle(run), printed(run, "late")).steps) == []
         assert finished(lab.say(reply(run)).steps) == [("a", "ok")]
         assert shown(lab) == ["stdout: late"]
 
-    def test_the_reply_then_output_then_idle(self, lab: Lab) -> None:
+    def test_a_run_with_the_reply_before_output_and_idle_is_complete(self, lab: Lab) -> None:
         run = lab.running()
         assert finished(lab.say(reply(run), display(run, "late")).steps) == []
         assert finished(lab.say(printed(run, "later"), idle(run)).steps) == [("a", "ok")]
         assert shown(lab) == ["display_data: late", "stdout: later"]
 
-    def test_everything_after_the_end(self, lab: Lab) -> None:
+    def test_output_after_the_end_of_a_run_is_appended(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(reply(run), idle(run))
         lab.say(printed(run, "1"), display(run, "2"), display(run, "3", kind="execute_result"))
@@ -55,7 +55,7 @@ class TestTheEndOfARun:
         assert shown(lab) == ["stdout: 4"]
         assert lab.run().state == "ok"
 
-    def test_a_second_end_ends_nothing_more(self, lab: Lab) -> None:
+    def test_a_second_end_of_a_run_changes_nothing(self, lab: Lab) -> None:
         lab.execution.queue.ready()
         lab.ask("a", "b")
         first, second = lab.run_id("a"), lab.run_id("b")
@@ -64,21 +64,21 @@ class TestTheEndOfARun:
         assert (lab.run("a").state, lab.run("b").state) == ("ok", "running")
         assert finished(lab.say(reply(second), idle(second)).steps) == [("b", "ok")]
 
-    def test_neither_beginning_nor_count_is_told(self, lab: Lab) -> None:
+    def test_a_run_ends_without_execute_input_and_count(self, lab: Lab) -> None:
         lab.execution.queue.ready()
         lab.ask("a")
         run = lab.run_id()
         lab.say(printed(run, "x"), reply(run, execution_count=4), idle(run))
         assert (lab.run().state, lab.run().execution_count) == ("ok", 4)
 
-    def test_the_count_is_the_one_told_last(self, lab: Lab) -> None:
+    def test_the_execution_count_is_the_last_one_received(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(message(run, "execute_input", execution_count=7))
         assert lab.run().execution_count == 7
         lab.say(reply(run, execution_count=8), idle(run))
         assert lab.run().execution_count == 8
 
-    def test_a_kernel_that_never_says_idle_is_not_busy_for_ever(self, lab: Lab) -> None:
+    def test_a_kernel_without_an_idle_message_becomes_idle_after_a_timeout(self, lab: Lab) -> None:
         lab.runtime.set_kernel(replace(lab.runtime.kernel, state="idle"))
         run = lab.running()
         lab.say(status(run, "busy"), reply(run))
@@ -86,7 +86,7 @@ class TestTheEndOfARun:
         assert finished(lab.execution.wake(now_ms=lab.now_ms + 2000)) == [("a", "ok")]
         assert lab.runtime.kernel.state == "idle"
 
-    def test_but_it_is_while_it_works_for_somebody_else(self, lab: Lab) -> None:
+    def test_the_kernel_is_busy_while_it_works_for_another_client(self, lab: Lab) -> None:
         lab.runtime.set_kernel(replace(lab.runtime.kernel, state="idle"))
         run = lab.running()
         lab.say(reply(run), status("console", "busy"))
@@ -95,26 +95,26 @@ class TestTheEndOfARun:
 
 
 class TestErrors:
-    """The reply decides; what is printed as a traceback is output like any other."""
+    """The reply decides the state; a traceback is ordinary output."""
 
-    def test_a_traceback_that_is_only_shown_fails_no_run(self, lab: Lab) -> None:
+    def test_a_displayed_traceback_does_not_fail_the_run(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(failed(run), reply(run, "ok"), idle(run))
         assert lab.run().state == "ok"
 
-    def test_also_where_the_reply_comes_sooner_than_the_output(self, lab: Lab) -> None:
+    def test_a_displayed_traceback_after_the_reply_does_not_fail_the_run(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(reply(run, "ok"), failed(run), idle(run))
         assert lab.run().state == "ok"
         assert shown(lab) == ["error: ValueError"]
 
-    def test_without_a_reply_the_traceback_is_all_there_is(self, lab: Lab) -> None:
+    def test_a_traceback_without_a_reply_fails_the_run(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(idle(run), failed(run))
         lab.execution.wake(now_ms=lab.now_ms + 2000)
         assert lab.run().state == "error"
 
-    def test_an_error_of_another_run_stops_nothing_here(self, lab: Lab) -> None:
+    def test_an_error_of_another_run_cancels_nothing(self, lab: Lab) -> None:
         lab.execution.queue.ready()
         lab.ask("a", "b")
         run = lab.run_id("a")
@@ -137,7 +137,7 @@ class TestTwoRunsMixed:
         assert shown(lab, "b") == ["stdout: b1 b2", "display_data: b3"]
         lab.assert_mirror()
 
-    def test_one_clears_and_the_other_does_not(self, lab: Lab) -> None:
+    def test_clear_output_of_one_run_leaves_the_other_runs_output(self, lab: Lab) -> None:
         lab.execution.queue.ready()
         lab.ask("a", "b")
         a, b = lab.run_id("a"), lab.run_id("b")
@@ -157,7 +157,7 @@ class TestTwoRunsMixed:
 
 
 class TestDisplayIds:
-    def test_an_update_from_another_cell_after_both_are_over(self, lab: Lab) -> None:
+    def test_a_display_is_updated_from_another_cell_after_both_runs_ended(self, lab: Lab) -> None:
         first = lab.running("a")
         lab.say(display(first, "0", "x"), reply(first), idle(first))
         second = lab.running("b")
@@ -170,19 +170,19 @@ class TestDisplayIds:
         lab.say(display(run, "0", "x"), updated(run, "1"))
         assert shown(lab) == ["display_data: 1"]
 
-    def test_a_result_may_have_an_id_too(self, lab: Lab) -> None:
+    def test_an_execute_result_may_have_a_display_id(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "0", "x", kind="execute_result"), updated(run, "1"))
         assert shown(lab) == ["execute_result: 1"]
 
-    def test_an_id_that_is_used_again_after_clearing(self, lab: Lab) -> None:
+    def test_a_display_id_can_be_used_again_after_clearing(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "0", "x"), cleared(run, wait=True), updated(run, "1"))
         assert shown(lab) == ["display_data: 1"], "an update is no output: nothing is cleared yet"
         lab.say(display(run, "2", "x"), updated(run, "3"))
         assert shown(lab) == ["display_data: 3"]
 
-    def test_a_cell_that_runs_again_makes_its_displays_anew(self, lab: Lab) -> None:
+    def test_a_new_run_of_a_cell_creates_its_displays_again(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "0", "x"), reply(run), idle(run))
         again = lab.running()
@@ -205,26 +205,26 @@ class TestQuestions:
     def asks(self, run: str, msg_id: str = "p1") -> object:
         return message(run, "input_request", channel="stdin", msg_id=msg_id, prompt="?")
 
-    def test_one_after_another(self, lab: Lab) -> None:
+    def test_two_prompts_of_one_run_follow_each_other(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(self.asks(run), self.asks(run, "p2"))
         assert lab.execution.writer.answered("p1", "late") is None
         assert lab.execution.writer.answered("p2", "now") == run
 
-    def test_of_a_run_that_is_over_is_not_asked(self, lab: Lab) -> None:
+    def test_an_input_request_of_a_finished_run_shows_no_prompt(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(reply(run), idle(run))
         lab.say(self.asks(run))
         assert lab.run().prompt is None
 
-    def test_of_nobodys_run_is_not_asked(self, lab: Lab) -> None:
+    def test_an_input_request_of_an_unknown_run_shows_no_prompt(self, lab: Lab) -> None:
         lab.running()
-        assert len(lab.say(self.asks("other")).strangers) == 1
+        assert len(lab.say(self.asks("other")).unmatched) == 1
         assert lab.run().prompt is None
 
     @pytest.mark.parametrize("when", ["before", "after"])
     @pytest.mark.parametrize("how", ["deleted", "run again"])
-    def test_of_a_cell_that_is_gone_interrupts_what_nobody_can_answer(
+    def test_an_input_request_that_cannot_be_answered_interrupts_the_kernel(
         self, lab: Lab, how: str, when: str
     ) -> None:
         run = lab.running()
@@ -251,7 +251,7 @@ def test_a_run_that_is_only_aborted_leaves_the_queue_at_work(lab: Lab) -> None:
     assert (finished(steps), sent(steps)) == ([("a", "cancelled")], ["b"])
 
 
-def test_messages_that_mean_nothing_to_a_run_change_nothing(lab: Lab) -> None:
+def test_messages_without_effect_on_a_run_change_nothing(lab: Lab) -> None:
     run = lab.running()
     before = lab.runtime.document.heads
     for kind in (

@@ -1,4 +1,4 @@
-"""Runs that others send to the kernel are the cell's, as far as the kernel tells of them."""
+"""External runs with a cell id appear in their cell, as far as the kernel reports them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def begin(lab: Lab, run: str = "x", cell: str = "a") -> None:
     lab.commit()
 
 
-def test_it_waits_runs_and_ends(lab: Lab) -> None:
+def test_an_external_run_is_queued_runs_and_ends(lab: Lab) -> None:
     begin(lab)
     assert (lab.run().state, lab.run().by) == ("queued", "script")
     lab.say(status("x", "busy"), message("x", "execute_input", execution_count=4))
@@ -31,7 +31,7 @@ def test_it_waits_runs_and_ends(lab: Lab) -> None:
     assert lab.runtime.trusted(CellId("a"))
 
 
-def test_an_error_is_one_and_stops_nothing_of_ours(lab: Lab) -> None:
+def test_an_error_of_an_external_run_cancels_no_queued_run(lab: Lab) -> None:
     begin(lab)
     lab.ask("b", code="2")
     lab.say(message("x", "error", ename="E", evalue="", traceback=[]), idle("x"))
@@ -39,13 +39,13 @@ def test_an_error_is_one_and_stops_nothing_of_ours(lab: Lab) -> None:
     assert lab.run("b").state == "running"
 
 
-def test_what_the_kernel_skips_is_cancelled(lab: Lab) -> None:
+def test_an_external_run_that_the_kernel_skips_is_cancelled(lab: Lab) -> None:
     begin(lab)
     lab.say(status("x", "busy"), idle("x"))
     assert (lab.run().state, lab.run().reason) == ("cancelled", "the kernel skipped it")
 
 
-def test_an_id_that_is_taken_changes_nothing(lab: Lab) -> None:
+def test_an_external_run_with_a_known_id_changes_nothing(lab: Lab) -> None:
     lab.running("a")
     before = lab.runtime.runs()
     begin(lab, lab.run_id("a"), "b")
@@ -61,7 +61,7 @@ def test_a_run_whose_cell_runs_again_is_forgotten(lab: Lab) -> None:
     assert (lab.run_id("a"), shown(lab)) == (ours, [])
 
 
-def test_a_kernel_that_dies_takes_them_along(lab: Lab) -> None:
+def test_external_runs_are_lost_when_the_kernel_dies(lab: Lab) -> None:
     begin(lab, "x", "a")
     begin(lab, "y", "b")
     lab.say(status("x", "busy"))

@@ -1,4 +1,4 @@
-"""The plainest output area, as JupyterLab's is, and ours beside it: the same after any messages."""
+"""A minimal output area with JupyterLab's rules shows the same as a room after any messages."""
 
 from __future__ import annotations
 

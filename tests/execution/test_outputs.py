@@ -1,4 +1,4 @@
-"""What a kernel says becomes what a cell shows."""
+"""Kernel messages become the outputs of a cell."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from execution_lab import (
     status,
 )
 
-from jupyter_runtimed.document.content import Blob, Display, Prompt, Stream
-from jupyter_runtimed.execution.fields import Problem
+from jupyter_runtimed.document.content import Blob, DisplayOutput, Prompt, StreamOutput
+from jupyter_runtimed.execution.message_fields import FieldProblem
 from jupyter_runtimed.ids import CellId
 
 
@@ -66,7 +66,7 @@ def test_a_batch_of_prints_is_one_chunk(lab: Lab) -> None:
     run = lab.running()
     lab.say(*(printed(run, f"{n}\n") for n in range(100)))
     (stream,) = lab.outputs()
-    assert isinstance(stream, Stream)
+    assert isinstance(stream, StreamOutput)
     assert len(stream.chunks) == 1
 
 
@@ -99,14 +99,14 @@ class TestDisplayUpdates:
         lab.say(display(run, "early", "x", kind="update_display_data"), display(run, "first", "x"))
         assert shown(lab) == ["display_data: first"]
 
-    def test_an_update_from_a_request_of_somebody_else_still_arrives(self, lab: Lab) -> None:
+    def test_an_update_from_another_clients_request_changes_the_display(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "0", "x"))
         heard = lab.say(display("console", "1", "x", kind="update_display_data"))
         assert shown(lab) == ["display_data: 1"]
-        assert len(heard.strangers) == 1
+        assert len(heard.unmatched) == 1
 
-    def test_an_id_goes_with_its_output(self, lab: Lab) -> None:
+    def test_a_display_id_is_forgotten_with_its_output(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "0", "x"), cleared(run, wait=False))
         assert lab.runtime.displays("x") == ()
@@ -119,12 +119,12 @@ class TestDisplayUpdates:
         (before,) = lab.outputs()
         lab.say(display(run, "1", "x", kind="update_display_data"))
         (after,) = lab.outputs()
-        assert isinstance(before, Display)
+        assert isinstance(before, DisplayOutput)
         assert after == replace(before, data={"text/plain": "1"})
 
 
 class TestClearing:
-    def test_clear_now(self, lab: Lab) -> None:
+    def test_clear_output_removes_the_outputs_at_once(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(printed(run, "old"))
         lab.say(cleared(run, wait=False))
@@ -141,7 +141,7 @@ class TestClearing:
         assert shown(lab) == ["display_data: frame 2"]
         lab.assert_mirror()
 
-    def test_output_in_one_batch_around_a_clear(self, lab: Lab) -> None:
+    def test_clear_output_inside_a_batch_removes_only_earlier_output(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(
             printed(run, "old"),
@@ -153,7 +153,7 @@ class TestClearing:
         lab.say(reply(run), idle(run))
         assert shown(lab) == ["stdout: new"]
 
-    def test_of_an_animation_in_one_batch_only_the_last_picture_is_written(self, lab: Lab) -> None:
+    def test_only_the_last_frame_of_an_animation_in_one_batch_is_written(self, lab: Lab) -> None:
         run = lab.running()
         frames = []
         for n in range(200):
@@ -186,7 +186,7 @@ class TestInput:
         )
         return run
 
-    def test_a_question_is_a_prompt_until_it_is_answered(self, lab: Lab) -> None:
+    def test_an_input_request_is_a_prompt_until_it_is_answered(self, lab: Lab) -> None:
         run = self.ask_for_name(lab)
         assert lab.run().prompt == Prompt("p1", "Name:", False)
         assert lab.execution.writer.answered("p1", "Ana") == run
@@ -196,7 +196,7 @@ class TestInput:
         assert lab.execution.writer.answered("p1", "again") is None
         lab.assert_mirror()
 
-    def test_a_password_is_nowhere(self, lab: Lab) -> None:
+    def test_a_password_is_not_stored(self, lab: Lab) -> None:
         self.ask_for_name(lab, password=True)
         lab.execution.writer.answered("p1", "s3cret")
         lab.commit()
@@ -209,19 +209,20 @@ class TestInput:
         assert lab.run().prompt is None
 
 
-def test_messages_of_nobodys_run_are_handed_back_in_order(lab: Lab) -> None:
+def test_messages_of_unknown_runs_are_returned_in_order(lab: Lab) -> None:
     lab.running()
     strange = [printed("other", "1"), status("", "busy"), printed("other", "2")]
-    assert lab.say(*strange).strangers == tuple(strange)
+    assert lab.say(*strange).unmatched == tuple(strange)
 
 
-def test_the_output_of_a_run_whose_cell_is_gone_goes_nowhere(lab: Lab) -> None:
+def test_the_output_of_a_run_whose_cell_was_deleted_is_collected(lab: Lab) -> None:
     run = lab.running()
     lab.say(printed(run, "before"))
     lab.execution.queue.removed([CellId("a")], now_ms=lab.now_ms)
     heard = lab.say(printed(run, "after"), reply(run), idle(run))
-    assert heard.strangers == ()
-    assert lab.runtime.cells() == ()
+    assert heard.unmatched == ()
+    lab.execution.queue.restored([CellId("a")])
+    assert (lab.run().state, lab.text()) == ("ok", "beforeafter")
     lab.assert_mirror()
 
 
@@ -236,13 +237,13 @@ def test_large_values_are_blobs(lab: Lab) -> None:
     run = lab.running()
     lab.say(display(run, "x" * 10_000))
     (table,) = lab.outputs()
-    assert isinstance(table, Display)
+    assert isinstance(table, DisplayOutput)
     value = table.data["text/plain"]
     assert isinstance(value, Blob)
     assert lab.blobs[value.sha256] == b"x" * 10_000
 
 
-def test_a_pager_shows_and_the_next_input_is_handed_out(lab: Lab) -> None:
+def test_pager_text_is_shown_and_set_next_input_is_returned(lab: Lab) -> None:
     run = lab.running()
     payload = [
         {"source": "page", "data": {"text/plain": "help"}, "start": 0},
@@ -254,15 +255,15 @@ def test_a_pager_shows_and_the_next_input_is_handed_out(lab: Lab) -> None:
     assert (wish.cell_id, wish.text, wish.replace) == ("a", "print(1)", False)
 
 
-def test_a_problem_is_told_once(lab: Lab) -> None:
+def test_a_problem_of_a_message_is_reported_once(lab: Lab) -> None:
     run = lab.running()
     bad = message(run, "error", ename="E", evalue="x", traceback="not a list")
-    assert lab.say(bad).problems == (Problem("error", "traceback is not a list"),)
+    assert lab.say(bad).problems == (FieldProblem("error", "traceback is not a list"),)
     assert lab.say(bad).problems == ()
     assert len(lab.outputs()) == 2
 
 
-def test_the_kernels_state_is_what_it_last_said(lab: Lab) -> None:
+def test_the_kernel_state_is_the_last_reported_status(lab: Lab) -> None:
     run = lab.running()
     lab.runtime.set_kernel(replace(lab.runtime.kernel, state="idle"))
     lab.say(status(run, "busy"))
@@ -276,14 +277,14 @@ def test_the_kernels_state_is_what_it_last_said(lab: Lab) -> None:
 ANSWER = message("a nudge", "kernel_info_reply", channel="shell")
 
 
-def test_a_kernel_that_was_taken_for_busy_is_idle_when_it_answers(lab: Lab) -> None:
-    """It started slowly: it has done nothing, and so it says of nothing that it is over."""
+def test_a_kernel_that_was_assumed_busy_is_idle_when_it_answers(lab: Lab) -> None:
+    """A slowly started kernel has run nothing, so it reports no end of a run."""
     lab.runtime.set_kernel(replace(lab.runtime.kernel, state="busy"))
     lab.say(ANSWER)
     assert lab.runtime.kernel.state == "idle"
 
 
-def test_its_answer_may_be_overtaken_by_a_run(lab: Lab) -> None:
+def test_a_run_may_start_before_the_kernels_first_answer(lab: Lab) -> None:
     lab.runtime.set_kernel(replace(lab.runtime.kernel, state="busy"))
     run = lab.running()
     lab.say(status(run, "busy"), ANSWER)
@@ -292,7 +293,7 @@ def test_its_answer_may_be_overtaken_by_a_run(lab: Lab) -> None:
     assert lab.runtime.kernel.state == "idle"
 
 
-def test_a_kernel_that_answered_before_its_start_was_heard_is_idle(lab: Lab) -> None:
+def test_a_kernel_that_answers_before_its_starting_status_is_idle(lab: Lab) -> None:
     lab.runtime.set_kernel(replace(lab.runtime.kernel, state="idle"))
     lab.say(replace(status("", "starting"), parent_type=""))
     assert lab.runtime.kernel.state == "idle"

@@ -1,4 +1,4 @@
-"""Programs that draw on a terminal, in a real kernel: what stays is what a terminal would show."""
+"""Programs that draw on a terminal, in a real kernel: the output is what a terminal shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def plain(live: Live, name: str = "stdout") -> list[str]:
-    """The lines without colours; nothing else that a terminal would obey may be left."""
+    """Return the lines without colours; assert that no other control sequence is left."""
     text = COLOUR.sub("", live.text(name=name))
     assert not re.search(r"[\x08\r\x1b]", text), repr(text)
     return [line.rstrip() for line in text.splitlines()]
@@ -28,7 +28,7 @@ def test_tqdm_nested_and_with_words_written_in_between(live: Live) -> None:
     )
     assert live.do(code) == "ok"
     assert plain(live) == ["said 0", "said 1", "said 2"]
-    # Words on stdout part the bars on stderr into several outputs; each begins on an empty line.
+    # Text on stdout splits the bars on stderr into several outputs; each begins on an empty line.
     lines = [line.strip() for line in plain(live, "stderr")]
     assert [line for line in lines if line][-1].startswith("outer: 100%|██████████| 3/3")
 
@@ -53,7 +53,7 @@ def test_rich_draws_several_bars_over_each_other(live: Live) -> None:
     assert two.startswith("two ━") and "100%" in two
 
 
-def test_rich_where_it_knows_that_it_is_in_a_notebook(live: Live) -> None:
+def test_rich_in_notebook_mode_shows_its_last_state(live: Live) -> None:
     pytest.importorskip("rich")
     assert live.do("from rich import print as p; p('[bold]loud[/bold]')") == "ok"
     (shown,) = live.outputs()
@@ -97,8 +97,8 @@ def test_pip_fetches_something_large(live: Live) -> None:
     assert lines[-1].startswith(("Successfully downloaded", "Saved"))
 
 
-# As `keras.utils.Progbar` writes: it goes back over what it wrote, to the line's beginning, in
-# colours, and ends the line when the epoch is over.
+# `keras.utils.Progbar` writes like this: it returns to the beginning of the line, overwrites the
+# text in colours, and ends the line at the end of the epoch.
 KERAS = r"""
 import sys
 total = 0
@@ -122,7 +122,7 @@ def test_keras_writes_an_epoch(live: Live) -> None:
     assert epoch == "Epoch 2/2"
 
 
-def test_a_spinner_and_a_countdown_that_rub_themselves_out(live: Live) -> None:
+def test_a_spinner_and_a_countdown_that_erase_themselves_leave_no_text(live: Live) -> None:
     code = (
         "import sys\n"
         "for c in '|/-' * 20: print(c, end='\\b', flush=True)\n"

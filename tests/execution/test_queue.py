@@ -1,13 +1,17 @@
-"""What runs next, and when a run is over."""
+"""The queue: the order of runs, and the end of a run."""
 
 from __future__ import annotations
+
+import re
+from pathlib import Path
 
 import pytest
 from execution_lab import Lab, failed, finished, idle, message, printed, reply, sent, status
 
-from jupyter_runtimed.execution.queue import TABLE, Phase, Signal
+from jupyter_runtimed.execution.cancel_reasons import EXPECTED
+from jupyter_runtimed.execution.cell_timing import timing
+from jupyter_runtimed.execution.queue import MAX_DELETED, TABLE, Phase, Signal
 from jupyter_runtimed.execution.steps import WakeAt, source_hash
-from jupyter_runtimed.execution.timing import timing
 from jupyter_runtimed.ids import CellId
 
 
@@ -69,7 +73,7 @@ def test_a_cell_without_code_is_done_and_shows_nothing(lab: Lab) -> None:
 
 
 class TestGrace:
-    def test_a_run_is_over_when_idle_never_comes(self, lab: Lab) -> None:
+    def test_a_run_ends_after_a_timeout_without_idle(self, lab: Lab) -> None:
         lab.ask("a", "b")
         queue = lab.execution.queue
         lab.say(reply(lab.run_id()))
@@ -78,7 +82,7 @@ class TestGrace:
         assert finished(steps) == [("a", "ok")]
         assert sent(steps) == ["b"]
 
-    def test_output_that_still_comes_prolongs_it(self, lab: Lab) -> None:
+    def test_output_extends_the_timeout_of_a_run_without_idle(self, lab: Lab) -> None:
         lab.ask("a")
         run = lab.run_id()
         lab.say(reply(run))
@@ -93,7 +97,7 @@ class TestGrace:
         lab.say(failed(run), idle(run))
         assert finished(lab.execution.queue.wake(now_ms=lab.now_ms + 2000)) == [("a", "error")]
 
-    def test_a_run_that_runs_is_left_alone(self, lab: Lab) -> None:
+    def test_a_run_without_a_reply_has_no_timeout(self, lab: Lab) -> None:
         lab.ask("a")
         lab.say(status(lab.run_id(), "busy"))
         assert lab.execution.queue.wake(now_ms=lab.now_ms + 10**9) == []
@@ -110,7 +114,7 @@ class TestErrors:
         assert lab.runtime.queue == ()
         assert sent(lab.ask("d")) == ["d"]
 
-    def test_unless_the_request_says_otherwise(self, lab: Lab) -> None:
+    def test_an_error_does_not_cancel_the_queue_without_stop_on_error(self, lab: Lab) -> None:
         lab.ask("a", "b", stop_on_error=False)
         run = lab.run_id()
         steps = lab.say(reply(run, "error"), idle(run)).steps
@@ -124,7 +128,7 @@ class TestErrors:
 
 
 class TestAskingAgain:
-    def test_a_queued_cell_is_queued_anew_at_the_end(self, lab: Lab) -> None:
+    def test_a_queued_cell_that_is_requested_again_moves_to_the_end(self, lab: Lab) -> None:
         lab.ask("a", "b", "c")
         old = lab.run_id("b")
         steps = lab.ask("b", code="new")
@@ -132,14 +136,16 @@ class TestAskingAgain:
         assert lab.runtime.run(old) is None
         assert lab.runtime.queue == (lab.run_id("c"), lab.run_id("b"))
 
-    def test_a_running_cell_is_queued_behind_and_its_output_goes_nowhere(self, lab: Lab) -> None:
+    def test_a_running_cell_that_is_requested_again_is_queued_and_drops_its_output(
+        self, lab: Lab
+    ) -> None:
         lab.ask("a")
         first = lab.run_id()
         lab.say(printed(first, "first"))
         assert lab.ask("a", code="new") == []
         second = lab.run_id()
         heard = lab.say(printed(first, "late"), reply(first), idle(first))
-        assert heard.strangers == ()
+        assert heard.unmatched == ()
         assert finished(heard.steps) == [("a", "ok")]
         assert sent(heard.steps) == ["a"]
         lab.say(printed(second, "second"))
@@ -184,9 +190,25 @@ class TestTakingBack:
         assert finished(steps) == [("a", "ok")]
         assert sent(steps) == ["b"]
 
+    def test_only_the_last_deleted_cells_keep_their_runs(self, lab: Lab) -> None:
+        names = [f"cell {i}" for i in range(MAX_DELETED + 3)]
+        for name in names:
+            run = lab.running(name)
+            lab.execution.queue.removed([CellId(name)], now_ms=5)
+            lab.say(reply(run), idle(run))
+        lab.execution.queue.removed([], now_ms=5)
+        assert list(lab.runtime.cells()) == names[3:]
+        lab.execution.queue.restored([CellId(names[3])])
+        for name in ("one", "two"):
+            run = lab.running(name)
+            lab.execution.queue.removed([CellId(name)], now_ms=5)
+            lab.say(reply(run), idle(run))
+        lab.execution.queue.removed([], now_ms=5)
+        assert list(lab.runtime.cells()) == [names[3], *names[5:], "one", "two"]
+
 
 class TestLosingTheKernel:
-    def test_what_ran_is_lost_and_what_waited_is_cancelled(self, lab: Lab) -> None:
+    def test_a_lost_kernel_loses_the_running_cell_and_cancels_queued_ones(self, lab: Lab) -> None:
         lab.ask("a", "b")
         lab.say(printed(lab.run_id(), "so far"))
         steps = lab.execution.queue.lost("the kernel died", now_ms=7)
@@ -199,7 +221,7 @@ class TestLosingTheKernel:
         lab.commit()
         lab.assert_mirror()
 
-    def test_after_a_crash_of_the_server_nothing_runs_for_ever(self, lab: Lab) -> None:
+    def test_no_run_stays_running_after_a_crash_of_the_server(self, lab: Lab) -> None:
         lab.ask("a", "b")
         lab.commit()
         after = Lab()
@@ -216,7 +238,7 @@ class TestLosingTheKernel:
         assert after.execution.queue.ready() == []
         assert ("b", "lost") in finished(after.execution.queue.lost("gone", now_ms=9))
 
-    def test_a_run_whose_cell_is_gone_is_told_too(self, lab: Lab) -> None:
+    def test_a_lost_run_of_a_deleted_cell_is_reported(self, lab: Lab) -> None:
         lab.ask("a")
         lab.execution.queue.removed([CellId("a")], now_ms=5)
         assert finished(lab.execution.queue.lost("restarted", now_ms=6)) == [("a", "lost")]
@@ -230,7 +252,7 @@ class TestLosingTheKernel:
 
 
 class TestRecords:
-    def test_who_what_and_when(self, lab: Lab) -> None:
+    def test_a_run_records_user_source_hash_and_times(self, lab: Lab) -> None:
         lab.ask("a", code="print(1)")
         run_id = lab.run_id()
         lab.now_ms += 10
@@ -254,17 +276,17 @@ class TestRecords:
         lab.ask("a", "b")
         assert timing(lab.run("b")) == {}
 
-    def test_a_lost_run_says_when(self, lab: Lab) -> None:
+    def test_a_lost_run_records_its_time(self, lab: Lab) -> None:
         lab.ask("a")
         lab.say(status(lab.run_id(), "busy"))
         lab.execution.queue.lost("died", now_ms=0)
         assert timing(lab.run())["execution_failed"] == "1970-01-01T00:00:00.000Z"
 
 
-def test_no_phase_is_a_trap() -> None:
+def test_every_phase_of_the_queue_can_be_left() -> None:
     for phase in Phase:
-        assert TABLE[phase, Signal.LOST] is Phase.AWAY
-        if phase is not Phase.AWAY:
+        assert TABLE[phase, Signal.LOST] is Phase.NO_KERNEL
+        if phase is not Phase.NO_KERNEL:
             reached, around = {phase}, [phase]
             while around:
                 here = around.pop()
@@ -272,4 +294,32 @@ def test_no_phase_is_a_trap() -> None:
                     if start is here and end not in reached:
                         reached.add(end)
                         around.append(end)
-            assert Phase.FREE in reached
+            assert Phase.READY in reached
+
+
+class TestAborted:
+    """Some kernels answer an interrupt with `abort`; ipykernel uses it for skipped requests."""
+
+    def aborted(self, lab: Lab, *, began: bool) -> None:
+        lab.ask("a", "b")
+        run = lab.run_id("a")
+        begun = (message(run, "execute_input", execution_count=1),) if began else ()
+        lab.say(status(run, "busy"), *begun, reply(run, "abort"), idle(run))
+
+    def test_an_aborted_run_that_had_started_was_interrupted(self, lab: Lab) -> None:
+        self.aborted(lab, began=True)
+        assert [lab.run(cell).reason for cell in "ab"] == ["interrupted", "interrupted"]
+        assert states(lab) == {"a": "cancelled", "b": "cancelled"}
+
+    def test_an_aborted_run_that_had_not_started_was_skipped(self, lab: Lab) -> None:
+        self.aborted(lab, began=False)
+        assert lab.run("a").reason == "the kernel skipped it after an error"
+        assert states(lab) == {"a": "cancelled", "b": "running"}
+
+
+def test_the_page_knows_the_cancel_reasons_without_a_mark() -> None:
+    """`labextension/src/views/cellMark.ts` shows a mark for every other cancel reason."""
+    page = Path(__file__).parents[2] / "labextension/src/views/cellMark.ts"
+    listed = re.search(r"EXPECTED = new Set\(\[(.*?)\]\)", page.read_text(), re.DOTALL)
+    assert listed is not None
+    assert set(re.findall(r"'([^']+)'", listed[1])) == EXPECTED

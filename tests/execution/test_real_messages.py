@@ -6,7 +6,7 @@ import pytest
 from execution_lab import shown
 from live_lab import Live
 
-from jupyter_runtimed.document.content import Display, ErrorOutput, Prompt
+from jupyter_runtimed.document.content import DisplayOutput, ErrorOutput, Prompt
 
 pytestmark = pytest.mark.kernel
 
@@ -30,18 +30,20 @@ class TestClearing:
             ("display(1, display_id='c'); clear_output(); update(2)", []),
         ],
     )  # fmt: skip
-    def test_in_every_order(self, live: Live, code: str, expected: list[str]) -> None:
+    def test_clear_output_works_in_every_order(
+        self, live: Live, code: str, expected: list[str]
+    ) -> None:
         update = "def update(what): update_display(what, display_id='c')\n"
         assert live.do(DISPLAY + update + code) == "ok"
         assert shown(live) == expected
 
-    def test_with_wait_when_an_error_is_the_next_output(self, live: Live) -> None:
+    def test_clear_with_wait_clears_before_an_error(self, live: Live) -> None:
         assert live.do(DISPLAY + "print(1); clear_output(wait=True); 1 / 0") == "error"
         assert shown(live) == ["error: ZeroDivisionError"]
 
 
 class TestDisplayIds:
-    def test_from_another_cell_again_and_before(self, live: Live) -> None:
+    def test_a_display_is_updated_from_another_cell_before_and_again(self, live: Live) -> None:
         live.do(DISPLAY + "update_display('early', display_id='d')", "early")
         live.do(DISPLAY + "display('1', display_id='d');", "a")
         live.do("display('2', display_id='d');", "b")
@@ -50,7 +52,7 @@ class TestDisplayIds:
         assert (shown(live, "a"), shown(live, "b")) == (["display_data: '3'"],) * 2
         assert (shown(live, "early"), shown(live, "c")) == ([], [])
 
-    def test_of_a_cell_that_was_run_again(self, live: Live) -> None:
+    def test_updating_a_display_of_an_earlier_run_changes_nothing(self, live: Live) -> None:
         live.do(DISPLAY + "shown = display('1', display_id=True)")
         live.do("print('anew')")
         live.do("shown.update('2')", "b")
@@ -58,18 +60,18 @@ class TestDisplayIds:
 
 
 class TestErrors:
-    def test_of_syntax(self, live: Live) -> None:
+    def test_a_syntax_error_is_an_error(self, live: Live) -> None:
         assert live.do("1 +") == "error"
         (error,) = live.outputs()
         assert isinstance(error, ErrorOutput)
         assert error.ename == "SyntaxError"
 
-    def test_that_are_only_shown(self, live: Live) -> None:
+    def test_a_displayed_error_does_not_fail_the_run(self, live: Live) -> None:
         code = "try:\n    1 / 0\nexcept ZeroDivisionError:\n    get_ipython().showtraceback()\n7"
         assert live.do(code) == "ok"
         assert shown(live) == ["error: ZeroDivisionError", "execute_result: 7"]
 
-    def test_that_are_of_no_ordinary_class(self, live: Live) -> None:
+    def test_an_error_of_an_unusual_exception_class_is_shown(self, live: Live) -> None:
         assert live.do("raise KeyboardInterrupt") == "error"
         assert live.do("raise SystemExit(3)") == "error"
         assert live.do("class E(BaseException): ...\nraise E") == "error"
@@ -87,13 +89,13 @@ class TestQuestions:
             live.listen()
         return prompt
 
-    def test_a_password_is_hidden_and_nowhere(self, live: Live) -> None:
+    def test_a_password_is_hidden_and_not_stored(self, live: Live) -> None:
         code = "import getpass\nword = getpass.getpass('Word: ')\nprint(len(word))"
         assert self.answer(live, code, "s3cret").password
         assert shown(live) == ["stdin: Word:  ········\n", "stdout: 6\n"]
         assert b"s3cret" not in live.runtime.document.save() + b"".join(live.changes)
 
-    def test_an_answer_after_a_clear_that_waits(self, live: Live) -> None:
+    def test_an_input_answer_applies_a_waiting_clear(self, live: Live) -> None:
         code = DISPLAY + "print(1); clear_output(wait=True); input('go? ')"
         self.answer(live, code, "yes")
         assert shown(live) == ["stdin: go?  yes\n", "execute_result: 'yes'"]
@@ -102,7 +104,7 @@ class TestQuestions:
 def test_a_result_has_the_count_of_its_run(live: Live) -> None:
     assert live.do("'x'") == "ok"
     (result,) = live.outputs()
-    assert isinstance(result, Display)
+    assert isinstance(result, DisplayOutput)
     assert result.type == "execute_result"
     assert result.execution_count == live.run().execution_count
     before = live.run().execution_count or 0
@@ -110,13 +112,13 @@ def test_a_result_has_the_count_of_its_run(live: Live) -> None:
     assert (live.run().execution_count, live.outputs()) == (before + 1, ())
 
 
-def test_what_a_program_prints_is_in_order(live: Live) -> None:
+def test_subprocess_and_python_output_is_in_order(live: Live) -> None:
     code = "import subprocess, sys\nprint('before')\n!echo in; echo err >&2\nprint('after')"
     assert live.do(code) == "ok"
     assert live.text() == "before\nin\nerr\nafter\n"
 
 
-def test_a_thread_that_prints_after_the_end(live: Live) -> None:
+def test_output_of_a_thread_after_the_end_of_the_run_is_kept(live: Live) -> None:
     code = (
         "import threading\nleave = threading.Event()\n"
         "def late():\n    leave.wait()\n    print('late')\n"
@@ -126,13 +128,13 @@ def test_a_thread_that_prints_after_the_end(live: Live) -> None:
     live.do("leave.set(); thread.join()", "b")
     while "late" not in live.text("a") + live.text("b"):
         live.listen()
-    # Which of the two is the kernel's choice.
+    # The kernel chooses one of the two.
     assert (live.text("a") + live.text("b")).count("late\n") == 1
     assert live.text("a").startswith("main\n")
     assert live.run("a").state == "ok"
 
 
-def test_a_comm_is_nothing_to_see(live: Live) -> None:
+def test_a_comm_message_shows_no_output(live: Live) -> None:
     code = (
         "from comm import create_comm\n"
         "c = create_comm('nobody', data={'x': 1}); c.send({'y': 2}); c.close(); print('done')"
@@ -141,7 +143,7 @@ def test_a_comm_is_nothing_to_see(live: Live) -> None:
     assert shown(live) == ["stdout: done\n"]
 
 
-def test_a_debugger_is_nothing_to_see(live: Live) -> None:
+def test_a_debugger_message_shows_no_output(live: Live) -> None:
     control = live.client.control_channel
     arguments = {"clientID": "test", "adapterID": "", "pathFormat": "path"}
     content = {"type": "request", "seq": 1, "command": "initialize", "arguments": arguments}
@@ -152,7 +154,7 @@ def test_a_debugger_is_nothing_to_see(live: Live) -> None:
     assert shown(live) == ["stdout: on\n"]
 
 
-def test_silent_code_of_others_shows_nothing_here(live: Live) -> None:
+def test_silent_code_of_another_client_shows_no_output(live: Live) -> None:
     assert live.do("print('mine')") == "ok"
     live.client.execute("print('not mine')", silent=True)
     live.client.execute("'not mine either'")

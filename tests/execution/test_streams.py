@@ -7,17 +7,17 @@ from execution_lab import Lab, idle, printed, reply
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_runtimed.document.content import Blob, Stream
+from jupyter_runtimed.document.content import Blob, StreamOutput
 from jupyter_runtimed.ids import Epoch
 
 
-def stream_of(lab: Lab) -> Stream:
+def stream_of(lab: Lab) -> StreamOutput:
     (stream,) = lab.outputs()
-    assert isinstance(stream, Stream)
+    assert isinstance(stream, StreamOutput)
     return stream
 
 
-def inline(stream: Stream) -> str:
+def inline(stream: StreamOutput) -> str:
     return "".join(chunk for chunk in stream.chunks if isinstance(chunk, str))
 
 
@@ -121,6 +121,6 @@ def test_no_text_is_lost_whatever_the_limit(limit: int, parts: list[str]) -> Non
         lab.say(printed(run, part))
     assert lab.text() == "".join(parts)
     for output in lab.outputs():
-        assert isinstance(output, Stream)
+        assert isinstance(output, StreamOutput)
         assert len(inline(output)) <= limit
     lab.assert_mirror()

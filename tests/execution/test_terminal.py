@@ -1,4 +1,4 @@
-"""What a terminal would show."""
+"""Streams as a terminal shows them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def shown(*pieces: str, lines: int = 64) -> str:
         ("one\ntwo\x1b[999;1Hx", "one\nxwo"),
     ],
 )
-def test_controls(printed: str, expected: str) -> None:
+def test_control_characters_act_as_in_a_terminal(printed: str, expected: str) -> None:
     assert shown(printed) == expected
 
 
@@ -58,7 +58,7 @@ def test_colours_stay_where_the_program_put_them() -> None:
     assert shown(text) == text
 
 
-def test_colours_of_what_was_overwritten_do_not_leak() -> None:
+def test_colours_of_overwritten_text_do_not_leak() -> None:
     assert shown(f"{RED}abc{RESET}\rX") == f"X{RED}bc{RESET}"
     assert shown(f"{RED}50%{RESET}\r{GREEN}99%{RESET} ok") == f"{GREEN}99%{RESET} ok"
     assert shown(f"{RED}a\nbcd\rX{RESET}") == f"{RED}a\nXcd{RESET}"
@@ -66,12 +66,12 @@ def test_colours_of_what_was_overwritten_do_not_leak() -> None:
     assert shown(flood, f"bc\rX{RESET}d") == flood + f"X{RESET}d"
 
 
-def test_a_sequence_that_comes_in_two_pieces() -> None:
+def test_a_control_sequence_may_come_in_two_pieces() -> None:
     assert shown("a\x1b", "[3", "1mb") == f"a{RED}b"
     assert shown("a\nb\x1b", "[A", "\rX") == "X\nb"
 
 
-def test_a_colour_that_was_chosen_on_another_line() -> None:
+def test_a_colour_of_an_earlier_line_continues() -> None:
     pieces = (f"ab\ncd{UP}{RED}\n\x1b[2C", "\x1b[1mX")
     assert shown(*pieces) == shown("".join(pieces)) == f"ab{RED}{RESET}\ncd{RED}\x1b[1mX"
 
@@ -104,7 +104,7 @@ def test_plain_text_is_appended_as_it_is() -> None:
     assert terminal.feed(text) == (0, text)
 
 
-def test_what_is_forgotten_cannot_change() -> None:
+def test_a_settled_line_cannot_change() -> None:
     terminal = Terminal()
     terminal.feed("one\ntwo\nthree")
     terminal.forget(8)

@@ -1,4 +1,4 @@
-"""The terminal against the plainest one: a grid of characters, each with its style."""
+"""The terminal compared with a minimal one: a grid of characters with styles."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_runtimed.execution.line import COLOUR, style_with
 from jupyter_runtimed.execution.terminal import Terminal
+from jupyter_runtimed.execution.terminal_line import COLOUR, style_with
 
 Seen: TypeAlias = "list[tuple[str, str]]"
 
@@ -74,7 +74,7 @@ class Grid:
 
 
 def seen(text: str) -> Seen:
-    """What a reader of the text sees: its characters, each with its style."""
+    """Return the visible characters of the text, each with its style."""
     cells: Seen = []
     style, at = "", 0
     for colour in COLOUR.finditer(text):
@@ -86,7 +86,7 @@ def seen(text: str) -> Seen:
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(st.lists(TOKENS, max_size=8).map("".join), max_size=5))
-def test_what_is_seen_is_what_the_grid_holds(pieces: list[str]) -> None:
+def test_the_terminal_shows_the_same_as_the_grid(pieces: list[str]) -> None:
     terminal, grid, text = Terminal(), Grid(), ""
     for piece in pieces:
         edit = terminal.feed(piece)

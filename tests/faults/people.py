@@ -1,4 +1,4 @@
-"""Who types all the while, and knows what the server has acknowledged."""
+"""A client that types continuously and records the acknowledged words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PATIENCE_SECONDS = 60
 
 
 class Typist:
-    """Appends numbered words to one cell, as fast as `pause_seconds` allows, until told to stop."""
+    """Appends numbered words to one cell every `pause_seconds` until stopped."""
 
     def __init__(self, nb: LiveNotebook, cell: str, pause_seconds: float) -> None:
         self.nb = nb
@@ -28,21 +28,21 @@ class Typist:
     async def sit_down(
         cls, server: LiveServer, path: str, cell: str, pause_seconds: float
     ) -> Typist:
-        nb = await jupyter_runtimed.open(server.url, path, TOKEN)
+        nb = await jupyter_runtimed.connect(server.url, path, TOKEN)
         return cls(nb, cell, pause_seconds)
 
     @property
     def acknowledged(self) -> list[str]:
-        """What was surely acknowledged: everything up to a moment when nothing was not.
+        """Words typed before the last moment without pending changes.
 
-        The number of unacknowledged changes is not that of words: many become one change when they
-        are made again on a fresh copy.
+        The number of pending changes is not the number of words, because a rebase combines many
+        changes into one.
         """
         self._look()
         return self.words[: self._sure]
 
     def _look(self) -> None:
-        if self.nb.unacked == 0:
+        if self.nb.pending_edits == 0:
             self._sure = len(self.words)
 
     def begin(self) -> None:
@@ -57,12 +57,12 @@ class Typist:
             await asyncio.sleep(self._pause_seconds * random.uniform(0.5, 1.5))
 
     async def more(self, count: int = 20) -> None:
-        """Wait until this many more words were acknowledged."""
+        """Wait until this many more words are acknowledged."""
         goal = len(self.acknowledged) + count
-        await self.nb.until(lambda: len(self.acknowledged) >= goal, PATIENCE_SECONDS)
+        await self.nb.wait_for(lambda: len(self.acknowledged) >= goal, PATIENCE_SECONDS)
 
     async def typed(self, count: int) -> None:
-        """Wait until this many more words were typed, acknowledged or not."""
+        """Wait until this many more words are typed, acknowledged or not."""
         goal = len(self.words) + count
         while len(self.words) < goal:  # noqa: ASYNC110 -- it types in its own time
             await asyncio.sleep(self._pause_seconds)
@@ -75,7 +75,7 @@ class Typist:
     async def finish(self) -> None:
         """Stop typing, and wait until everything is acknowledged."""
         await self.pause()
-        await self.nb.acked(PATIENCE_SECONDS)
+        await self.nb.wait_acknowledged(PATIENCE_SECONDS)
 
     async def leave(self) -> None:
         await self.pause()

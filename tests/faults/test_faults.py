@@ -1,7 +1,7 @@
-"""A real server, real sockets and a real kernel under what happens to servers.
+"""Faults of servers, with a real server, real sockets and a real kernel.
 
-What was acknowledged is there, every time: in the store while no server runs, and again when one
-does. `test_the_long_run` does all of it a hundred times, in any order.
+Acknowledged edits are in the store while no server runs, and in the room when the next server
+runs. `test_the_long_run` injects a hundred random faults.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from jupyter_runtimed.cli import kept
+from jupyter_runtimed.cli import stored_rooms
 from jupyter_runtimed.client import LiveNotebook
 from jupyter_runtimed.document.schema import NOTEBOOK
 from jupyter_runtimed.errors import RuntimedError, SaveFailed
-from jupyter_runtimed.host.datadir import DataDir
-from jupyter_runtimed.protocol.happened import Told
+from jupyter_runtimed.host.storage.data_dir import DataDir
+from jupyter_runtimed.peer.events import RoomEvent
 
 from ..client.live_server import LiveServer
 from .people import PATIENCE_SECONDS, Typist
@@ -37,7 +37,7 @@ PRINTER = f"import time\nfor i in range({LINES}):\n    print(i, flush=True)\n   
 
 @contextlib.contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A disk of this size, mounted here; skips where that is not allowed."""
+    """Mount a disk of this size; skip the test if mounting is not allowed."""
     with disk_if_possible(folder, size) as small:
         if not small:
             pytest.skip("a small disk cannot be mounted here: needs Linux, and root")
@@ -46,7 +46,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def disk_if_possible(folder: Path, size: str) -> Iterator[bool]:
-    """Whether this folder is a disk of its own now."""
+    """Return whether this folder is a mount point."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
     possible = sys.platform == "linux" and shutil.which("mount") is not None
@@ -59,7 +59,7 @@ def disk_if_possible(folder: Path, size: str) -> Iterator[bool]:
 
 
 def fill(folder: Path) -> Path:
-    """Leave no room on this disk; the file that takes it."""
+    """Fill the disk with one file and return the file."""
     filler = folder / "filler"
     with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
         while True:
@@ -77,8 +77,8 @@ def put_notebook(server: LiveServer) -> None:
 
 
 def stored(server: LiveServer) -> dict[str, str]:
-    """The sources as the store has them now, read without a server."""
-    room = kept.find(DataDir(server.data), PATH)
+    """Return the cell sources in the store, read without a server."""
+    room = stored_rooms.find(DataDir(server.data), PATH)
     assert room.reading.damage == ()
     assert NOTEBOOK in room.reading.state.documents
     return {cell.id: cell.source for cell in room.notebook().content().cells}
@@ -96,11 +96,11 @@ def assert_acknowledged_is_stored(server: LiveServer, *typists: Typist) -> None:
 
 
 def told(nb: LiveNotebook, name: str) -> list[dict[str, object]]:
-    """What the server tells of this from now on; grows."""
+    """Return a list that collects future events of this name."""
     found: list[dict[str, object]] = []
 
     def listen(event: object) -> None:
-        if isinstance(event, Told) and event.name == name:
+        if isinstance(event, RoomEvent) and event.name == name:
             found.append(dict(event.body))
 
     nb.on_change(listen)
@@ -125,7 +125,7 @@ async def sit_down(server: LiveServer, *, pause_seconds: float = 0.04) -> tuple[
 
 
 async def put_back(nb: LiveNotebook) -> None:
-    """Save; again, as it says, if only now it is found that the file is gone."""
+    """Save; save again if the server only now reports that the file is deleted."""
     try:
         await nb.save()
     except SaveFailed:
@@ -133,13 +133,13 @@ async def put_back(nb: LiveNotebook) -> None:
 
 
 async def all_is_well(server: LiveServer, *typists: Typist) -> None:
-    """Everything that was ever typed is there once, with everyone, in the store and in the file."""
+    """Assert that all typed text is there once, in each client, the store and the file."""
     for typist in typists:
         await typist.finish()
     for typist in typists:
         text = "".join(typist.words)
         for other in typists:
-            await other.nb.until(
+            await other.nb.wait_for(
                 lambda other=other, cell=typist.cell, text=text: other.nb.source(cell) == text,
                 PATIENCE_SECONDS,
             )
@@ -155,7 +155,7 @@ async def test_kill_9_and_sigterm_lose_nothing_that_was_acknowledged(server: Liv
     ana, bob = await sit_down(server)
     await asyncio.gather(ana.more(), bob.more())
     running = asyncio.create_task(ana.nb.run("printer"))
-    await ana.nb.until(lambda: bool(ana.nb.outputs("printer")), PATIENCE_SECONDS)
+    await ana.nb.wait_for(lambda: bool(ana.nb.outputs("printer")), PATIENCE_SECONDS)
     server.kill()
     assert_acknowledged_is_stored(server, ana, bob)
     await asyncio.to_thread(server.start)
@@ -173,9 +173,9 @@ async def test_kill_9_and_sigterm_lose_nothing_that_was_acknowledged(server: Liv
 
 
 async def frozen(server: LiveServer, ana: Typist, seconds: float) -> None:
-    """The server stands still for a while; nothing is lost of what is typed and printed."""
+    """Stop the server process for a while; no typed or printed text is lost."""
     running = asyncio.create_task(ana.nb.run("printer"))
-    await ana.nb.until(lambda: bool(ana.nb.outputs("printer")), PATIENCE_SECONDS)
+    await ana.nb.wait_for(lambda: bool(ana.nb.outputs("printer")), PATIENCE_SECONDS)
     server.freeze()
     await asyncio.sleep(seconds)
     server.thaw()
@@ -185,7 +185,7 @@ async def frozen(server: LiveServer, ana: Typist, seconds: float) -> None:
 
 
 @pytest.mark.long
-async def test_a_server_that_stood_still_goes_on(server: LiveServer) -> None:
+async def test_a_server_that_was_suspended_loses_nothing(server: LiveServer) -> None:
     server.start()
     ana, bob = await sit_down(server)
     await ana.more()
@@ -197,7 +197,7 @@ async def test_a_server_that_stood_still_goes_on(server: LiveServer) -> None:
     await bob.leave()
 
 
-async def test_a_full_disk_under_the_store_is_told_and_nothing_is_acknowledged(
+async def test_a_full_disk_under_the_store_is_reported_and_acknowledges_nothing(
     tmp_path: Path,
 ) -> None:
     with small_disk(tmp_path / "store", "1m"):
@@ -209,12 +209,12 @@ async def test_a_full_disk_under_the_store_is_told_and_nothing_is_acknowledged(
             news = told(ana.nb, "storage")
             await ana.more()
             filler = fill(server.data)
-            await ana.nb.until(lambda: bool(news), PATIENCE_SECONDS)
+            await ana.nb.wait_for(lambda: bool(news), PATIENCE_SECONDS)
             assert news[0]["ok"] is False
             await ana.typed(20)
-            assert ana.nb.unacked
+            assert ana.nb.pending_edits
             filler.unlink()
-            await ana.nb.until(lambda: news[-1]["ok"] is True, PATIENCE_SECONDS)
+            await ana.nb.wait_for(lambda: news[-1]["ok"] is True, PATIENCE_SECONDS)
             await ana.more()
             filler = fill(server.data)
             await ana.typed(50)
@@ -251,7 +251,7 @@ async def test_a_full_disk_under_the_notebooks_leaves_the_file_whole(tmp_path: P
             server.kill()
 
 
-async def test_a_data_folder_that_is_removed_is_there_again_with_everything(
+async def test_a_removed_data_folder_is_written_again_with_everything(
     server: LiveServer,
 ) -> None:
     server.start()
@@ -268,7 +268,7 @@ async def test_a_data_folder_that_is_removed_is_there_again_with_everything(
 
 
 @pytest.mark.long
-async def test_a_notebook_folder_that_is_removed_costs_no_edit(server: LiveServer) -> None:
+async def test_a_removed_notebook_folder_loses_no_edit(server: LiveServer) -> None:
     server.start()
     ana, bob = await sit_down(server)
     await ana.more()
@@ -281,25 +281,25 @@ async def test_a_notebook_folder_that_is_removed_costs_no_edit(server: LiveServe
 
 
 async def filled_up(server: LiveServer, ana: Typist, *, dies: bool) -> None:
-    """The disk under the store is full for a while; `dies`: the server is killed meanwhile."""
+    """Fill the disk under the store for a while; `dies`: kill the server in between."""
     news = told(ana.nb, "storage")
     filler = fill(server.data.parent)
-    await ana.nb.until(lambda: bool(news), PATIENCE_SECONDS)
+    await ana.nb.wait_for(lambda: bool(news), PATIENCE_SECONDS)
     assert news[0]["ok"] is False
     await ana.typed(10)
-    assert ana.nb.unacked
+    assert ana.nb.pending_edits
     if dies:
         server.kill()
         assert_acknowledged_is_stored(server, ana)
     filler.unlink()
     if not dies:
-        await ana.nb.until(lambda: news[-1]["ok"] is True, PATIENCE_SECONDS)
+        await ana.nb.wait_for(lambda: news[-1]["ok"] is True, PATIENCE_SECONDS)
 
 
 async def folder_removed(server: LiveServer, *typists: Typist) -> None:
-    # A kernel that cannot start keeps Jupyter Server from ever stopping (jupyter_client forgets
-    # nothing that it waited for), and no kernel starts in a folder that is not there.
-    await typists[0].nb.until(lambda: nothing_runs(typists[0].nb), PATIENCE_SECONDS)
+    # No kernel starts in a missing folder, and a kernel that cannot start prevents Jupyter Server
+    # from stopping, because jupyter_client keeps waiting for it.
+    await typists[0].nb.wait_for(lambda: nothing_runs(typists[0].nb), PATIENCE_SECONDS)
     shutil.rmtree(server.root)
     await asyncio.gather(*(typist.more(5) for typist in typists))
     server.root.mkdir()
@@ -312,7 +312,7 @@ def nothing_runs(nb: LiveNotebook) -> bool:
 
 
 def planned(dice: random.Random, cycles: int, *, small: bool) -> list[str]:
-    """What happens, in this order; in the middle the server stands still for a minute."""
+    """Return the faults in order; in the middle the server is suspended for a minute."""
     weights = {"kill": 6, "stop": 6, "kill early": 3, "freeze": 1, "remove data": 2}
     weights["remove notebooks"] = 1
     if small:
@@ -325,7 +325,7 @@ def planned(dice: random.Random, cycles: int, *, small: bool) -> list[str]:
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 async def test_the_long_run(tmp_path: Path) -> None:
-    """A hundred times something happens, mostly the worst."""
+    """Inject a hundred faults, most of them `kill -9`."""
     cycles = int(os.environ.get("FAULT_CYCLES", "100"))
     seed = int(os.environ.get("FAULT_SEED", "0"))
     with disk_if_possible(tmp_path / "disk", "64m") as small:

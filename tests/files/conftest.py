@@ -17,7 +17,7 @@ from .desk import Desk
 def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     folder = tmp_path_factory.mktemp("files")
     server = LiveServer(folder)
-    settings = {"autosave_quiet_seconds": 0.3, "autosave_longest_seconds": 1.0}
+    settings = {"autosave_delay": 0.3, "autosave_max_delay": 1.0}
     config = folder / "config" / "jupyter_server_config.json"
     config.write_text(json.dumps({"RuntimedExtension": settings}))
     server.start()
@@ -27,7 +27,7 @@ def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSer
 
 @pytest_asyncio.fixture
 async def desk(running_server: LiveServer, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
-    """A folder of its own with one notebook, open at a client."""
+    """A separate folder with one notebook that a client has open."""
     folder = running_server.root / request.node.name
     folder.mkdir()
     desk = await Desk.lay(running_server, folder)

@@ -1,4 +1,4 @@
-"""One open notebook, somebody who types in it, and other programs that change its file."""
+"""An open notebook, a client that types in it, and other programs that change its file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN = nbformat.v4.new_output("stream", name="stdout", text="shown\n")
 
 
 class Desk:
-    """Cells `c0`... of `open.ipynb`; the first is typed in, the others belong to the programs."""
+    """Cells `c0`... of `open.ipynb`; the client types in the first, programs edit the others."""
 
     def __init__(self, live: LiveNotebook, file: Path) -> None:
         self.live = live
@@ -41,19 +41,19 @@ class Desk:
         file = folder / "open.ipynb"
         nbformat.write(whole, file)
         path = file.relative_to(server.root).as_posix()
-        return cls(await jupyter_runtimed.open(server.url, path, server.token), file)
+        return cls(await jupyter_runtimed.connect(server.url, path, server.token), file)
 
     async def leave(self) -> None:
         await self.live.close()
 
-    # ------------------------------------------------------------ while somebody types
+    # ------------------------------------------------------------ typing
 
     @asynccontextmanager
     async def while_typing(self) -> AsyncIterator[None]:
-        """Begins when some of it is on disk; ends when all of it is in the room and on disk."""
+        """Enter when some typed text is on disk; leave when all is in the room and on disk."""
         async with typing(self.live, "c0") as typist:
             await typist.types_more(10)
-            await self.live.until(self._some_is_on_disk, PATIENCE_SECONDS)
+            await self.live.wait_for(self._some_is_on_disk, PATIENCE_SECONDS)
             yield
             await typist.types_more(20)
         await self.live.save()
@@ -64,10 +64,10 @@ class Desk:
         return bool(letters(self.source("c0")))
 
     async def sees(self, true: Callable[[], bool]) -> None:
-        await self.live.until(true, PATIENCE_SECONDS)
+        await self.live.wait_for(true, PATIENCE_SECONDS)
 
     async def runs(self, *command: str | Path) -> str:
-        """Another program, to its end, in the notebook's folder."""
+        """Run another program to its end in the notebook's folder."""
         process = await asyncio.create_subprocess_exec(
             *map(str, command),
             cwd=self.file.parent,
@@ -89,12 +89,12 @@ class Desk:
         return whole
 
     def source(self, cell: str) -> str:
-        """What the file says in a cell."""
+        """Return the text of a cell in the file."""
         (found,) = (one for one in self.whole()["cells"] if one["id"] == cell)
         return "".join(found["source"])
 
     def changed(self, cell: str, source: str) -> bytes:
-        """The file with other text in one cell."""
+        """Return the file's content with another text in one cell."""
         whole = self.whole()
         for one in whole["cells"]:
             if one["id"] == cell:

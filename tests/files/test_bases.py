@@ -1,4 +1,4 @@
-"""Which older state of the file a program began with, where more than one is likely."""
+"""The choice of the merge base if several older versions of the file are likely."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def third_is(whole: dict[str, Any], source: str) -> None:
     whole["cells"][2].update(source=[source])
 
 
-def test_outputs_that_came_since_it_read_the_file_stay() -> None:
+def test_outputs_added_after_a_program_read_the_file_stay() -> None:
     net, ana = opened("print one", "two = 2")
     read = net.disk.file
     ana.run("c0")
@@ -29,7 +29,7 @@ def test_outputs_that_came_since_it_read_the_file_stay() -> None:
     assert ana.outputs("c0") == "one\n"
 
 
-def test_outputs_of_a_text_that_it_changed_go() -> None:
+def test_outputs_of_a_cell_that_the_program_edited_are_removed() -> None:
     net, ana = opened("print one", "two = 2")
     ana.run("c0")
     net.run_until_quiet()
@@ -41,7 +41,7 @@ def test_outputs_of_a_text_that_it_changed_go() -> None:
     assert (ana.source("c0"), ana.outputs("c0")) == ("print three", "")
 
 
-def test_outputs_that_are_cleared_and_nothing_else_go() -> None:
+def test_outputs_are_removed_if_a_program_only_clears_outputs() -> None:
     net, ana = opened("print one", "two = 2")
     type_and_save(net, ana, " # one")
     ana.run("c0")
@@ -55,7 +55,7 @@ def test_outputs_that_are_cleared_and_nothing_else_go() -> None:
     assert ana.outputs("c0") == ""
 
 
-def test_a_text_that_was_saved_often_meanwhile_and_became_shorter() -> None:
+def test_a_text_that_became_shorter_in_several_saves_is_merged() -> None:
     text = "\n".join(f"line number {i} of the text" for i in range(60))
     net, ana = opened(text, "two = 2")
     read = net.disk.file
@@ -75,7 +75,7 @@ def test_a_text_that_was_saved_often_meanwhile_and_became_shorter() -> None:
     net.assert_converged()
 
 
-def test_a_cell_that_is_gone_tells_that_the_program_read_before() -> None:
+def test_a_deleted_cell_in_the_file_selects_an_older_merge_base() -> None:
     net, ana = opened("one", "two = 2", "this is a cell that the program writes again")
     read = net.disk.file
     ana.edit(lambda notebook: notebook.delete_cell(CellId("c2")))
@@ -85,7 +85,7 @@ def test_a_cell_that_is_gone_tells_that_the_program_read_before() -> None:
     net.assert_converged()
 
 
-def test_what_is_typed_into_a_cell_that_a_program_added_and_writes_again_stays() -> None:
+def test_text_typed_into_a_cell_that_a_program_rewrites_stays() -> None:
     net, ana = opened("one", "two = 2")
     read = net.disk.file
     write(net, read, lambda whole: whole["cells"].append(NEW | {"source": ["import this as that"]}))
@@ -96,7 +96,7 @@ def test_what_is_typed_into_a_cell_that_a_program_added_and_writes_again_stays()
     net.assert_converged()
 
 
-def test_a_cell_that_a_program_took_away_and_brings_back_is_there() -> None:
+def test_a_cell_that_a_program_removes_and_restores_is_there() -> None:
     net, ana = opened("one", "two = 2", "three = 3")
     read = net.disk.file
     write(net, read, lambda whole: whole["cells"].pop(2))
@@ -107,7 +107,7 @@ def test_a_cell_that_a_program_took_away_and_brings_back_is_there() -> None:
     net.assert_converged()
 
 
-def test_a_cell_that_a_person_took_away_stays_away() -> None:
+def test_a_cell_that_a_user_deleted_stays_deleted() -> None:
     net, ana = opened("one", "two = 2", "three = 3")
     read = net.disk.file
     ana.edit(lambda notebook: notebook.delete_cell(CellId("c2")))

@@ -1,4 +1,4 @@
-"""Old and foreign notebooks: looking leaves every byte, and an edit shows as what it is in git."""
+"""Old and foreign notebooks: opening changes no byte, and git shows an edit as one small diff."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from jupyter_runtimed.document import ipynb_parse
+from jupyter_runtimed.document.ipynb import parse
 from jupyter_runtimed.errors import NotebookError
 from tests.document.notebook_files import Blobs, broken_files, read, shared_files, sound_files
 from tests.host.conftest import Place
@@ -33,7 +33,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Any]:
 
 
 async def person_at(place: Any, data: bytes) -> Person | None:
-    """Somebody at the open notebook; None if it is none."""
+    """Open the notebook; return None if the file is not a notebook."""
     place.put("a.ipynb", data)
     try:
         host = await place.server().open("a.ipynb")
@@ -45,7 +45,7 @@ async def person_at(place: Any, data: bytes) -> Person | None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-async def test_opened_and_closed_it_is_what_it_was(place: Any, path: Path) -> None:
+async def test_opening_and_closing_changes_no_byte(place: Any, path: Path) -> None:
     data = bytes_of(path)
     person = await person_at(place, data)
     if person is not None:
@@ -55,11 +55,11 @@ async def test_opened_and_closed_it_is_what_it_was(place: Any, path: Path) -> No
 
 
 def cells_of(path: Path) -> list[tuple[int, int]]:
-    """The first and the last line of each cell; none where an edit changes more than a cell."""
+    """Return the first and last line of each cell; empty if an edit changes more than a cell."""
     data = path.read_bytes()
     try:
         found = read(data, Blobs())
-        parsed = ipynb_parse.parse(ipynb_parse.text_of(data))
+        parsed = parse.parse(parse.text_of(data))
     except NotebookError:
         return []
     if found.blank or found.repairs or parsed.top().get("nbformat") != 4:
@@ -89,7 +89,7 @@ async def test_an_edit_changes_the_lines_of_its_cell_alone(place: Any, path: Pat
 
 
 def changed_lines(folder: Path, old: str, new: str) -> list[tuple[int, int]]:
-    """The old lines that git shows as changed; of an insertion the line before it."""
+    """Return the old lines that git shows as changed; for an insertion, the line before it."""
     command = ["git", "diff", "--no-index", "--text", "--unified=0", old, new]
     shown = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     assert shown.returncode == 1, "there is a difference"

@@ -1,4 +1,4 @@
-"""A program reads the file, works for a while, and writes what it made of a state now old."""
+"""A program reads the file, works for a while, and writes a version based on an old one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_all(whole: dict[str, Any]) -> None:
         cell.update(execution_count=number, outputs=[output])
 
 
-def test_what_was_typed_since_it_read_the_file_stays() -> None:
+def test_text_typed_after_a_program_read_the_file_stays() -> None:
     net, ana = opened("one", "two = 2")
     type_and_save(net, ana, " first")
     old = net.disk.file
@@ -63,7 +63,7 @@ def test_what_was_typed_since_it_read_the_file_stays() -> None:
     assert ana.source("c1") == "two = 'from outside'"
 
 
-def test_it_may_have_read_the_file_before_the_room_first_wrote_it() -> None:
+def test_a_program_may_have_read_the_file_before_the_first_save() -> None:
     net, ana = opened("one", "two = 2")
     old = net.disk.file
     type_and_save(net, ana, " typed")
@@ -71,7 +71,7 @@ def test_it_may_have_read_the_file_before_the_room_first_wrote_it() -> None:
     assert sources(net) == ["one typed", "two = 'from outside'"]
 
 
-def test_a_program_that_ran_everything() -> None:
+def test_a_program_that_executed_all_cells_keeps_typed_text() -> None:
     net, ana = opened("one", "two = 2")
     old = net.disk.file
     type_and_save(net, ana, " typed")
@@ -81,7 +81,7 @@ def test_a_program_that_ran_everything() -> None:
     assert outputs == [["1\n"], ["2\n"]]
 
 
-def test_what_it_wrote_is_the_base_of_what_it_writes_next() -> None:
+def test_the_programs_own_version_is_the_merge_base_of_its_next_write() -> None:
     net, ana = opened("one", "two = 2")
     old = net.disk.file
     type_and_save(net, ana, " typed")
@@ -90,14 +90,14 @@ def test_what_it_wrote_is_the_base_of_what_it_writes_next() -> None:
     assert sources(net) == ["one typed"]
 
 
-def test_deleting_what_was_saved_last_is_deleting_it() -> None:
+def test_a_program_can_delete_text_that_was_saved_last() -> None:
     net, ana = opened("one", "two = 2")
     type_and_save(net, ana, " typed")
     write(net, net.disk.file, lambda whole: whole["cells"].pop(1))
     assert sources(net) == ["one typed"]
 
 
-def test_an_older_file_itself_is_somebody_going_back_to_it() -> None:
+def test_writing_an_older_file_again_goes_back_to_it() -> None:
     net, ana = opened("one", "two = 2")
     old = net.disk.file
     type_and_save(net, ana, " typed")
@@ -105,7 +105,7 @@ def test_an_older_file_itself_is_somebody_going_back_to_it() -> None:
     assert (ana.source("c0"), net.disk.file) == ("one", old)
 
 
-def test_what_is_not_saved_yet_when_somebody_goes_back_stays() -> None:
+def test_unsaved_text_stays_when_the_file_goes_back() -> None:
     net, ana = opened("one", "two = 2")
     old = net.disk.file
     type_and_save(net, ana, " saved")
@@ -115,8 +115,8 @@ def test_what_is_not_saved_yet_when_somebody_goes_back_stays() -> None:
     assert sources(net) == ["one unsaved", "two = 2"]
 
 
-def test_a_state_from_long_ago_is_nobodys_to_write_back() -> None:
-    """Another branch's version, say: what was saved since is not carried over into it."""
+def test_a_version_older_than_ten_minutes_is_not_a_merge_base() -> None:
+    """For example another branch's version: later saves are not carried over into it."""
     net, ana = opened("one", "two = 2")
     old = net.disk.file
     type_and_save(net, ana, " typed")
@@ -125,7 +125,7 @@ def test_a_state_from_long_ago_is_nobodys_to_write_back() -> None:
     assert sources(net) == ["one", "two = 'from outside'"]
 
 
-def test_a_notebook_without_cell_ids() -> None:
+def test_a_notebook_without_cell_ids_keeps_typed_text() -> None:
     net, ana = opened("one", "two = 2")
     old = net.disk.file
     type_and_save(net, ana, " typed")
@@ -140,8 +140,8 @@ def test_a_notebook_without_cell_ids() -> None:
     assert sources(net) == ["one typed", "two = 'from outside'"]
 
 
-def test_what_a_state_seen_halfway_brought_does_not_come_again() -> None:
-    """`git stash`, a checkout and `git stash pop` within the time between two saves."""
+def test_edits_of_an_intermediate_version_are_not_applied_twice() -> None:
+    """`git stash`, a checkout and `git stash pop` happen between two saves."""
     net, ana = opened("one", "two = 2", "three")
     committed = net.disk.file
     type_and_save(net, ana, " and much that was typed")
@@ -158,12 +158,12 @@ def test_what_a_state_seen_halfway_brought_does_not_come_again() -> None:
     assert sources(net) == there
     assert [ana.source(cell) for cell in ("c0", "c1", "c2")] == there
     net.assert_converged()
-    # What comes next is compared with what the file holds.
+    # The next version is compared with the content of the file.
     write(net, net.disk.file, lambda whole: whole["cells"][1]["source"].append(" again"))
     assert sources(net) == [there[0], there[1] + " again", there[2]]
 
 
-def test_a_cell_that_a_state_seen_halfway_brought_does_not_come_again() -> None:
+def test_a_cell_of_an_intermediate_version_is_not_added_twice() -> None:
     net, ana = opened("one", "two = 2", "three")
     committed = net.disk.file
     type_and_save(net, ana, " and much that was typed")
@@ -182,8 +182,8 @@ def test_a_cell_that_a_state_seen_halfway_brought_does_not_come_again() -> None:
     net.assert_converged()
 
 
-def test_cells_put_beside_one_that_was_deleted_after_a_state_seen_halfway() -> None:
-    """What has lost its place comes last; what is to move and is gone stays gone."""
+def test_cells_beside_a_cell_deleted_after_an_intermediate_version_are_kept() -> None:
+    """A cell without its neighbour comes last; a deleted cell that should move stays deleted."""
     for moved, place in ((2, 0), (2, 2), (3, 1)):
         net, ana = opened("one", "two = 2", "three", "four")
         committed = net.disk.file
@@ -217,7 +217,7 @@ def second_is(source: str) -> Change:
 
 
 def test_a_program_that_corrects_its_own_words_gets_the_last_of_them() -> None:
-    """An agent that works on its own copy, and comes back near to what it had read."""
+    """An agent edits its own copy and returns to a text close to the one it had read."""
     net, ana = opened("one", "two = 2")
     read = net.disk.file
     type_and_save(net, ana, " typed")
@@ -230,7 +230,7 @@ def test_a_program_that_corrects_its_own_words_gets_the_last_of_them() -> None:
     net.assert_converged()
 
 
-def test_what_is_typed_into_the_words_of_a_program_stays() -> None:
+def test_text_typed_into_the_words_of_a_program_stays() -> None:
     net, ana = opened("one", "two = 2")
     read = net.disk.file
     write(net, read, second_is("two = something(quite='different')"))
@@ -241,7 +241,7 @@ def test_what_is_typed_into_the_words_of_a_program_stays() -> None:
     net.assert_converged()
 
 
-def test_of_two_programs_the_slow_one_takes_away_nothing_that_was_typed() -> None:
+def test_a_slow_program_beside_another_one_deletes_no_typed_text() -> None:
     net, ana = opened("one", "two = 2")
     read = net.disk.file
     type_and_save(net, ana, " that was typed")
@@ -271,7 +271,7 @@ def restart(net: Network) -> None:
     net.run_until_quiet()
 
 
-def test_it_had_read_the_file_before_the_server_was_killed_and_started_again() -> None:
+def test_a_program_may_have_read_the_file_before_the_server_was_restarted() -> None:
     net, ana = opened("one", "two = 2")
     type_and_save(net, ana, " first")
     old = net.disk.file
@@ -282,7 +282,7 @@ def test_it_had_read_the_file_before_the_server_was_killed_and_started_again() -
     assert sources(net) == ["one first second third", "two = 'from outside'"]
 
 
-def test_it_wrote_while_there_was_no_server() -> None:
+def test_a_program_that_wrote_while_no_server_ran_is_merged() -> None:
     net, ana = opened("one", "two = 2")
     type_and_save(net, ana, " first")
     old = net.disk.file
@@ -297,7 +297,7 @@ def test_it_wrote_while_there_was_no_server() -> None:
     assert ana.source("c0") == "one first second"
 
 
-def test_long_after_a_restart_the_newest_state_counts() -> None:
+def test_the_newest_version_is_the_merge_base_long_after_a_restart() -> None:
     net, ana = opened("one", "two = 2")
     old = net.disk.file
     type_and_save(net, ana, " first")

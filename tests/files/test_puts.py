@@ -1,4 +1,4 @@
-"""Clients of the contents API read a notebook, and later put what they made of it."""
+"""Clients of the contents API read a notebook and later put an edited version."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .test_old_states import edit_second, opened, sources, type_and_save, write
 
 
 def read(net: Network) -> Content:
-    return net.server.open_room().filing.hand_out()
+    return net.server.open_room().filing.content_for_client()
 
 
 def put(net: Network, content: Content, cell: str, source: str) -> None:
     cells = tuple(
         replace(one, source=source) if one.id == CellId(cell) else one for one in content.cells
     )
-    net.server.post(ev.Put(1, replace(content, cells=cells)))
+    net.server.post(ev.ContentsPut(1, replace(content, cells=cells)))
     net.run_for(2_000)
     net.run_until_quiet()
 
 
-def test_many_others_read_while_one_takes_its_time() -> None:
+def test_a_slow_client_that_puts_is_merged_while_many_others_read() -> None:
     net, ana = opened("one", "two = 2")
     mine = read(net)
     for word in range(10):
@@ -38,7 +38,7 @@ def test_many_others_read_while_one_takes_its_time() -> None:
     net.assert_converged()
 
 
-def test_what_was_read_from_the_file_is_put() -> None:
+def test_content_read_from_the_file_can_be_put() -> None:
     net, ana = opened("one", "two = 2")
     mine = net.server.open_room().content()
     type_and_save(net, ana, " typed")
@@ -47,7 +47,7 @@ def test_what_was_read_from_the_file_is_put() -> None:
     assert sources(net) == ["one typed on", "two = 22"]
 
 
-def test_one_puts_and_another_writes_the_file_each_from_its_own() -> None:
+def test_a_put_and_a_file_write_from_different_versions_are_merged() -> None:
     net, ana = opened("one", "two = 2", "three = 3")
     theirs, file = read(net), net.disk.file
 
@@ -64,7 +64,7 @@ def test_one_puts_and_another_writes_the_file_each_from_its_own() -> None:
     ]  # fmt: skip
 
 
-def test_outputs_that_came_since_it_was_read_stay() -> None:
+def test_outputs_added_after_a_client_read_the_notebook_stay() -> None:
     net, ana = opened("print one", "two = 2")
     mine = read(net)
     ana.run("c0")

@@ -1,7 +1,7 @@
 """A program rewrites a notebook several times a minute, from its own copy or from the newest file.
 
-What others typed meanwhile is there once, and what it wrote is the last of its versions, never a
-mix of two. Stories from seeds; a failing one replays.
+Text that others typed is there once, and the program's text is its last version, never a mix of
+two. Each story has a seed and can be replayed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Story:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_every_word_is_there_once_and_no_version_is_a_mix(seed: int) -> None:
+def test_a_rewriting_program_doubles_no_word_and_mixes_no_versions(seed: int) -> None:
     story = Story(seed)
     for _ in range(30):
         story.step()

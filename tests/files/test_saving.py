@@ -1,4 +1,4 @@
-"""What is kept of a file when its notebook is saved, and when it is saved at all."""
+"""The style that a save keeps, and the time of a save."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from nbformat.sign import NotebookNotary
 
 from jupyter_runtimed.room.events import Settings
-from jupyter_runtimed.server.trust import NotaryTrust
+from jupyter_runtimed.server.contents.trust import NotaryTrust
 from tests.host.conftest import Place as Folder
 from tests.host.people import Person
 from tests.support.network import Network
@@ -44,7 +44,9 @@ async def opened(folder: Any, data: bytes, **how: Any) -> Person:
 
 @pytest.mark.parametrize("indent", [None, 1, 2, 4, "\t"])
 @pytest.mark.parametrize("minor", [0, 2, 4, 5])
-async def test_minor_version_and_indentation_stay(folder: Any, indent: Any, minor: int) -> None:
+async def test_a_save_keeps_minor_version_and_indentation(
+    folder: Any, indent: Any, minor: int
+) -> None:
     whole = a_notebook(nbformat_minor=minor)
     if minor < 5:
         del whole["cells"][0]["id"]
@@ -56,7 +58,7 @@ async def test_minor_version_and_indentation_stay(folder: Any, indent: Any, mino
     assert (folder.root / "a.ipynb").read_bytes() == data.replace(b"x = 1", b"x = 123")
 
 
-async def test_without_autosave_nothing_is_written_until_somebody_asks(folder: Any) -> None:
+async def test_without_autosave_the_file_is_written_only_on_request(folder: Any) -> None:
     data = json.dumps(a_notebook()).encode()
     never = Settings(quiet_ms=0, longest_ms=0, autosave=False)
     person = await opened(folder, data, settings=never)
@@ -77,7 +79,7 @@ def test_without_autosave_time_alone_writes_nothing() -> None:
 
 
 @pytest.mark.parametrize("quiet_ms", [500, 1_000, 3_000])
-def test_quiet_time_and_longest_wait_are_as_set(quiet_ms: int) -> None:
+def test_autosave_uses_the_configured_delays(quiet_ms: int) -> None:
     net = Network("", settings=Settings(quiet_ms=quiet_ms, longest_ms=4 * quiet_ms))
     ana = net.join("ana")
     before = net.disk.writes
@@ -93,7 +95,7 @@ def test_quiet_time_and_longest_wait_are_as_set(quiet_ms: int) -> None:
 
 
 class Signed:
-    """A notary, as a contents manager has it, and what it says of the file."""
+    """Return a contents manager's notary and its verdict about the file."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.notary = NotebookNotary(data_dir=str(tmp_path), db_file=str(tmp_path / "n.db"))
@@ -110,7 +112,9 @@ class Signed:
 
 
 @pytest.mark.parametrize("trusted", [True, False], ids=["trusted", "foreign"])
-async def test_trust_stays_what_it_was(folder: Any, tmp_path: Path, *, trusted: bool) -> None:
+async def test_a_save_keeps_the_trust_of_the_file(
+    folder: Any, tmp_path: Path, *, trusted: bool
+) -> None:
     signed = Signed(tmp_path)
     data = json.dumps(a_notebook(), indent=1).encode()
     if trusted:

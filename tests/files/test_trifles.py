@@ -1,4 +1,4 @@
-"""Opening a notebook in JupyterLab writes nothing: what it notes of the kernel waits."""
+"""Opening a notebook in JupyterLab writes nothing; kernel metadata waits for the next save."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import json
 import pytest
 
 from jupyter_runtimed.document.content import JsonText, to_json
-from jupyter_runtimed.protocol.happened import Told
+from jupyter_runtimed.peer.events import RoomEvent
 from jupyter_runtimed.room.events import Settings
-from jupyter_runtimed.room.trifles import only_of_the_kernel
+from jupyter_runtimed.room.file.significance import only_of_the_kernel
 from tests.support.network import Network, SimPeer
 
 SPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -25,14 +25,14 @@ def note_the_kernel(peer: SimPeer) -> None:
     peer.edit(lambda nb: nb.set_metadata(None, "language_info", to_json(LANGUAGE)))
 
 
-def test_it_waits_for_the_next_save() -> None:
+def test_kernel_metadata_waits_for_the_next_save() -> None:
     net = Network(file=BARE)
     before = net.disk.file
     ana = net.join("ana")
     note_the_kernel(ana)
     net.run_for(60_000)
     assert net.disk.file == before
-    told = [h for h in ana.happened if isinstance(h, Told)]
+    told = [h for h in ana.happened if isinstance(h, RoomEvent)]
     assert {h.name for h in told} == {"saved"}, "nobody waits for it"
     assert told[-1].body["heads"] == list(ana.notebook.heads)
     ana.type("c0", " # edited")
@@ -41,7 +41,7 @@ def test_it_waits_for_the_next_save() -> None:
     assert whole["metadata"] == {"kernelspec": SPEC, "language_info": LANGUAGE}
 
 
-def test_it_is_no_reason_to_save_when_the_room_is_opened_again() -> None:
+def test_kernel_metadata_causes_no_save_when_the_room_is_opened_again() -> None:
     net = Network(file=BARE, settings=Settings(idle_ms=100))
     before = net.disk.file
     ana = net.join("ana")
@@ -56,7 +56,7 @@ def test_it_is_no_reason_to_save_when_the_room_is_opened_again() -> None:
     assert "kernelspec" in ben.notebook.metadata()
 
 
-def test_it_is_not_written_over_what_somebody_else_wrote() -> None:
+def test_kernel_metadata_does_not_overwrite_an_outside_change() -> None:
     net = Network(file=BARE)
     ana = net.join("ana")
     note_the_kernel(ana)
@@ -67,7 +67,7 @@ def test_it_is_not_written_over_what_somebody_else_wrote() -> None:
     assert (ana.source("c0"), net.disk.file) == ("x = 2", theirs)
 
 
-def test_who_asks_for_a_save_gets_it() -> None:
+def test_a_requested_save_writes_kernel_metadata() -> None:
     net = Network(file=BARE)
     ana = net.join("ana")
     note_the_kernel(ana)
@@ -89,7 +89,9 @@ def test_who_asks_for_a_save_gets_it() -> None:
         ({"title": "x"}, {"kernelspec": SPEC}, False),
     ],
 )
-def test_what_a_trifle_is(was: dict[str, object], now: dict[str, object], *, trifle: bool) -> None:
+def test_insignificant_edits_are_recognised(
+    was: dict[str, object], now: dict[str, object], *, trifle: bool
+) -> None:
     before = {key: to_json(value) for key, value in was.items()}
     after: dict[str, JsonText] = {key: to_json(value) for key, value in now.items()}
     assert only_of_the_kernel(before, after) == trifle

@@ -1,4 +1,4 @@
-"""Somebody who types twenty characters a second, and loses none of them."""
+"""A client that types twenty characters a second and checks that none is lost."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from jupyter_runtimed.ids import CellId
 
 PAUSE_SECONDS = 0.05
 LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
-"""No program of these tests writes them, so what is typed can be told from all the rest."""
+"""Characters that no program of these tests writes, so typed text can be recognised."""
 
 
 class Typist:
-    """Types at the end of a cell, behind a comment sign, until told to stop."""
+    """Types at the end of a cell, behind a comment sign, until stopped."""
 
     def __init__(self, live: LiveNotebook, cell: str) -> None:
         self._live = live
@@ -28,11 +28,13 @@ class Typist:
         for letter in cycle(LETTERS):
             await self._live.append(self._cell, letter)
             self.typed += letter
-            await asyncio.sleep(PAUSE_SECONDS)  # the rhythm of typing, not a wait for anything
+            await asyncio.sleep(
+                PAUSE_SECONDS
+            )  # This sleep is the rhythm of typing, not a wait for an event.
 
     async def types_more(self, count: int) -> None:
         wanted = len(self.typed) + count
-        await self._live.until(lambda: len(self.typed) >= wanted, 60)
+        await self._live.wait_for(lambda: len(self.typed) >= wanted, 60)
 
 
 @asynccontextmanager
@@ -47,5 +49,5 @@ async def typing(live: LiveNotebook, cell: str) -> AsyncIterator[Typist]:
 
 
 def letters(text: str) -> str:
-    """What of a text was typed by a typist."""
+    """Return the part of a text that a typist typed."""
     return "".join(letter for letter in text if letter in LETTERS)

@@ -1,7 +1,7 @@
-"""Write frames.json: one frame of each shape, as bytes and as what they must be read as.
+"""Write frames.json: one frame of each shape, as bytes and as the decoded value.
 
-Both languages read the file and compare; it changes only together with the wire. In `frame`, bytes
-are written `{"$bytes": hex}`.
+Python and TypeScript tests read the file; it changes only with the wire protocol. In `frame`, bytes
+are written as `{"$bytes": hex}`.
 
     python tests/golden/write_frames.py
 """

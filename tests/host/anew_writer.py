@@ -1,4 +1,4 @@
-"""A process that has a document begin anew, and is killed then; what it says is acknowledged."""
+"""A process that rotates a document and is killed; it prints the acknowledged changes."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from jupyter_runtimed.host import room_log
+from jupyter_runtimed.host.storage import room_log
 
 from .conftest import Place, notebook
 from .test_anew_faults import WORDS, at, typed
@@ -17,7 +17,7 @@ def die() -> None:
 
 
 class Patched:
-    """What `at` needs of pytest's."""
+    """The part of pytest's monkeypatch that `at` needs."""
 
     setattr = staticmethod(setattr)
 

@@ -1,14 +1,14 @@
-"""A folder of notebooks, and a server's rooms over it, without the server."""
+"""A folder of notebooks and the rooms of a server, without the server."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from jupyter_runtimed.host.datadir import DataDir
-from jupyter_runtimed.host.local_files import LocalFiles
+from jupyter_runtimed.host.files.local import LocalFiles
+from jupyter_runtimed.host.files.watcher import Watcher
 from jupyter_runtimed.host.registry import Registry
-from jupyter_runtimed.host.watcher import Watcher
+from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.ids import RoomId
 from jupyter_runtimed.room.events import Settings
 
@@ -34,7 +34,7 @@ def notebook(*sources):
 
 
 class Place:
-    """Notebooks on a disk, and servers that open them one after another or at once."""
+    """Notebooks on a disk, and servers that open them in turn or at the same time."""
 
     def __init__(self, root):
         self.root = Path(root) / "notebooks"

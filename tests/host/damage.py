@@ -1,10 +1,10 @@
-"""What a disk may do to a room's log."""
+"""Damage of a room's log."""
 
-from jupyter_runtimed.host.records import HEADER, Kind, _frame
+from jupyter_runtimed.host.storage.log_records import HEADER, Kind, _frame
 
 
 def frames(path):
-    """(kind, first byte of the body, where its body begins and ends) of each record."""
+    """Return (kind, first byte of the body, start and end of the body) of each record."""
     data = path.read_bytes()
     at, found = len(HEADER), []
     while at < len(data):
@@ -24,4 +24,4 @@ def spoil(path, *kinds, doc=0, nth=0):
     path.write_bytes(data)
 
 
-CHANGES = (Kind.CHANGE, Kind.NEXT)
+CHANGES = (Kind.INCREMENTAL, Kind.DELTA)

@@ -1,17 +1,17 @@
-"""Real kernels for tests, and an ear for what they say."""
+"""Real kernels for tests, and a recorder of their messages."""
 
 import asyncio
 
 from jupyter_client import AsyncKernelManager
 
-from jupyter_runtimed.host.kernel import KernelLink
+from jupyter_runtimed.host.kernels import KernelLink
 from jupyter_runtimed.ids import CellId, RunId
 
 PATIENCE_SECONDS = 60
 
 
 class Said:
-    """What a link delivered: batches as they came, and all messages in a row."""
+    """The batches that a link delivered, and all their messages in order."""
 
     def __init__(self):
         self.batches = []
@@ -64,7 +64,7 @@ class _Never:
 
 
 class RealKernel:
-    """An ipykernel with a link to it."""
+    """An ipykernel and a link to it."""
 
     def __init__(self, manager, link):
         self.manager = manager

@@ -1,22 +1,22 @@
-"""People in a room without a network: the real client machine on the real host."""
+"""Clients of a room without a network: the real peer on the real host."""
 
 import asyncio
 import os
 
 from jupyter_client import AsyncKernelManager
 
-from jupyter_runtimed.document.authority import Rights
-from jupyter_runtimed.document.content import Blob, Display, ErrorOutput, Stream
+from jupyter_runtimed.document.content import Blob, DisplayOutput, ErrorOutput, StreamOutput
+from jupyter_runtimed.document.permissions import Permissions
 from jupyter_runtimed.errors import KernelError
-from jupyter_runtimed.host.kernel import KernelLink
+from jupyter_runtimed.host.kernels import KernelLink
 from jupyter_runtimed.ids import CellId
+from jupyter_runtimed.peer.events import CallReplied, RoomEvent
+from jupyter_runtimed.peer.peer import Peer
 from jupyter_runtimed.protocol import frames
-from jupyter_runtimed.protocol.happened import Replied, Told
-from jupyter_runtimed.protocol.peer import Peer
-from jupyter_runtimed.room.events import KernelIs, User
+from jupyter_runtimed.room.events import KernelStatusChanged, User
 
-ALL = Rights(write=True, execute=True)
-READ = Rights(write=False, execute=False)
+ALL = Permissions(write=True, execute=True)
+READ = Permissions(write=False, execute=False)
 PATIENCE_SECONDS = 60
 
 
@@ -34,7 +34,7 @@ class Person:
         self._changed = asyncio.Event()
         self.rejoin(host)
 
-    # what the host calls
+    # called by the host
 
     def send(self, data):
         self.sent_bytes.append(data)
@@ -50,7 +50,7 @@ class Person:
     def _out(self, data):
         self.host.receive(self._session, frames.decode(data), self.rights)
 
-    # what a person does
+    # actions of a user
 
     def type(self, cell, text):
         self.peer.notebook.splice(CellId(cell), len(self.source(cell)), 0, text)
@@ -68,7 +68,7 @@ class Person:
         self.host.leave(self._session)
 
     def rejoin(self, host):
-        """The same person, with what they hold, in a room that was opened again."""
+        """Connect the same peer, with its documents, to a room that was opened again."""
         self.host = host
         self._session = host.join(User(self.name, self.name), self.rights, self)
         for data in self.peer.connected():
@@ -78,13 +78,13 @@ class Person:
         call_id = self.peer.call(name, args)
         for out in self.peer.drain():
             self._out(out)
-        replies = [h for h in self.happened if isinstance(h, Replied) and h.id == call_id]
+        replies = [h for h in self.happened if isinstance(h, CallReplied) and h.id == call_id]
         while not replies:
             await self.news()
-            replies = [h for h in self.happened if isinstance(h, Replied) and h.id == call_id]
+            replies = [h for h in self.happened if isinstance(h, CallReplied) and h.id == call_id]
         return replies[0]
 
-    # what a person waits for
+    # waiting
 
     async def news(self):
         self._changed.clear()
@@ -95,10 +95,10 @@ class Person:
             await self.news()
 
     async def durable(self):
-        await self.until(lambda: self.peer.unacked == 0)
+        await self.until(lambda: self.peer.pending_edits == 0)
 
     def told(self, name):
-        return [h.body for h in self.happened if isinstance(h, Told) and h.name == name]
+        return [h.body for h in self.happened if isinstance(h, RoomEvent) and h.name == name]
 
     async def until_told(self, name, count=1):
         await self.until(lambda: len(self.told(name)) >= count)
@@ -114,13 +114,13 @@ class Person:
         return self.run_of(cell)
 
     def outputs(self, cell, blobs):
-        """All text that a cell shows, in a row."""
+        """Return all visible text of a cell, concatenated."""
         parts = []
         for output in self.peer.runtime.outcome(CellId(cell)).outputs:
             match output:
-                case Stream():
+                case StreamOutput():
                     parts += [_text(chunk, blobs) for chunk in output.chunks]
-                case Display():
+                case DisplayOutput():
                     parts.append(_text(output.data["text/plain"], blobs))
                 case ErrorOutput():
                     parts.append(f"{output.ename}: {output.evalue}")
@@ -132,7 +132,7 @@ def _text(value, blobs):
 
 
 class LocalKernels:
-    """A `Kernels` port with real ipykernels, one to a path."""
+    """A `Kernels` port with real ipykernels, one for each path."""
 
     def __init__(self):
         self.managers = {}
@@ -151,7 +151,7 @@ class LocalKernels:
             if name not in ("", "python3"):
                 raise KernelError(f"there is no kernel called {name!r}; choose another one")
             manager = AsyncKernelManager(kernel_name="python3")
-            # Without this the debugger of some Pythons writes a warning among the cell's output.
+            # Without this option some debuggers print a warning into the output.
             quiet = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
             await manager.start_kernel(env=quiet)
             self.managers[self._id(path)] = manager
@@ -159,7 +159,7 @@ class LocalKernels:
 
     def _link(self, path):
         manager = self.managers[self._id(path)]
-        status = KernelIs("starting", self._id(path), "python3", "Python 3")
+        status = KernelStatusChanged("starting", self._id(path), "python3", "Python 3")
         return KernelLink(manager.get_connection_info()), status
 
     async def interrupt(self, kernel_id):

@@ -1,14 +1,14 @@
-"""A process that writes to a store until it is killed, and says what was acknowledged.
+"""A process that writes to a store until it is killed, and prints acknowledged numbers.
 
-With `folding` it makes one generation after another meanwhile.
+With `folding` it also compacts the log continuously.
 """
 
 import asyncio
 import sys
 from pathlib import Path
 
-from jupyter_runtimed.host.datadir import DataDir
-from jupyter_runtimed.host.log_store import LogStore
+from jupyter_runtimed.host.storage.data_dir import DataDir
+from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.ids import Epoch, RoomId
 
 
@@ -29,7 +29,7 @@ async def main() -> None:
     folding = sys.argv[2:] == ["folding"]
     store = LogStore(DataDir(Path(sys.argv[1])), server="writer", fold=bytes)
     listener = Acknowledge()
-    store.claim(RoomId("room"))
+    store.lock(RoomId("room"))
     store.listen(RoomId("room"), listener)
     number = 0
     while True:

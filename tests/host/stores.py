@@ -1,17 +1,17 @@
-"""What tests of stores have in common."""
+"""Shared helpers of the store tests."""
 
 import asyncio
 
 from jupyter_runtimed.ids import Epoch, RoomId
 
 AT = 1_000
-"""When something was saved, in milliseconds."""
+"""The time of a save in milliseconds."""
 ROOM, OTHER = RoomId("room"), RoomId("other")
 ONE, TWO = Epoch("one"), Epoch("two")
 
 
 class Ear:
-    """Remembers what a store said, and waits for what it has not said yet."""
+    """Records a store's reports, and waits for future ones."""
 
     def __init__(self):
         self.durable = 0
@@ -35,5 +35,5 @@ class Ear:
 
 
 def whole_text(data: bytes) -> bytes:
-    """Stands for Automerge where only order matters."""
+    """A stand-in for Automerge in tests where only the order matters."""
     return data

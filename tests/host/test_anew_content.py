@@ -1,11 +1,11 @@
-"""Whatever a notebook has in it, it has when its document has begun anew, and so has its file."""
+"""A rotation keeps the whole content of a notebook and of its file."""
 
 from pathlib import Path
 
 import pytest
 
 from jupyter_runtimed.document.content import FINISHED
-from jupyter_runtimed.host import room_log
+from jupyter_runtimed.host.storage import room_log
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.room.events import Settings
 
@@ -33,11 +33,11 @@ async def go(server, ana):
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
-async def test_every_kind_of_notebook_stays_what_it_is_to_the_byte(place, path):
+async def test_rotation_keeps_every_kind_of_notebook_byte_for_byte(place, path):
     place.put("a.ipynb", path.read_bytes())
     server, ana = await come(place)
     first, content = ana.peer.notebook, ana.host.room.content()
-    # A change and its opposite: two changes that lead to what was there.
+    # A change and its inverse lead back to the same content.
     ana.peer.notebook.set_metadata(None, "visit", "1")
     ana.edited()
     ana.peer.notebook.set_metadata(None, "visit", None)
@@ -55,7 +55,7 @@ async def test_every_kind_of_notebook_stays_what_it_is_to_the_byte(place, path):
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-async def test_trust_stays_as_it_was(place, trusted):
+async def test_rotation_keeps_trust(place, trusted):
     place.put("a.ipynb", notebook("x", "y"))
     server, ana = await come(place)
     if trusted:
@@ -69,7 +69,7 @@ async def test_trust_stays_as_it_was(place, trusted):
 
 
 @pytest.mark.kernel
-async def test_the_kernel_its_state_and_what_it_put_out_stay(place):
+async def test_rotation_keeps_the_kernel_and_its_outputs(place):
     place.put("a.ipynb", notebook("x = 41\nprint('was here')", "print(x + 1)"))
     server, ana = await come(place)
     await ana.call("run", cells=["c0"])

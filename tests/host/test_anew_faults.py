@@ -1,4 +1,4 @@
-"""A document begins anew while something happens: a kill, a full disk, a copy, another server."""
+"""Faults during a rotation: a kill, a full disk, a copy, another server."""
 
 import asyncio
 import os
@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 import jupyter_runtimed
-from jupyter_runtimed.cli import kept as kept_room
+from jupyter_runtimed.cli import stored_rooms as kept_room
 from jupyter_runtimed.crdt import load
 from jupyter_runtimed.errors import RoomElsewhere
-from jupyter_runtimed.host import room_log
-from jupyter_runtimed.host.datadir import DataDir
-from jupyter_runtimed.host.lease import Lease
-from jupyter_runtimed.host.log_store import LogStore
-from jupyter_runtimed.host.writer import Write
-from jupyter_runtimed.room.events import BegunAnew, SavedState, Settings, Stamp
+from jupyter_runtimed.host.storage import room_log
+from jupyter_runtimed.host.storage.commit_thread import Write
+from jupyter_runtimed.host.storage.data_dir import DataDir
+from jupyter_runtimed.host.storage.log_store import LogStore
+from jupyter_runtimed.host.storage.room_lock import RoomLock
+from jupyter_runtimed.room.events import FileStamp, FileVersion, RotatedNotebook, Settings
 
 from .conftest import Place, notebook
 from .people import Person
@@ -34,7 +34,7 @@ LIMIT = 30
 SHORT = Settings(quiet_ms=5, longest_ms=20, idle_ms=60_000, history_changes=LIMIT)
 WORDS = [f"{n} " for n in range(2 * LIMIT)]
 WHEN = ["before", "between", "after"]
-"""The former document is kept aside, then the log goes over to the new one: when it happens."""
+"""The two writes of a rotation: archive the old document, then switch the log to the new one."""
 
 
 async def typed(place, *words):
@@ -63,14 +63,14 @@ async def found(place):
 
 
 def at(monkeypatch, when, do):
-    """Have this done once, before, between or after the two writes."""
+    """Run this once before, between or after the two writes."""
     left = [do]
 
     def once(moment):
         if left and moment == when:
             left.pop()()
 
-    aside, append = room_log.keep_aside, room_log.RoomLog.append
+    aside, append = room_log.archive, room_log.RoomLog.append
 
     def keep_aside(*args):
         once("before")
@@ -83,12 +83,12 @@ def at(monkeypatch, when, do):
         if getattr(keep_aside, "done", False):
             once("after")
 
-    monkeypatch.setattr(room_log, "keep_aside", keep_aside)
+    monkeypatch.setattr(room_log, "archive", keep_aside)
     monkeypatch.setattr(room_log.RoomLog, "append", appended)
 
 
 @pytest.mark.parametrize("when", WHEN)
-async def test_kill_9_around_its_two_writes_loses_nothing(tmp_path, when):
+async def test_kill_9_around_the_writes_of_a_rotation_loses_nothing(tmp_path, when):
     package = Path(jupyter_runtimed.__path__[0]).parent
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.host.anew_writer", str(tmp_path), when),
@@ -115,7 +115,7 @@ async def test_kill_9_around_its_two_writes_loses_nothing(tmp_path, when):
 
 
 @pytest.mark.parametrize("when", WHEN)
-async def test_a_copy_that_is_taken_meanwhile_is_a_backup(place, tmp_path, monkeypatch, when):
+async def test_a_copy_during_a_rotation_is_a_valid_backup(place, tmp_path, monkeypatch, when):
     place.put("a.ipynb", notebook("begin: "))
     server, ana = await typed(place, *WORDS)
     copy = tmp_path / "copy"
@@ -127,14 +127,14 @@ async def test_a_copy_that_is_taken_meanwhile_is_a_backup(place, tmp_path, monke
 
 
 @pytest.mark.parametrize("when", WHEN)
-async def test_another_server_is_kept_out_until_it_is_over(place, monkeypatch, when):
+async def test_another_server_is_kept_out_during_a_rotation(place, monkeypatch, when):
     place.put("a.ipynb", notebook("begin: "))
     server, ana = await typed(place, *WORDS)
     refused = []
 
     def take():
         with pytest.raises(RoomElsewhere) as error:
-            Lease.take(DataDir(place.data).locks, place.room_id("a.ipynb"), holder="another")
+            RoomLock.take(DataDir(place.data).locks, place.room_id("a.ipynb"), holder="another")
         refused.append(error)
 
     at(monkeypatch, when, take)
@@ -145,8 +145,8 @@ async def test_another_server_is_kept_out_until_it_is_over(place, monkeypatch, w
 
 @pytest.mark.skipif(resource is None, reason="needs a limit on the size of files")
 @pytest.mark.parametrize("when", ["before", "between"])
-async def test_a_full_disk_leaves_the_history_where_it_is(place, monkeypatch, caplog, when):
-    """A limit on the size of files stands for the disk: what is larger is refused."""
+async def test_a_full_disk_prevents_the_rotation(place, monkeypatch, caplog, when):
+    """A limit on the size of files simulates the full disk."""
     place.put("a.ipynb", notebook("begin: "))
     server, ana = await typed(place, *WORDS)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -162,19 +162,21 @@ async def test_a_full_disk_leaves_the_history_where_it_is(place, monkeypatch, ca
     assert len(room_log.former(kept(place))) == 1
 
 
-async def test_what_was_asked_for_before_it_is_kept_before_it(folder):
-    """The state of the file that was saved last is that of the new document, however slow it is."""
+async def test_writes_requested_before_a_rotation_are_stored_before_it(folder):
+    """The last saved file version belongs to the new document, however slow the store is."""
     store, ear = LogStore(folder, server="slow", fold=whole_text), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"former,")
     await ear.until(lambda: ear.durable == 1)
     slow = threading.Event()
-    store.writer.submit(Write(ROOM, files=slow.wait))
+    store.writer.submit(Write(ROOM, before_commit=slow.wait))
     store.append(ROOM, 2, "notebook", ONE, b"last,")
-    store.remember(ROOM, 3, ("aa",), Stamp("f", "then"), AT)
-    anew = BegunAnew(ONE, b"former,last,", TWO, b"new,", SavedState(("bb",), Stamp("f", "then")))
-    beginning = asyncio.create_task(store.begin_anew(ROOM, anew))
+    store.finish_save(ROOM, 3, ("aa",), FileStamp("f", "then"), AT)
+    anew = RotatedNotebook(
+        ONE, b"former,last,", TWO, b"new,", FileVersion(("bb",), FileStamp("f", "then"))
+    )
+    beginning = asyncio.create_task(store.rotate(ROOM, anew))
     await asyncio.sleep(0)
     slow.set()
     await beginning

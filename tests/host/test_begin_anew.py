@@ -1,4 +1,4 @@
-"""A notebook with a long history begins a new document at the end of a visit, on a real disk."""
+"""A notebook with a long history is rotated when its room closes, on a real disk."""
 
 import asyncio
 import json
@@ -10,18 +10,18 @@ import pytest
 
 from jupyter_runtimed.cli import app
 from jupyter_runtimed.crdt import heads_of, load
-from jupyter_runtimed.host import room_log
+from jupyter_runtimed.host.storage import room_log
 from jupyter_runtimed.room.events import Settings
 
 from .conftest import notebook
 from .people import Person
 
 LIMIT = 30
-SHORT = Settings(quiet_ms=5, longest_ms=20, idle_ms=20, history_changes=LIMIT)
+SHORT = Settings(quiet_ms=5, longest_ms=20, idle_ms=500, history_changes=LIMIT)
 
 
 async def visit(place, *words, settings=SHORT):
-    """Somebody opens the notebook, types these words, and leaves; the room is closed."""
+    """Open the notebook, type these words, and leave; the room closes."""
     server = place.server(settings)
     ana = Person(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
@@ -37,7 +37,7 @@ def rooms(place):
     return place.data / "rooms" / "a-ipynb"
 
 
-async def test_the_next_visit_finds_the_same_text_without_the_history(place):
+async def test_a_rotated_notebook_has_the_same_text_without_history(place):
     place.put("a.ipynb", notebook("begin: ", "x"))
     words = [f"{n} " for n in range(2 * LIMIT)]
     first = await visit(place, *words)
@@ -50,7 +50,7 @@ async def test_the_next_visit_finds_the_same_text_without_the_history(place):
     assert heads_of(load(former.read_bytes(), actor=os.urandom(16))) == first.peer.notebook.heads
 
 
-async def test_a_room_that_is_left_for_a_while_does_the_same(place):
+async def test_an_idle_room_is_rotated_when_it_closes(place):
     place.put("a.ipynb", notebook("x"))
     server = place.server(SHORT)
     ana = Person(await server.open("a.ipynb"))
@@ -69,8 +69,8 @@ async def test_a_room_that_is_left_for_a_while_does_the_same(place):
     assert ben.peer.notebook.change_count < 5
 
 
-async def test_while_somebody_is_here_at_the_end_everything_stays(place):
-    """A browser that the server leaves comes back to the history that it has."""
+async def test_a_room_with_a_connected_client_is_not_rotated_at_server_stop(place):
+    """A browser that the server disconnects returns to the history that it has."""
     place.put("a.ipynb", notebook("x"))
     server = place.server(SHORT)
     ana = Person(await server.open("a.ipynb"))
@@ -82,14 +82,14 @@ async def test_while_somebody_is_here_at_the_end_everything_stays(place):
     assert room_log.former(rooms(place)) == []
 
 
-async def test_who_comes_back_with_the_former_document_is_told_what_it_had(place):
+async def test_a_client_with_the_previous_document_learns_which_changes_it_had(place):
     place.put("a.ipynb", notebook("x"))
     ana = await visit(place, *[f"{n} " for n in range(2 * LIMIT)])
     kept = ana.source("c0")
-    # Its last words were made durable, and it never heard so.
+    # The client's last words became durable, but the acknowledgement was lost.
     last = ana.peer.notebook.document.last_local_change()
     ana.peer.disconnected()
-    ana.peer._ledger.made(last)
+    ana.peer._ledger.add_local(last)
     ana.peer.notebook.splice("c0", 0, 0, "offline ")
     ana.peer.edited()
     server = place.server(SHORT)
@@ -99,7 +99,7 @@ async def test_who_comes_back_with_the_former_document_is_told_what_it_had(place
     ben.edited()
     await ben.durable()
     ana.rejoin(await server.open("a.ipynb"))
-    await ana.until(lambda: ana.peer.live and ana.peer.unacked == 0)
+    await ana.until(lambda: ana.peer.live and ana.peer.pending_edits == 0)
     assert ana.source("c0") == ben.source("c0") == "offline " + kept[:-1] + "! "
     await server.close_all()
 
@@ -114,7 +114,7 @@ def run(place, capsys):
     return run
 
 
-async def test_old_versions_are_exported_from_where_they_are(place, run, tmp_path):
+async def test_old_versions_are_exported_from_archived_documents(place, run, tmp_path):
     place.put("a.ipynb", notebook("v"))
     server = place.server(SHORT)
     ana = Person(await server.open("a.ipynb"))
@@ -143,7 +143,7 @@ async def test_old_versions_are_exported_from_where_they_are(place, run, tmp_pat
     assert run("check")[0] == 0
 
 
-async def test_a_damaged_former_document_is_told_and_harms_nothing_else(place, run):
+async def test_a_damaged_archived_document_is_reported_and_affects_nothing_else(place, run):
     place.put("a.ipynb", notebook("v"))
     await visit(place, *["w "] * (2 * LIMIT))
     (former,) = room_log.former(rooms(place))
@@ -155,7 +155,7 @@ async def test_a_damaged_former_document_is_told_and_harms_nothing_else(place, r
     assert (await visit(place)).source("c0").startswith("vw ")
 
 
-async def test_compact_removes_former_documents_only_if_it_is_told_to(place, run):
+async def test_compact_removes_archived_documents_only_with_history(place, run):
     place.put("a.ipynb", notebook("v"))
     await visit(place, *["w "] * (2 * LIMIT))
     assert run("compact")[0] == 0

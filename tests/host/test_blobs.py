@@ -1,4 +1,4 @@
-"""Large outputs on disk: there at once, there for good, and gone only when nothing needs them."""
+"""Large outputs on disk: readable at once, durable, and removed only without references."""
 
 import asyncio
 import hashlib
@@ -6,9 +6,9 @@ import hashlib
 import pytest
 
 from jupyter_runtimed.errors import NotFound, StorageError
-from jupyter_runtimed.host.blobs import Blobs
-from jupyter_runtimed.host.datadir import DataDir
-from jupyter_runtimed.host.log_store import LogStore
+from jupyter_runtimed.host.storage.blobs import Blobs
+from jupyter_runtimed.host.storage.data_dir import DataDir
+from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.ids import Epoch, RoomId, Sha256
 
 ROOM = RoomId("room")
@@ -28,7 +28,7 @@ def blobs(store, tmp_path):
     return Blobs(tmp_path / "data" / "blobs", store.writer)
 
 
-async def test_a_blob_is_there_at_once_and_on_disk_soon(blobs, store):
+async def test_a_blob_is_readable_at_once_and_on_disk_soon(blobs, store):
     blobs.put(ROOM, SHA, DATA)
     assert blobs.get(SHA) == DATA
     await store.writer.flush(ROOM)
@@ -47,7 +47,7 @@ async def test_a_blob_is_on_disk_before_the_change_that_refers_to_it(blobs, stor
 
         def on_failed(self, message): ...
 
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, Ear())
     blobs.put(ROOM, SHA, DATA)
     store.append(ROOM, 1, "runtime", Epoch("e"), SHA.encode())
@@ -73,12 +73,12 @@ async def test_a_damaged_blob_is_not_served(blobs, store):
 
 
 @pytest.mark.parametrize("name", ["", "..", "../../secret", "A" * 64, "g" * 64, "a" * 63, "é" * 64])
-async def test_what_is_no_hash_names_no_file(blobs, name):
+async def test_an_invalid_hash_names_no_file(blobs, name):
     with pytest.raises(NotFound):
         blobs.get(Sha256(name))
 
 
-async def test_sweeping_leaves_what_is_needed_or_young(blobs, store):
+async def test_the_blob_collection_keeps_referenced_and_young_blobs(blobs, store):
     other = blobs.keep(ROOM, b"other")
     blobs.put(ROOM, SHA, DATA)
     await store.writer.flush(ROOM)

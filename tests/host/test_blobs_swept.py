@@ -1,4 +1,4 @@
-"""Blobs that nothing needs any more go; whatever anything may still need stays, crash or not."""
+"""Blobs without references are removed; all others stay, also after a crash."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from jupyter_runtimed.errors import NotFound
-from jupyter_runtimed.host.blobs import ASIDE, GRACE_SECONDS, MARK
 from jupyter_runtimed.host.host import Host
 from jupyter_runtimed.host.registry import Registry
+from jupyter_runtimed.host.storage.blobs import ASIDE, GRACE_SECONDS, MARK
 from jupyter_runtimed.ids import RoomId, Sha256
 
 from .conftest import Place, notebook
@@ -25,7 +25,7 @@ def blob_files(place: Place) -> list[Path]:
 
 
 def long_ago(place: Place) -> None:
-    """Let more than the grace time pass for everything that lies there."""
+    """Make all files older than the grace time."""
     then = time.time() - GRACE_SECONDS - 60
     for folder in ("blobs", "rooms"):
         for path in (place.data / folder).glob("*/*"):
@@ -33,11 +33,11 @@ def long_ago(place: Place) -> None:
 
 
 async def orphan(registry: Registry) -> Sha256:
-    """A blob whose document never came: what a crash between the two leaves."""
+    """Write a blob without its document, as a crash between the two writes leaves it."""
     ports = registry._made()
     sha256 = ports.blobs.keep(RoomId("nobody"), b"nobody needs this" * 1000)
-    ports.store.claim(RoomId("nobody"))
-    await ports.store.release(RoomId("nobody"))
+    ports.store.lock(RoomId("nobody"))
+    await ports.store.unlock(RoomId("nobody"))
     return sha256
 
 
@@ -54,14 +54,14 @@ async def show(ana: Person, text: str) -> None:
     assert answer.error is None
 
 
-async def test_what_nothing_needs_is_marked_first_and_removed_much_later(place: Place) -> None:
+async def test_a_blob_without_references_is_marked_and_removed_much_later(place: Place) -> None:
     registry = place.server()
     sha256 = await orphan(registry)
     assert await registry.sweeper.sweep() == 0
     long_ago(place)
     for path in (place.data / "blobs").glob(f"*/*{MARK}"):
         path.unlink()
-    # However old it is: that nothing needs it has to be seen twice, long apart.
+    # Even an old blob must be without references in two passes, long apart.
     assert await registry.sweeper.sweep() == 0
     assert await registry.sweeper.sweep() == 0
     long_ago(place)
@@ -75,7 +75,7 @@ async def test_a_crash_between_marking_and_removing_changes_nothing(place: Place
     first = place.server()
     sha256 = await orphan(first)
     await first.sweeper.sweep()
-    # That server is killed; another one begins on what lies there.
+    # The server is killed; another one starts with its files.
     second = place.server()
     second._made()
     assert await second.sweeper.sweep() == 0
@@ -94,7 +94,7 @@ async def test_a_crash_while_a_blob_is_being_removed_loses_nothing(place: Place)
     assert path.read_bytes() == data
 
 
-async def test_what_is_put_again_is_needed_again(place: Place) -> None:
+async def test_a_blob_that_is_written_again_is_kept(place: Place) -> None:
     registry = place.server()
     sha256 = await orphan(registry)
     await registry.sweeper.sweep()
@@ -105,7 +105,7 @@ async def test_what_is_put_again_is_needed_again(place: Place) -> None:
     assert await registry.blob(sha256)
 
 
-async def test_what_an_open_room_shows_stays(place: Place) -> None:
+async def test_blobs_of_an_open_room_are_kept(place: Place) -> None:
     place.put("a.ipynb", notebook("x"))
     registry = place.server()
     ana = await shown(await registry.open("a.ipynb"), LARGE)
@@ -116,7 +116,7 @@ async def test_what_an_open_room_shows_stays(place: Place) -> None:
         long_ago(place)
 
 
-async def test_what_a_closed_room_shows_stays(place: Place) -> None:
+async def test_blobs_of_a_closed_room_are_kept(place: Place) -> None:
     place.put("a.ipynb", notebook("x"))
     first = place.server()
     ana = await shown(await first.open("a.ipynb"), LARGE)
@@ -126,14 +126,14 @@ async def test_what_a_closed_room_shows_stays(place: Place) -> None:
     second = place.server()
     second._made()
     for removed in (0, 1, 0, 0):
-        # What it showed before goes, a day after that was seen.
+        # Blobs of the previous output are removed a day after a pass found them unused.
         assert await second.sweeper.sweep() == removed
         long_ago(place)
     (left,) = blob_files(place)
     assert left.read_text() == LARGE + "more"
 
 
-async def test_what_the_generation_before_shows_stays_to_mend_the_newest(place: Place) -> None:
+async def test_blobs_of_the_previous_segment_are_kept_for_repairs(place: Place) -> None:
     place.put("a.ipynb", notebook("x"))
     registry = place.server()
     await shown(await registry.open("a.ipynb"), LARGE)
@@ -144,7 +144,7 @@ async def test_what_the_generation_before_shows_stays_to_mend_the_newest(place: 
     again = place.server()
     await shown(await again.open("a.ipynb"), "small")
     await again.close_all()
-    # The store folds only now and then: as if it had done so between the two.
+    # The store compacts rarely, so the test compacts between the two.
     newest.rename(newest.with_stem("00000099"))
     newest.with_stem("00000098").write_bytes(before)
     third = place.server()
@@ -155,7 +155,7 @@ async def test_what_the_generation_before_shows_stays_to_mend_the_newest(place: 
     assert len(blob_files(place)) == 1
 
 
-async def test_what_was_shown_goes_when_the_history_has_gone(place: Place) -> None:
+async def test_blobs_of_removed_history_are_removed(place: Place) -> None:
     place.put("a.ipynb", notebook("x", "y"))
     removed = rounds = 0
     while not removed and rounds < 10:
@@ -164,7 +164,7 @@ async def test_what_was_shown_goes_when_the_history_has_gone(place: Place) -> No
         host = await registry.open("a.ipynb")
         ana = await shown(host, LARGE if rounds == 1 else "small")
         epoch = host.room.runtime.epoch
-        # It is forgotten in steps: a new epoch, the store folds, the generation before goes.
+        # History disappears in steps: new epoch, compaction, removal of the previous segment.
         while host.room.runtime.epoch == epoch:
             await show(ana, "small " * 1000)
         await show(ana, LARGE + "that is shown now")
@@ -199,7 +199,7 @@ async def test_nothing_is_removed_while_a_stored_document_cannot_be_read(
     assert await second.blob(sha256)
 
 
-async def test_blobs_that_are_written_while_it_looks_are_no_trouble(place: Place) -> None:
+async def test_blobs_written_during_a_collection_are_kept(place: Place) -> None:
     registry = place.server()
     ports = registry._made()
     put = [ports.blobs.keep(RoomId("somebody"), b"%d" % number) for number in range(300)]

@@ -1,19 +1,22 @@
-"""Files on a disk: written whole or not at all, over nobody's work, and watched."""
+"""Files on a disk: written whole or not at all, never over other work, and watched."""
 
 import asyncio
 import os
 import shutil
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import jupyter_runtimed
 from jupyter_runtimed.errors import NotFound, SaveFailed, StorageError
-from jupyter_runtimed.host.files import Conflict, stamp_of
-from jupyter_runtimed.host.local_files import LocalFiles
-from jupyter_runtimed.host.watcher import Watcher
+from jupyter_runtimed.host.files import atomic_replace, file_state, overwrite
+from jupyter_runtimed.host.files.local import LocalFiles
+from jupyter_runtimed.host.files.port import Conflict, stamp_of
+from jupyter_runtimed.host.files.watcher import Watcher
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def always(data):
     return lambda _: data
 
 
-async def test_a_new_file_is_made_with_the_usual_mode(files, root):
+async def test_a_new_file_has_the_usual_mode(files, root):
     stamp = await files.write("a.ipynb", always(b"one"), None)
     assert await files.read("a.ipynb") == (b"one", stamp)
     umask = os.umask(0)
@@ -46,20 +49,20 @@ async def test_a_new_file_is_made_with_the_usual_mode(files, root):
     assert [path.name for path in root.iterdir()] == ["a.ipynb"]
 
 
-async def test_a_file_is_replaced_as_it_was_expected(files, root):
+async def test_an_unchanged_file_is_replaced(files, root):
     first = await files.write("a.ipynb", always(b"one"), None)
-    seen = []
+    file_state = []
 
     def render(data):
-        seen.append(data)
+        file_state.append(data)
         return b"two"
 
     second = await files.write("a.ipynb", render, first)
-    assert seen == [b"one"]
+    assert file_state == [b"one"]
     assert await files.read("a.ipynb") == (b"two", second)
 
 
-async def test_what_somebody_else_wrote_is_not_overwritten(files, root):
+async def test_an_outside_change_is_not_overwritten(files, root):
     stamp = await files.write("a.ipynb", always(b"one"), None)
     (root / "a.ipynb").write_bytes(b"theirs")
     result = await files.write("a.ipynb", always(b"two"), stamp)
@@ -70,7 +73,7 @@ async def test_what_somebody_else_wrote_is_not_overwritten(files, root):
     assert (root / "a.ipynb").read_bytes() == b"theirs"
 
 
-async def test_what_somebody_else_writes_while_we_render_is_not_overwritten(files, root):
+async def test_an_outside_change_during_rendering_is_not_overwritten(files, root):
     stamp = await files.write("a.ipynb", always(b"one"), None)
 
     def render(data):
@@ -91,7 +94,7 @@ async def test_nothing_is_written_when_nothing_changed(files, root):
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-async def test_a_file_that_is_gone_is_not_put_back_unasked(files, root):
+async def test_a_deleted_file_is_not_restored_without_a_request(files, root):
     stamp = await files.write("a.ipynb", always(b"one"), None)
     (root / "a.ipynb").unlink()
     with pytest.raises(NotFound):
@@ -101,7 +104,7 @@ async def test_a_file_that_is_gone_is_not_put_back_unasked(files, root):
         await files.read("a.ipynb")
 
 
-async def test_mode_and_attributes_stay(files, root):
+async def test_a_save_keeps_mode_and_attributes(files, root):
     stamp = await files.write("a.ipynb", always(b"one"), None)
     path = root / "a.ipynb"
     path.chmod(0o640)
@@ -117,7 +120,7 @@ async def test_mode_and_attributes_stay(files, root):
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="needs two owners")
-async def test_the_owner_stays(files, root):
+async def test_a_save_keeps_the_owner(files, root):
     stamp = await files.write("a.ipynb", always(b"one"), None)
     os.chown(root / "a.ipynb", 12345, 12345)
     await files.write("a.ipynb", always(b"two"), stamp)
@@ -125,10 +128,11 @@ async def test_the_owner_stays(files, root):
     assert (status.st_uid, status.st_gid) == (12345, 12345)
 
 
-async def test_an_owner_that_cannot_be_kept_is_kept_by_writing_in_place(files, root, monkeypatch):
+async def test_a_file_whose_owner_cannot_be_set_is_overwritten_in_place(files, root, monkeypatch):
     stamp = await files.write("a.ipynb", always(b"one"), None)
     inode = (root / "a.ipynb").stat().st_ino
-    monkeypatch.setattr("jupyter_runtimed.host.local_files._dress", lambda *_: False)
+    copied = "jupyter_runtimed.host.files.atomic_replace._copy_metadata"
+    monkeypatch.setattr(copied, lambda *_: False)
     await files.write("a.ipynb", always(b"two"), stamp)
     assert (root / "a.ipynb").read_bytes() == b"two"
     assert (root / "a.ipynb").stat().st_ino == inode
@@ -157,13 +161,13 @@ async def test_hard_links_stay_one_file(files, root):
 async def test_a_read_only_file_stays_as_it_is(files, root):
     stamp = await files.write("a.ipynb", always(b"one"), None)
     (root / "a.ipynb").chmod(0o444)
-    with pytest.raises(SaveFailed, match=r"a\.ipynb cannot be written: it is read-only"):
+    with pytest.raises(SaveFailed, match=r"a\.ipynb cannot be written: the file is read-only"):
         await files.write("a.ipynb", always(b"two"), stamp)
     assert (root / "a.ipynb").read_bytes() == b"one"
     assert len(list(root.iterdir())) == 1
 
 
-async def test_a_folder_that_is_gone_is_said(files, root):
+async def test_a_missing_folder_is_reported(files, root):
     with pytest.raises(SaveFailed, match="its folder is gone"):
         await files.write("gone/a.ipynb", always(b"one"), None)
 
@@ -195,8 +199,8 @@ async def test_a_folder_is_not_a_file(files, root):
 WRITER = """
 import asyncio, sys
 from pathlib import Path
-from jupyter_runtimed.host.local_files import LocalFiles
-from jupyter_runtimed.host.watcher import Watcher
+from jupyter_runtimed.host.files.local import LocalFiles
+from jupyter_runtimed.host.files.watcher import Watcher
 
 async def main():
     files = LocalFiles(Path(sys.argv[1]), Watcher())
@@ -209,7 +213,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_file_is_whole_at_every_kill(root):
+async def test_a_file_is_whole_after_a_kill_at_any_time(root):
     def kill_one(after):
         shutil.rmtree(root)
         root.mkdir()
@@ -249,7 +253,7 @@ class Bell:
         self._rung.clear()
 
 
-async def test_every_way_of_changing_a_file_is_noticed(files, root):
+async def test_every_way_of_changing_a_file_is_reported(files, root):
     path = root / "a.ipynb"
     path.write_bytes(b"one")
     bell = Bell()
@@ -313,3 +317,46 @@ async def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(files, root):
         await files.read("a.ipynb")
     with pytest.raises(SaveFailed, match="not a regular file"):
         await files.write("a.ipynb", always(b"two"), stamp)
+
+
+async def test_of_two_writes_of_one_version_one_is_a_conflict(files, root, monkeypatch):
+    stamp = await files.write("real.ipynb", always(b"none"), None)
+    (root / "link.ipynb").symlink_to("real.ipynb")
+    both_have_checked = threading.Barrier(2)
+
+    def is_still(target, before):
+        same = file_state.is_unchanged(target, before)
+        with suppress(threading.BrokenBarrierError):
+            both_have_checked.wait(0.5)
+        return same
+
+    monkeypatch.setattr(atomic_replace, "is_unchanged", is_still)
+    written = await asyncio.gather(
+        files.write("real.ipynb", always(b"one"), stamp),
+        files.write("link.ipynb", always(b"two"), stamp),
+    )
+    assert sorted(isinstance(it, Conflict) for it in written) == [False, True]
+    (first,) = (it for it in written if not isinstance(it, Conflict))
+    assert await files.read("real.ipynb") == (b"one" if written[0] is first else b"two", first)
+
+
+async def test_a_reader_waits_while_another_name_of_the_file_is_overwritten(
+    files, root, monkeypatch
+):
+    stamp = await files.write("a.ipynb", always(b'{"old": 1}'), None)
+    os.link(root / "a.ipynb", root / "b.ipynb")
+    writes, read = overwrite._write_at, threading.Event()
+    readers = []
+
+    def write_at(handle, place, data):
+        writes(handle, place, data)
+        if not readers:
+            readers.append(asyncio.run_coroutine_threadsafe(files.read("b.ipynb"), loop))
+            readers[0].add_done_callback(lambda _: read.set())
+        read.wait(0.2)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(overwrite, "_write_at", write_at)
+    await files.write("a.ipynb", always(b'{"new": 22}'), stamp)
+    data, _ = await asyncio.wrap_future(readers[0])
+    assert data == b'{"new": 22}'

@@ -1,31 +1,31 @@
-"""Looking for garbage is put off for those who ask, and for no longer."""
+"""The cyclic garbage collector is paused exactly as long as a caller needs."""
 
 import gc
 
 import pytest
 
-from jupyter_runtimed.host.garbage import garbage_put_off
+from jupyter_runtimed.host.garbage import gc_paused
 
 
-def test_it_is_off_until_the_last_is_done():
+def test_garbage_collection_is_paused_until_the_last_caller_ends():
     assert gc.isenabled()
-    with garbage_put_off():
-        with garbage_put_off():
+    with gc_paused():
+        with gc_paused():
             assert not gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
 
 
-def test_it_is_on_again_after_an_error():
-    with pytest.raises(ValueError, match="x"), garbage_put_off():
+def test_garbage_collection_resumes_after_an_error():
+    with pytest.raises(ValueError, match="x"), gc_paused():
         raise ValueError("x")
     assert gc.isenabled()
 
 
-def test_who_has_turned_it_off_finds_it_off():
+def test_a_disabled_garbage_collector_stays_disabled():
     gc.disable()
     try:
-        with garbage_put_off():
+        with gc_paused():
             assert not gc.isenabled()
         assert not gc.isenabled()
     finally:

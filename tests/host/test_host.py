@@ -14,7 +14,6 @@ import jupyter_runtimed
 from jupyter_runtimed import crdt
 from jupyter_runtimed.document.notebook import Notebook
 from jupyter_runtimed.errors import (
-    Closing,
     DocumentError,
     Forbidden,
     HeadsMissing,
@@ -23,11 +22,12 @@ from jupyter_runtimed.errors import (
     PeerError,
     RoomElsewhere,
     RuntimedError,
+    ServerClosing,
 )
-from jupyter_runtimed.host.datadir import DataDir
 from jupyter_runtimed.host.host import NO_SUCH_ROOM, Host
-from jupyter_runtimed.host.log_store import LogStore
-from jupyter_runtimed.host.records import Kind
+from jupyter_runtimed.host.storage.data_dir import DataDir
+from jupyter_runtimed.host.storage.log_records import Kind
+from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.ids import RoomId
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.events import Settings
@@ -39,7 +39,7 @@ from .people import ALL, READ, Person
 
 
 async def dropped(last):
-    """The last one leaves; return when the room is given up."""
+    """Disconnect the last client; return when the room is closed."""
     gone = asyncio.Event()
     told = last.host._closed
 
@@ -52,13 +52,13 @@ async def dropped(last):
     await asyncio.wait_for(gone.wait(), 30)
 
 
-async def test_every_effect_has_somebody_who_carries_it_out(place):
+async def test_the_host_carries_out_every_effect(place):
     place.put("a.ipynb", notebook("1"))
     host: Host = await place.server().open("a.ipynb")
     assert {*host._does, ev.Send} == set(get_args(ev.Effect))
 
 
-async def test_what_one_person_types_another_sees_and_the_file_gets(place):
+async def test_an_edit_reaches_another_client_and_the_file(place):
     place.put("a.ipynb", notebook("x = 1"))
     host = await place.server().open("a.ipynb")
     ana, ben = Person(host, "ana"), Person(host, "ben")
@@ -70,7 +70,7 @@ async def test_what_one_person_types_another_sees_and_the_file_gets(place):
     assert place.sources() == ["x = 123"]
 
 
-async def test_the_same_bytes_go_to_everybody(place):
+async def test_all_sessions_get_the_same_bytes(place):
     place.put("a.ipynb", notebook("x"))
     host = await place.server().open("a.ipynb")
     ana, *readers = (Person(host, f"p{n}") for n in range(5))
@@ -92,7 +92,7 @@ async def test_opening_changes_no_file(place):
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-async def test_edits_are_there_when_the_next_server_opens_the_room(place):
+async def test_edits_are_in_the_room_of_the_next_server(place):
     place.put("a.ipynb", notebook("x"))
     first = place.server(Settings(autosave=False))
     ana = Person(await first.open("a.ipynb"))
@@ -148,7 +148,7 @@ async def test_a_file_that_is_being_written_is_waited_for(place):
     assert ana.told("deleted") == []
 
 
-async def test_a_file_that_was_deleted_is_put_back_when_asked(place):
+async def test_a_deleted_file_is_restored_on_request(place):
     place.put("a.ipynb", notebook("one"))
     ana = Person(await place.server().open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
@@ -162,7 +162,7 @@ async def test_a_file_that_was_deleted_is_put_back_when_asked(place):
     assert place.sources() == ["one two"]
 
 
-async def test_a_read_only_file_is_said_and_nothing_is_lost(place):
+async def test_a_read_only_file_is_reported_and_nothing_is_lost(place):
     place.put("a.ipynb", notebook("one"))
     (place.root / "a.ipynb").chmod(0o444)
     ana = Person(await place.server().open("a.ipynb"))
@@ -204,7 +204,7 @@ async def test_a_file_moved_in_a_terminal_is_followed_when_it_is_opened(place):
     assert host.path == "b.ipynb"
 
 
-async def test_those_who_open_at_once_share_one_room(place):
+async def test_concurrent_openers_share_one_room(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server()
     hosts = await asyncio.gather(*(server.open("/a.ipynb") for _ in range(5)))
@@ -212,7 +212,7 @@ async def test_those_who_open_at_once_share_one_room(place):
     assert [room["path"] for room in server.rooms()] == ["a.ipynb"]
 
 
-async def test_who_gives_up_waiting_does_not_spoil_it_for_others(place):
+async def test_an_opener_that_gives_up_does_not_affect_others(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server()
     first = asyncio.create_task(server.open("a.ipynb"))
@@ -226,7 +226,7 @@ async def test_who_gives_up_waiting_does_not_spoil_it_for_others(place):
     ("data", "error"),
     [(b"not json", NotebookError), (b"[]", NotebookError), (b'{"cells": 1}', NotebookError)],
 )
-async def test_what_is_no_notebook_is_not_opened_and_not_touched(place, data, error):
+async def test_a_file_that_is_not_a_notebook_is_not_opened_and_not_changed(place, data, error):
     place.put("a.ipynb", data)
     server = place.server()
     for _ in range(2):
@@ -238,12 +238,12 @@ async def test_what_is_no_notebook_is_not_opened_and_not_touched(place, data, er
 
 
 @pytest.mark.parametrize("path", ["none.ipynb", "../a.ipynb", "no/folder.ipynb"])
-async def test_what_is_not_there_is_not_found(place, path):
+async def test_a_missing_notebook_is_not_found(place, path):
     with pytest.raises(NotFound):
         await place.server().open(path)
 
 
-async def test_a_second_server_is_told_where_the_room_is_open(place):
+async def test_a_second_server_learns_where_the_room_is_open(place):
     place.put("a.ipynb", notebook("one"))
     first, second = place.server(holder="http://one/"), place.server(holder="http://two/")
     await first.open("a.ipynb")
@@ -253,7 +253,7 @@ async def test_a_second_server_is_told_where_the_room_is_open(place):
     assert (await second.open("a.ipynb")).path == "a.ipynb"
 
 
-async def test_a_room_with_nothing_to_do_is_dropped_and_comes_back(place):
+async def test_an_idle_room_is_closed_and_can_be_opened_again(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server(Settings(quiet_ms=0, longest_ms=0, idle_ms=200))
     host = await server.open("a.ipynb")
@@ -275,7 +275,7 @@ async def test_a_program_may_have_read_the_file_before_the_room_was_closed_and_o
         ana = Person(await server.open("a.ipynb"))
         await ana.until(lambda ana=ana: ana.peer.live)
         ana.type("c0", words)
-        await ana.until(lambda ana=ana: ana.told("saved") and ana.peer.unacked == 0)
+        await ana.until(lambda ana=ana: ana.told("saved") and ana.peer.pending_edits == 0)
         if words == " typed":
             await dropped(ana)
     place.put("a.ipynb", notebook("one", "two from outside"))
@@ -283,7 +283,7 @@ async def test_a_program_may_have_read_the_file_before_the_room_was_closed_and_o
     assert ana.source("c0") == "one typed and typed"
 
 
-async def test_a_stopping_server_saves_and_says_goodbye(place):
+async def test_a_stopping_server_saves_and_sends_closing(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server(Settings(quiet_ms=60_000, longest_ms=60_000))
     ana = Person(await server.open("a.ipynb"))
@@ -293,11 +293,11 @@ async def test_a_stopping_server_saves_and_says_goodbye(place):
     assert ana.told("closing")
     assert ana.closed[0] == 4503
     assert place.sources() == ["one two"]
-    with pytest.raises(Closing):
+    with pytest.raises(ServerClosing):
         await server.open("a.ipynb")
 
 
-async def test_calls_of_scripts_are_answered_or_fail_as_what_they_are(place):
+async def test_calls_without_a_connection_return_results_or_raise_their_errors(place):
     place.put("a.ipynb", notebook("one"))
     host = await place.server().open("a.ipynb")
     user = ev.User("cleo", "Cleo")
@@ -325,7 +325,7 @@ async def test_a_client_of_the_contents_api_writes_into_the_room(place):
     assert place.sources() == ["one!", "two, from papermill"]
 
 
-async def test_a_store_that_fails_is_said_and_heals(place):
+async def test_a_failing_store_is_reported_and_recovers(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server()
     ana = Person(await server.open("a.ipynb"))
@@ -336,14 +336,14 @@ async def test_a_store_that_fails_is_said_and_heals(place):
     ana.type("c0", " two")
     told = await ana.until_told("storage")
     assert told["ok"] is False
-    assert ana.peer.unacked
+    assert ana.peer.pending_edits
     rooms.unlink()
     await ana.until_told("storage", 2)
     await ana.durable()
     assert ana.told("storage")[-1]["ok"] is True
 
 
-async def test_who_goes_on_typing_does_not_keep_the_last_save_from_holding_everything(place):
+async def test_the_last_save_has_everything_although_a_client_keeps_typing(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server(Settings(quiet_ms=0, longest_ms=0))
     ana = Person(await server.open("a.ipynb"))
@@ -390,7 +390,7 @@ async def test_a_call_that_breaks_the_room_is_answered_and_others_go_on(place, m
     early = asyncio.create_task(host.call("save", {}, unknown, user, ALL))
     await asyncio.sleep(0)
     with monkeypatch.context() as patch:
-        patch.setattr(host.room.calls, "ask", _broken)
+        patch.setattr(host.room.calls, "submit", _broken)
         with pytest.raises(RuntimedError, match=r"failed at save .*ZeroDivisionError"):
             await asyncio.wait_for(host.call("save", {}, (), user, ALL), 30)
     with pytest.raises(HeadsMissing):
@@ -398,18 +398,18 @@ async def test_a_call_that_breaks_the_room_is_answered_and_others_go_on(place, m
     assert (await ana.call("save")).error is None
 
 
-async def test_what_the_room_had_to_say_when_it_broke_is_said_at_once(place, monkeypatch):
+async def test_effects_of_a_failing_event_are_carried_out_at_once(place, monkeypatch):
     place.put("a.ipynb", notebook("one"))
     host = await place.server().open("a.ipynb")
     ana = Person(host)
     await ana.until(lambda: ana.peer.live)
-    advance = host.room.calls.advance
+    advance = host.room.calls.run_ready
 
     def broken_once(now):
-        monkeypatch.setattr(host.room.calls, "advance", advance)
+        monkeypatch.setattr(host.room.calls, "run_ready", advance)
         raise ZeroDivisionError
 
-    monkeypatch.setattr(host.room.calls, "advance", broken_once)
+    monkeypatch.setattr(host.room.calls, "run_ready", broken_once)
     host.post(ev.StoreFailed("no space"))
     assert ana.told("storage") == [{"ok": False, "message": "no space"}]
 
@@ -423,7 +423,7 @@ async def test_a_notebook_that_cannot_be_merged_is_not_called_saved(place, monke
     model = await host.model()
     model["cells"][0]["source"] = "two"
     with monkeypatch.context() as patch:
-        patch.setattr(host.room.filing, "put", partial(_broken, error=error))
+        patch.setattr(host.room.filing, "contents_put", partial(_broken, error=error))
         with pytest.raises(RuntimedError, match=r"ZeroDivisionError|no such place"):
             await host.put_model(model)
         with pytest.raises(RuntimedError, match=r"ZeroDivisionError|no such place"):
@@ -438,7 +438,7 @@ async def test_a_notebook_for_a_room_that_was_closed_is_not_called_saved(place):
     host = await server.open("a.ipynb")
     model = await host.model()
     await server.close_all()
-    with pytest.raises(Closing):
+    with pytest.raises(ServerClosing):
         host.put_model_now(model)
 
 
@@ -459,7 +459,7 @@ async def test_a_damaged_runtime_document_costs_no_notebook(place):
     ana.type("c0", " two")
     await ana.durable()
     await first.close_all()
-    spoil(log_of(place), Kind.WHOLE, doc=1)
+    spoil(log_of(place), Kind.SNAPSHOT, doc=1)
     ben = Person(await place.server().open("a.ipynb"))
     await ben.until(lambda: ben.peer.live)
     assert ben.source("c0") == "one two"
@@ -484,7 +484,7 @@ async def test_a_change_lost_from_the_store_comes_back_from_a_browser(place):
     again._session = host.join(ev.User("ana", "ana"), ALL, again)
     for data in again.peer.connected():
         again._out(data)
-    await again.until(lambda: again.peer.live and again.peer.unacked == 0)
+    await again.until(lambda: again.peer.live and again.peer.pending_edits == 0)
     assert again.source("c0") == "oneabc"
     assert host.room.content().cells[0].source == "oneabc"
 
@@ -509,7 +509,7 @@ asyncio.run(main())
 
 
 @pytest.mark.parametrize("after", [3, 60])
-async def test_what_was_acknowledged_survives_kill_9_of_the_server(place, after):
+async def test_acknowledged_edits_survive_kill_9_of_the_server(place, after):
     place.put("a.ipynb", notebook(""))
 
     def type_and_kill():
@@ -553,7 +553,7 @@ class TestWithAKernel:
         await ana.call("save")
         assert b"hello" in (place.root / "a.ipynb").read_bytes()
 
-    async def test_output_is_complete_though_nobody_was_looking(self, place):
+    async def test_output_without_a_connected_client_is_complete(self, place):
         code = "import sys\nfor i in range(5000): print(i, flush=True)\nprint(input() or 'end')"
         place.put("a.ipynb", notebook(code))
         server = place.server(Settings(quiet_ms=20, longest_ms=100, idle_ms=200))
@@ -592,15 +592,15 @@ class TestWithAKernel:
         await ana.call("run", cells=["c2"])
         manager = place.kernels.managers[host.kernel_id]
         await manager.provisioner.wait()
-        host.post(ev.KernelIs("dead", reason="the kernel died"))
+        host.post(ev.KernelStatusChanged("dead", reason="the kernel died"))
         lost = await ana.finished("c2")
         assert (lost.state, lost.reason) == ("lost", "the kernel died")
         await manager.restart_kernel(now=True)
-        host.post(ev.KernelIs("restarting"))
+        host.post(ev.KernelStatusChanged("restarting"))
         await ana.call("run", cells=["c1"])
         assert (await ana.finished("c1")).state == "ok"
 
-    async def test_a_kernel_that_cannot_start_is_said(self, place):
+    async def test_a_kernel_that_cannot_start_is_reported(self, place):
         data = notebook("1").replace(
             b'"metadata": {},\n "nbformat"',
             b'"metadata": {"kernelspec": {"name": "cobol", "display_name": "C"}},\n "nbformat"',
@@ -613,7 +613,7 @@ class TestWithAKernel:
         assert run.state in ("lost", "cancelled")
         assert "cobol" in run.reason
 
-    async def test_a_reopened_room_joins_the_kernel_that_is_there(self, place):
+    async def test_a_reopened_room_joins_its_running_kernel(self, place):
         place.put("a.ipynb", notebook("a = 1", "a + 1"))
         server = place.server(Settings(quiet_ms=0, longest_ms=0, idle_ms=200))
         ana = Person(await server.open("a.ipynb"))

@@ -1,4 +1,4 @@
-"""A link to a real kernel: all it says arrives, in order, whatever happens to it."""
+"""A link to a real kernel: all messages arrive in order, also after faults."""
 
 import asyncio
 
@@ -6,10 +6,10 @@ import pytest
 
 from jupyter_runtimed.errors import KernelDead, KernelError
 from jupyter_runtimed.execution.messages import KernelMessage
-from jupyter_runtimed.host.kernel import ClientLink, KernelLink
-from jupyter_runtimed.host.kernel_batch import FLOOD_CHARS, FLOOD_SECONDS, Batch
-from jupyter_runtimed.host.kernel_port import wanted_by_rooms
-from jupyter_runtimed.host.kernel_wire import Wire
+from jupyter_runtimed.host.kernels import ClientLink, KernelLink
+from jupyter_runtimed.host.kernels.batching import FLOOD_CHARS, FLOOD_SECONDS, Batch
+from jupyter_runtimed.host.kernels.port import wanted_by_rooms
+from jupyter_runtimed.host.kernels.wire import Wire
 
 from .kernels import RealKernel, Said
 
@@ -34,7 +34,7 @@ async def kernel():
     await kernel.close()
 
 
-async def test_a_run_is_heard_from_its_first_message_to_its_last(either):
+async def test_all_messages_of_a_run_arrive(either):
     run = await either.run("print('hello'); 1 + 1")
     mine = either.said.of(run)
     assert [message.type for message in mine if message.channel == "iopub"] == [
@@ -47,14 +47,14 @@ async def test_a_run_is_heard_from_its_first_message_to_its_last(either):
     assert either.said.text(run) == "hello\n"
 
 
-async def test_the_cell_is_named_to_the_kernel(either):
+async def test_the_kernel_receives_the_cell_id(either):
     run = await either.run(
         "print(get_ipython().kernel.get_parent('shell')['metadata'].get('cellId'))"
     )
     assert either.said.text(run) == "cell\n"
 
 
-async def test_a_question_is_answered(kernel):
+async def test_an_input_request_is_answered(kernel):
     run = kernel.execute("print('<' + input('who? ') + '>')")
     await kernel.said.until(lambda: any(m.type == "input_request" for m in kernel.said.of(run)))
     kernel.link.reply_input("ana")
@@ -92,7 +92,7 @@ async def test_output_and_errors_keep_their_order(kernel):
     assert text == "".join(f"{i}\n{i}\n" for i in range(100))
 
 
-async def test_a_loop_that_is_held_up_loses_nothing(kernel):
+async def test_a_blocked_event_loop_loses_no_message(kernel):
     run = kernel.execute("for i in range(20_000): print(i, flush=True)")
     await kernel.said.until(lambda: kernel.said.text(run))
     blocked = asyncio.get_running_loop().time() + 1.0
@@ -108,7 +108,7 @@ async def test_ten_megabytes_in_one_piece_arrive(kernel):
     assert len(result.content["data"]["text/plain"]) == 10_000_002
 
 
-async def test_it_works_again_after_a_restart(kernel):
+async def test_a_kernel_link_works_after_a_restart(kernel):
     await kernel.run("a = 1")
     await kernel.manager.restart_kernel(now=True)
     kernel.link.restarted(kernel.manager.get_connection_info())
@@ -117,7 +117,7 @@ async def test_it_works_again_after_a_restart(kernel):
     assert kernel.said.text(run) == "False\n"
 
 
-async def test_the_process_that_is_being_replaced_is_not_taken_for_the_new_one(kernel):
+async def test_the_old_process_is_not_mistaken_for_the_new_one(kernel):
     await kernel.run("a = 1")
     kernel.link.restarted()
     waiting = asyncio.create_task(kernel.link.ready())
@@ -127,7 +127,7 @@ async def test_the_process_that_is_being_replaced_is_not_taken_for_the_new_one(k
     assert kernel.said.text(run) == "False\n"
 
 
-async def test_what_a_dead_kernel_was_sent_is_not_run_by_the_next_one(kernel):
+async def test_requests_to_a_dead_kernel_are_not_run_by_the_next_one(kernel):
     kernel.execute("import os; os._exit(1)")
     await kernel.manager.provisioner.wait()
     kernel.execute("print('from the other life')")
@@ -147,12 +147,12 @@ async def test_a_busy_kernel_is_joined_without_waiting_for_it(kernel):
     assert await other.ready() == "busy"
     kernel.link.reply_input("")
     await kernel.said.finish(run)
-    # Nothing else would tell who joined it while it only started slowly.
+    # A kernel that only started slowly would give no other sign.
     await heard.until(lambda: any(m.type == "kernel_info_reply" for m in heard.messages))
     await other.close()
 
 
-async def test_a_kernel_that_can_is_told_to_wait_for_a_slow_reader(kernel):
+async def test_ipykernel_gets_a_higher_limit_of_unread_messages(kernel):
     code = "print(get_ipython().kernel.iopub_thread.socket.get(23))"
     run = await kernel.run(code)
     assert kernel.said.text(run) == "100000\n"
@@ -160,7 +160,7 @@ async def test_a_kernel_that_can_is_told_to_wait_for_a_slow_reader(kernel):
     assert count.content["execution_count"] == 1
 
 
-async def test_widget_traffic_stays_outside(kernel):
+async def test_widget_messages_are_not_delivered(kernel):
     run = await kernel.run(
         "from comm import create_comm\nc = create_comm('x', data={'big': 'y' * 1000})\nprint(1)"
     )
@@ -168,7 +168,7 @@ async def test_widget_traffic_stays_outside(kernel):
     assert not any(m.type.startswith("comm_") for m in kernel.said.messages)
 
 
-async def test_messages_of_others_pass(kernel):
+async def test_messages_of_other_clients_are_delivered(kernel):
     other = kernel.manager.client()
     other.start_channels()
     message_id = other.execute("print('from a console')")
@@ -176,7 +176,7 @@ async def test_messages_of_others_pass(kernel):
     other.stop_channels()
 
 
-async def test_no_kernel_at_that_address_is_said(unused_tcp_port_factory):
+async def test_a_missing_kernel_is_reported(unused_tcp_port_factory):
     ports = {f"{c}_port": unused_tcp_port_factory() for c in ("iopub", "shell", "control", "stdin")}
     info = {"transport": "tcp", "ip": "127.0.0.1", "key": b"k", **ports}
     link = KernelLink(info)
@@ -190,16 +190,16 @@ async def test_no_kernel_at_that_address_is_said(unused_tcp_port_factory):
         await waiting
 
 
-async def test_a_foreign_key_is_not_listened_to(kernel, caplog):
+async def test_messages_with_a_wrong_signature_are_dropped(kernel, caplog):
     info = {**kernel.manager.get_connection_info(), "key": b"another"}
     said = Said()
     link = KernelLink(info)
     link.start(said)
-    while "was dropped" not in caplog.text:
+    while "Dropped an invalid message" not in caplog.text:
         await kernel.run("for i in range(3): print(i, flush=True)")
     await link.close()
     assert said.messages == []
-    assert caplog.text.count("was dropped") == 1
+    assert caplog.text.count("Dropped an invalid message") == 1
 
 
 def said(kind, text="", channel="iopub", parent="r"):
@@ -214,7 +214,7 @@ def test_text_of_one_stream_becomes_one_message():
     assert [m.content["text"] for m in batch.take(0.0)] == ["ab", "c"]
 
 
-def test_the_first_message_does_not_wait_and_the_next_ones_do():
+def test_the_first_message_is_delivered_at_once_and_the_next_are_batched():
     batch = Batch()
     assert batch.due(1.0) is None
     batch.add(said("stream", "a"), 1.0)
@@ -226,7 +226,7 @@ def test_the_first_message_does_not_wait_and_the_next_ones_do():
     assert batch.due(1.02) == 0.0
 
 
-def test_a_flood_of_text_is_handed_over_less_often_but_for_its_end():
+def test_a_flood_of_text_is_delivered_less_often_except_its_end():
     batch = Batch()
     batch.take(1.0)
     batch.add(said("stream", "x" * FLOOD_CHARS), 1.01)
@@ -238,7 +238,7 @@ def test_a_flood_of_text_is_handed_over_less_often_but_for_its_end():
     assert batch.due(1.02) == pytest.approx(0.05)
 
 
-def test_a_question_comes_after_what_was_printed_before_it():
+def test_an_input_request_comes_after_earlier_output():
     batch = Batch()
     batch.add(said("input_request", channel="stdin"), 0.0)
     batch.add(said("stream", "printed before"), 0.02)
@@ -248,7 +248,7 @@ def test_a_question_comes_after_what_was_printed_before_it():
     assert [m.type for m in batch.take(0.06)] == ["input_request"]
 
 
-def test_a_question_is_asked_in_the_end_though_something_goes_on_printing():
+def test_an_input_request_is_delivered_during_continuous_output():
     batch = Batch()
     batch.add(said("input_request", channel="stdin"), 0.0)
     taken = []
@@ -261,7 +261,7 @@ def test_a_question_is_asked_in_the_end_though_something_goes_on_printing():
 WIRE = Wire(b"key", "hmac-sha256")
 
 
-def test_a_message_comes_back_as_it_was_written():
+def test_a_wire_message_is_decoded_as_it_was_encoded():
     parts = WIRE.write("execute_request", {"code": "1"}, message_id="m", metadata={"cellId": "c"})
     message = WIRE.read("shell", parts, wanted_by_rooms)
     assert (message.type, message.msg_id, message.content) == (
@@ -274,7 +274,7 @@ def test_a_message_comes_back_as_it_was_written():
 
 @pytest.mark.parametrize("place", range(2, 6))
 @pytest.mark.parametrize("bad", [b"", b"\xff\xfe", b"{", b"[" * 100_000, b"1" * 10_000, b"null"])
-def test_what_is_not_a_message_is_refused(place, bad):
+def test_an_invalid_wire_message_is_refused(place, bad):
     parts = WIRE.write("status", {"execution_state": "idle"})
     parts[place] = bad
     with pytest.raises(ValueError, match="not a message of this kernel"):

@@ -1,4 +1,4 @@
-"""What only a store on a disk can be asked: damage, vanished folders, other servers, copies."""
+"""Properties of the store on a disk: damage, vanished folders, other servers, copies."""
 
 import asyncio
 import os
@@ -15,48 +15,48 @@ import jupyter_runtimed
 from jupyter_runtimed import crdt
 from jupyter_runtimed.document import seeds
 from jupyter_runtimed.errors import RoomElsewhere, StorageError
-from jupyter_runtimed.host import lease as leases
-from jupyter_runtimed.host import log_store, room_log
-from jupyter_runtimed.host.blobs import Blobs
-from jupyter_runtimed.host.datadir import DataDir
-from jupyter_runtimed.host.log_store import LogStore
-from jupyter_runtimed.host.records import HEADER, Kind
-from jupyter_runtimed.host.writer import Write
+from jupyter_runtimed.host.storage import log_store, room_log
+from jupyter_runtimed.host.storage import room_lock as leases
+from jupyter_runtimed.host.storage.blobs import Blobs
+from jupyter_runtimed.host.storage.commit_thread import Write
+from jupyter_runtimed.host.storage.data_dir import DataDir
+from jupyter_runtimed.host.storage.log_records import HEADER, Kind
+from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.ids import RoomId
-from jupyter_runtimed.room.events import Stamp
+from jupyter_runtimed.room.events import FileStamp
 
 from .damage import CHANGES, spoil
 from .stores import AT, ONE, OTHER, ROOM, TWO, Ear, whole_text
 
 
-async def test_the_second_server_is_told_who_has_the_room(folder):
+async def test_the_second_server_learns_which_server_has_the_room(folder):
     first = LogStore(folder, server="http://localhost:8888/")
     second = LogStore(folder, server="http://localhost:9999/")
-    first.claim(ROOM)
+    first.lock(ROOM)
     first.listen(ROOM, Ear())
     with pytest.raises(RoomElsewhere, match=rf"http://localhost:8888/ \(process {os.getpid()}\)"):
-        second.claim(ROOM)
-    second.claim(OTHER)
+        second.lock(ROOM)
+    second.lock(OTHER)
     second.listen(OTHER, Ear())
     await first.close()
-    second.claim(ROOM)
+    second.lock(ROOM)
     second.listen(ROOM, Ear())
     await second.close()
     assert list(folder.locks.iterdir()) == []
 
 
-def test_a_lease_on_a_file_that_was_removed_meanwhile_is_not_a_lease(folder):
-    first = leases.Lease.take(folder.locks, ROOM, holder="one")
+def test_a_lock_on_a_removed_file_is_not_a_lock(folder):
+    first = leases.RoomLock.take(folder.locks, ROOM, holder="one")
     (folder.locks / "room.lock").unlink()
-    second = leases.Lease.take(folder.locks, ROOM, holder="two")
+    second = leases.RoomLock.take(folder.locks, ROOM, holder="two")
     with pytest.raises(RoomElsewhere, match="server two"):
-        leases.Lease.take(folder.locks, ROOM, holder="three")
+        leases.RoomLock.take(folder.locks, ROOM, holder="three")
     second.release()
     first.release()
 
 
 def test_a_room_with_a_strange_name_stays_in_the_folder(folder):
-    lease = leases.Lease.take(folder.locks, RoomId("../../etc/passwd"), holder="one")
+    lease = leases.RoomLock.take(folder.locks, RoomId("../../etc/passwd"), holder="one")
     assert len(list(folder.locks.iterdir())) == 1
     lease.release()
 
@@ -65,7 +65,7 @@ async def test_two_servers_write_to_one_store(folder):
     stores = [LogStore(folder, server=name) for name in ("one", "two")]
     ears = [Ear(), Ear()]
     for index, store in enumerate(stores):
-        store.claim(RoomId(f"room{index}"))
+        store.lock(RoomId(f"room{index}"))
         store.listen(RoomId(f"room{index}"), ears[index])
     for number in range(1, 201):
         for index, store in enumerate(stores):
@@ -79,7 +79,7 @@ async def test_two_servers_write_to_one_store(folder):
 
 
 def _kill_a_writer(root: Path, after: int, *how: str) -> int:
-    """The number that the writer had acknowledged when it was killed."""
+    """Return the last acknowledged number before the writer was killed."""
     script = Path(__file__).with_name("store_writer.py")
     package = Path(jupyter_runtimed.__path__[0]).parent
     writer = subprocess.Popen(
@@ -100,10 +100,10 @@ def _kill_a_writer(root: Path, after: int, *how: str) -> int:
 
 @pytest.mark.parametrize("how", [(), ("folding",)], ids=["plain", "folding"])
 @pytest.mark.parametrize("after", [1, 70, 700])
-async def test_what_was_acknowledged_is_there_after_kill_9(folder, after, how):
+async def test_acknowledged_changes_survive_kill_9(folder, after, how):
     acknowledged = await asyncio.to_thread(_kill_a_writer, folder.root, after, *how)
     store = LogStore(folder, server="after the crash")
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, Ear())
     data = (await store.load(ROOM)).documents["notebook"].data
     numbers = [int(part) for part in data.split(b",")[:-1]]
@@ -120,11 +120,11 @@ def newest(folder):
 
 
 async def _stored(folder, *, changes=40):
-    """A room whose changes are numbers; the file of its log."""
+    """Write a room whose changes are numbers; return the file of its log."""
     store, ear = LogStore(folder, server="before", fold=whole_text), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
-    store.locate(ROOM, "a.ipynb")
+    store.set_path(ROOM, "a.ipynb")
     store.replace(ROOM, 1, "notebook", ONE, b"whole,")
     store.replace(ROOM, 2, "runtime", ONE, b"runtime")
     await ear.until(lambda: ear.durable == 2)
@@ -148,8 +148,8 @@ async def test_two_servers_of_two_processes_keep_out_of_each_other_s_rooms(folde
     ours, ear = LogStore(folder, server="ours"), Ear()
     await theirs.stdout.readline()
     with pytest.raises(RoomElsewhere, match=f"the server writer .process {theirs.pid}."):
-        ours.claim(ROOM)
-    ours.claim(OTHER)
+        ours.lock(ROOM)
+    ours.lock(OTHER)
     ours.listen(OTHER, ear)
     for number in range(1, 101):
         ours.append(OTHER, number, "notebook", ONE, b"%d," % number)
@@ -157,7 +157,7 @@ async def test_two_servers_of_two_processes_keep_out_of_each_other_s_rooms(folde
     theirs.kill()
     rest = await theirs.stdout.read()
     await theirs.wait()
-    ours.claim(ROOM)
+    ours.lock(ROOM)
     found = (await ours.load(ROOM)).documents["notebook"].data
     numbers = [int(part) for part in found.split(b",")[:-1]]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -165,15 +165,15 @@ async def test_two_servers_of_two_processes_keep_out_of_each_other_s_rooms(folde
     await ours.close()
 
 
-async def test_a_damaged_change_costs_that_change_and_the_few_that_are_written_upon_it(folder):
+async def test_a_damaged_change_loses_itself_and_the_deltas_on_it(folder):
     path = await _stored(folder)
     spoil(path, *CHANGES, nth=3)
     store, ear = LogStore(folder, server="here"), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     found = await store.load(ROOM)
     assert _numbers(found) == [1, 2, 3, *range(17, 41)]
     assert found.path == "a.ipynb"
-    assert "12 changes build on them" in found.damage[0]
+    assert "12 changes depend on them" in found.damage[0]
     store.listen(ROOM, ear)
     store.append(ROOM, 50, "notebook", ONE, b"50,")
     await ear.until(lambda: ear.durable == 50)
@@ -184,7 +184,7 @@ async def test_a_damaged_change_costs_that_change_and_the_few_that_are_written_u
     await store.close()
 
 
-async def test_a_zeroed_page_costs_what_was_in_it(folder):
+async def test_a_zeroed_page_loses_only_its_content(folder):
     path = await _stored(folder, changes=3000)
     data = bytearray(path.read_bytes())
     data[8192:12288] = bytes(4096)
@@ -199,7 +199,7 @@ async def test_a_zeroed_page_costs_what_was_in_it(folder):
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_flipped_bytes_anywhere_cost_little_and_are_told(folder, seed):
+async def test_flipped_bytes_lose_little_and_are_reported(folder, seed):
     path = await _stored(folder, changes=300)
     data = bytearray(path.read_bytes())
     place = random.Random(seed).randrange(len(HEADER), len(data))
@@ -212,11 +212,11 @@ async def test_flipped_bytes_anywhere_cost_little_and_are_told(folder, seed):
     assert found.damage or at_the_end
 
 
-async def test_a_record_that_a_crash_cut_short_is_left_out_and_written_over(folder):
+async def test_a_record_cut_short_by_a_crash_is_skipped_and_overwritten(folder):
     path = await _stored(folder)
     path.write_bytes(path.read_bytes()[:-3])
     store, ear = LogStore(folder, server="here"), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     found = await store.load(ROOM)
     assert _numbers(found) == list(range(1, 40))
     assert found.damage == ()
@@ -226,21 +226,21 @@ async def test_a_record_that_a_crash_cut_short_is_left_out_and_written_over(fold
     assert _numbers(await LogStore(folder, server="here").load(ROOM)) == [*range(1, 40), 50]
 
 
-async def test_a_damaged_whole_document_is_set_aside_and_the_other_one_kept(folder):
-    spoil(await _stored(folder), Kind.WHOLE)
+async def test_a_damaged_snapshot_is_set_aside_and_the_other_document_kept(folder):
+    spoil(await _stored(folder), Kind.SNAPSHOT)
     found = await LogStore(folder, server="here").load(ROOM)
     assert set(found.documents) == {"runtime"}
     assert found.damage[1:] == ("the stored notebook document is damaged and was set aside",)
 
 
 async def _folded(folder):
-    """A room of two generations; the changes after the second was made are 1001 and 1002."""
+    """Write a room of two segments; the changes in the second are 1001 and 1002."""
     path = await _stored(folder, changes=1000)
     store = LogStore(folder, server="here", fold=whole_text)
-    store.claim(ROOM)
+    store.lock(ROOM)
     await store.load(ROOM)
-    await store.release(ROOM)
-    store.claim(ROOM)
+    await store.unlock(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, Ear())
     for number in (1001, 1002):
         store.append(ROOM, number, "notebook", ONE, b"%d," % number)
@@ -250,12 +250,12 @@ async def _folded(folder):
 
 
 @pytest.mark.parametrize("how", ["whole", "cut off", "empty", "zeroed", "missing"])
-async def test_the_generation_before_mends_what_was_folded(folder, how):
+async def test_the_previous_segment_repairs_the_compacted_part(folder, how):
     path = await _folded(folder)
     data = path.read_bytes()
     match how:
         case "whole":
-            spoil(path, Kind.WHOLE)
+            spoil(path, Kind.SNAPSHOT)
         case "cut off":
             path.write_bytes(data[:1000])
         case "empty":
@@ -276,7 +276,7 @@ async def test_a_room_of_a_newer_version_is_left_alone(folder):
     newer = HEADER[:-2] + bytes([7, 255 - 7]) + path.read_bytes()[len(HEADER) :]
     path.write_bytes(newer)
     store = LogStore(folder, server="here")
-    store.claim(ROOM)
+    store.lock(ROOM)
     with pytest.raises(StorageError, match=r"newer version .*format 7.*upgrade"):
         await store.load(ROOM)
     await store.close()
@@ -287,7 +287,7 @@ async def test_a_room_of_a_newer_version_is_left_alone(folder):
 
 
 class Disk:
-    """Stands in the way of a room's log: each call fails while `broken` names its function."""
+    """Intercepts calls of a room's log; a call fails while `broken` names its function."""
 
     def __init__(self, monkeypatch):
         self.broken = None
@@ -306,7 +306,7 @@ class Disk:
 async def test_a_full_disk_loses_nothing_and_heals(folder, monkeypatch, how):
     disk = Disk(monkeypatch)
     store, ear = LogStore(folder, server="here"), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.append(ROOM, 1, "notebook", ONE, b"before-")
     await ear.until(lambda: ear.durable == 1)
@@ -325,11 +325,11 @@ async def test_a_full_disk_loses_nothing_and_heals(folder, monkeypatch, how):
     await store.close()
 
 
-async def test_a_room_that_cannot_be_written_does_not_hold_up_the_others(folder):
+async def test_a_room_that_cannot_be_written_does_not_delay_others(folder):
     store, ear, other = LogStore(folder, server="here"), Ear(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
-    store.claim(OTHER)
+    store.lock(OTHER)
     store.listen(OTHER, other)
     healed = asyncio.Event()
 
@@ -337,7 +337,7 @@ async def test_a_room_that_cannot_be_written_does_not_hold_up_the_others(folder)
         if not healed.is_set():
             raise OSError("not now")
 
-    store.writer.submit(Write(ROOM, files=refuse))
+    store.writer.submit(Write(ROOM, before_commit=refuse))
     store.append(ROOM, 1, "notebook", ONE, b"waits")
     store.append(OTHER, 1, "notebook", ONE, b"goes on")
     await other.until(lambda: other.durable == 1)
@@ -348,9 +348,9 @@ async def test_a_room_that_cannot_be_written_does_not_hold_up_the_others(folder)
     await store.close()
 
 
-async def test_what_cannot_be_written_at_the_end_is_said(folder):
+async def test_changes_that_cannot_be_written_at_close_are_reported(folder):
     store, ear = LogStore(folder, server="here"), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     shutil.rmtree(folder.root)
     folder.root.write_text("in the way")
@@ -363,7 +363,7 @@ async def test_what_cannot_be_written_at_the_end_is_said(folder):
 @pytest.mark.parametrize("how", ["removed", "moved"])
 async def test_a_folder_that_vanished_is_written_again_with_everything(folder, how):
     store, ear = LogStore(folder, server="here"), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.append(ROOM, 1, "notebook", ONE, b"a")
     await ear.until(lambda: ear.durable == 1)
@@ -375,8 +375,8 @@ async def test_a_folder_that_vanished_is_written_again_with_everything(folder, h
     await ear.until(lambda: ear.durable == 2)
     assert (await store.load(ROOM)).documents["notebook"].data == b"ab"
     with pytest.raises(RoomElsewhere):
-        LogStore(folder, server="other").claim(ROOM)
-    store.claim(OTHER)
+        LogStore(folder, server="other").lock(ROOM)
+    store.lock(OTHER)
     blobs = Blobs(folder.blobs, store.writer)
     sha256 = blobs.keep(OTHER, b"a large output")
     store.append(OTHER, 1, "notebook", ONE, b"new")
@@ -387,7 +387,7 @@ async def test_a_folder_that_vanished_is_written_again_with_everything(folder, h
     assert list(folder.locks.iterdir()) == []
 
 
-# ---------------------------------------------------------------- folding
+# ---------------------------------------------------------------- compaction
 
 
 async def _typed(store, ear, document, count, first):
@@ -402,15 +402,15 @@ async def _typed(store, ear, document, count, first):
     return number
 
 
-async def test_changes_that_outgrow_their_document_are_folded_into_it(folder):
+async def test_changes_that_outgrow_their_snapshot_are_compacted(folder):
     store, ear = LogStore(folder, server="here"), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     document = seeds.empty_notebook(b"\1" * 16)
     store.replace(ROOM, 1, "notebook", ONE, document.save())
     number = await _typed(store, ear, document, 1000, 2)
     await _typed(store, ear, document, 5, number)
-    await store.release(ROOM)
+    await store.unlock(ROOM)
     found = (await store.load(ROOM)).documents["notebook"]
     assert len(found.chunks) < 100
     again = crdt.load(found.data, actor=b"\2" * 16)
@@ -418,33 +418,33 @@ async def test_changes_that_outgrow_their_document_are_folded_into_it(folder):
     await store.close()
 
 
-async def test_what_was_saved_before_is_known_after_folding(folder):
+async def test_saved_file_versions_survive_compaction(folder):
     store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     for number in (1, 2):
-        store.remember(ROOM, number, ("ab",), Stamp(f"f{number}", ""), AT)
+        store.finish_save(ROOM, number, ("ab",), FileStamp(f"f{number}", ""), AT)
     await ear.until(lambda: ear.durable == 2)
-    renewal, _ = log_store.renewed(folder.rooms / ROOM, whole_text)
-    store.remember(ROOM, 3, ("ab",), Stamp("f3", ""), AT)
+    renewal, _ = log_store.compacted(folder.rooms / ROOM, whole_text)
+    store.finish_save(ROOM, 3, ("ab",), FileStamp("f3", ""), AT)
     await ear.until(lambda: ear.durable == 3)
-    assert store._logs[ROOM].renew(renewal)
+    assert store._logs[ROOM].replace_segment(renewal)
     assert [stamp.hash for _, _, stamp in (await store.load(ROOM)).former] == ["f1", "f2"]
     await store.close()
 
 
-async def test_a_fold_that_was_overtaken_by_a_new_document_changes_nothing(folder):
+async def test_a_compaction_overtaken_by_a_new_snapshot_changes_nothing(folder):
     store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "runtime", ONE, b"old")
     store.append(ROOM, 2, "runtime", ONE, b"-change")
     await ear.until(lambda: ear.durable == 2)
-    renewal, _ = log_store.renewed(folder.rooms / ROOM, whole_text)
+    renewal, _ = log_store.compacted(folder.rooms / ROOM, whole_text)
     store.replace(ROOM, 3, "runtime", TWO, b"new")
     store.append(ROOM, 4, "runtime", TWO, b"-change")
     await ear.until(lambda: ear.durable == 4)
-    assert store._logs[ROOM].renew(renewal)
+    assert store._logs[ROOM].replace_segment(renewal)
     store.append(ROOM, 5, "runtime", TWO, b"-last")
     await ear.until(lambda: ear.durable == 5)
     assert (await store.load(ROOM)).documents["runtime"].data == b"new-change-last"
@@ -452,8 +452,8 @@ async def test_a_fold_that_was_overtaken_by_a_new_document_changes_nothing(folde
     await store.close()
 
 
-async def test_what_waits_for_a_lost_change_is_still_there_after_folding(folder):
-    """A browser may bring back what was lost."""
+async def test_changes_that_wait_for_a_lost_change_survive_compaction(folder):
+    """A browser may send the lost change again."""
     document = seeds.empty_notebook(b"\1" * 16)
     whole, changes = document.save(), []
     for number in range(4):
@@ -461,26 +461,26 @@ async def test_what_waits_for_a_lost_change_is_still_there_after_folding(folder)
         document.commit(time=0)
         changes.append(document.last_local_change().bytes)
     lost = changes.pop(1)
-    folded = log_store.fold(whole + b"".join(changes))
+    folded = log_store.compact(whole + b"".join(changes))
     again = crdt.load(folded + lost, actor=b"\2" * 16)
     assert crdt.heads_of(again) == crdt.heads_of(document)
 
 
-async def test_two_folds_at_once_are_one(folder):
+async def test_two_concurrent_compactions_are_one(folder):
     await _stored(folder)
     store = LogStore(folder, server="here", fold=whole_text)
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, Ear())
     store.append(ROOM, 1, "notebook", ONE, b"41,")
     await store.writer.flush(ROOM)
-    renewals = [log_store.renewed(folder.rooms / ROOM, whole_text)[0] for _ in range(2)]
-    assert [store._logs[ROOM].renew(renewal) for renewal in renewals] == [True, False]
+    renewals = [log_store.compacted(folder.rooms / ROOM, whole_text)[0] for _ in range(2)]
+    assert [store._logs[ROOM].replace_segment(renewal) for renewal in renewals] == [True, False]
     assert _numbers(await store.load(ROOM)) == list(range(1, 42))
     assert sorted(path.suffix for path in (folder.rooms / ROOM).iterdir()) == [".log", ".log"]
     await store.close()
 
 
-def test_superseded_generations_stay_for_a_while_and_the_last_of_them_for_good(tmp_path):
+def test_old_segments_stay_for_a_while_and_the_last_one_permanently(tmp_path):
     for number in range(1, 6):
         path = tmp_path / f"{number:08}.log"
         path.write_bytes(b"x")
@@ -489,17 +489,17 @@ def test_superseded_generations_stay_for_a_while_and_the_last_of_them_for_good(t
     def left():
         return [int(path.stem) for path in sorted(tmp_path.iterdir())]
 
-    room_log.tidy(tmp_path, now=3.5, keep_seconds=1)
+    room_log.prune(tmp_path, now=3.5, keep_seconds=1)
     assert left() == [3, 4, 5]
-    room_log.tidy(tmp_path, now=1000.0, keep_seconds=1)
+    room_log.prune(tmp_path, now=1000.0, keep_seconds=1)
     assert left() == [4, 5]
 
 
-def test_superseded_generations_that_are_much_larger_than_the_room_do_not_stay(tmp_path):
+def test_old_segments_much_larger_than_the_room_are_removed(tmp_path):
     for number in range(1, 6):
         with (tmp_path / f"{number:08}.log").open("wb") as file:
             file.truncate(20 << 20 if number < 4 else 10)
-    room_log.tidy(tmp_path)
+    room_log.prune(tmp_path)
     assert sorted(int(path.stem) for path in tmp_path.iterdir()) == [3, 4, 5]
 
 
@@ -507,7 +507,7 @@ def test_superseded_generations_that_are_much_larger_than_the_room_do_not_stay(t
 
 
 def _copy(folder, to):
-    """As `cp -r`, which goes on when a file has gone before it was reached."""
+    """Copy as `cp -r` does, which continues if a file vanishes before it is read."""
     missed = []
     try:
         shutil.copytree(folder, to)
@@ -516,10 +516,10 @@ def _copy(folder, to):
     assert all(path.endswith(".tmp") for path, _, _ in missed)
 
 
-async def test_a_copy_of_the_folder_is_a_backup_whenever_it_is_taken(folder, tmp_path):
-    """Also while generations replace each other, which is most of the time here."""
+async def test_a_copy_of_the_data_folder_at_any_time_is_a_valid_backup(folder, tmp_path):
+    """This includes copies during a compaction, which happens most of the time here."""
     store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole,")
     await ear.until(lambda: ear.durable == 1)
@@ -551,7 +551,7 @@ async def test_a_copy_of_the_folder_is_a_backup_whenever_it_is_taken(folder, tmp
         await copy.close()
 
 
-def test_the_secret_is_made_once_and_is_nobody_elses(folder):
+def test_the_secret_is_created_once_and_readable_only_by_its_owner(folder):
     secret = folder.secret()
     assert len(secret) == 32
     assert DataDir(folder.root).secret() == secret
@@ -564,7 +564,7 @@ def test_the_secret_is_made_once_and_is_nobody_elses(folder):
     ]
 
 
-def test_a_data_folder_that_cannot_be_made_is_said(tmp_path):
+def test_a_data_folder_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="choose another one"):
+    with pytest.raises(StorageError, match="choose another folder"):
         DataDir(tmp_path / "file" / "data")

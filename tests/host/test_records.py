@@ -1,17 +1,25 @@
-"""Records come back as they were written, and damage stays where it is."""
+"""Log records are read back unchanged, and damage stays local."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_runtimed.host.records import CHAIN, Change, Decoder, Encoder, Facts, State, Whole
+from jupyter_runtimed.host.storage.log_records import (
+    CHAIN,
+    Decoder,
+    Encoder,
+    Incremental,
+    Metadata,
+    RoomState,
+    Snapshot,
+)
 
 DOCS = st.sampled_from(["notebook", "runtime"])
 EPOCHS = st.sampled_from(["one", "two", "ε" * 30])
 DATA = st.binary(max_size=200) | st.binary(min_size=1000, max_size=3000)
 RECORDS = st.lists(
-    st.builds(Whole, DOCS, EPOCHS, DATA)
-    | st.builds(Change, DOCS, EPOCHS, DATA)
-    | st.builds(lambda path: Facts({"path": path}), st.text()),
+    st.builds(Snapshot, DOCS, EPOCHS, DATA)
+    | st.builds(Incremental, DOCS, EPOCHS, DATA)
+    | st.builds(lambda path: Metadata({"path": path}), st.text()),
     max_size=60,
 )
 
@@ -22,22 +30,22 @@ def read(data):
 
 
 @given(RECORDS)
-def test_what_is_written_is_read(records):
+def test_written_records_are_read_back(records):
     found, decoder = read(Encoder().encode(records))
     assert found == records
     assert not decoder.gaps and not decoder.unreadable
 
 
 @given(RECORDS, RECORDS)
-def test_a_file_that_was_read_is_gone_on_with(first, then):
+def test_a_log_can_be_continued_after_reading(first, then):
     data = Encoder().encode(first)
     data += read(data)[1].encoder().encode(then)
     assert read(data)[0] == first + then
 
 
 @given(RECORDS)
-def test_a_state_is_written_as_what_adds_up_to_it(records):
-    state, again = State(), State()
+def test_a_room_state_is_written_as_records_that_add_up_to_it(records):
+    state, again = RoomState(), RoomState()
     for record in records:
         state.take(record)
     for record in read(Encoder().encode(state.records()))[0]:
@@ -46,7 +54,7 @@ def test_a_state_is_written_as_what_adds_up_to_it(records):
 
 
 @given(RECORDS, st.data())
-def test_a_file_that_ends_early_gives_what_was_before(records, draw):
+def test_a_truncated_log_gives_the_records_before_the_cut(records, draw):
     data = Encoder().encode(records)
     cut = draw.draw(st.integers(0, len(data)))
     found, decoder = read(data[:cut])
@@ -55,7 +63,7 @@ def test_a_file_that_ends_early_gives_what_was_before(records, draw):
 
 
 @given(RECORDS, st.data())
-def test_a_damaged_byte_costs_its_record_and_those_written_upon_it(records, draw):
+def test_a_damaged_byte_loses_its_record_and_the_deltas_on_it(records, draw):
     data = bytearray(Encoder().encode(records))
     if not data:
         return
@@ -78,6 +86,6 @@ def test_a_change_that_follows_another_takes_a_third_of_its_bytes():
     for index in range(320):
         document.splice_text(text, index, 0, "x")
         document.commit(time=1_700_000_000)
-        changes.append(Change("notebook", "e" * 32, document.last_local_change().bytes))
+        changes.append(Incremental("notebook", "e" * 32, document.last_local_change().bytes))
     size = len(Encoder().encode(changes)) / 320
     assert size < 50 < sum(len(change.data) for change in changes) / 320 / 2

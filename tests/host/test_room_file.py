@@ -1,10 +1,10 @@
-"""The file of a room on a disk that answers late, and whose files come, go and move meanwhile."""
+"""The file of a room on a slow disk, whose files appear, vanish and move."""
 
 import asyncio
 
 import pytest
 
-from jupyter_runtimed.host.local_files import LocalFiles
+from jupyter_runtimed.host.files.local import LocalFiles
 from jupyter_runtimed.room.events import Settings
 
 from .conftest import notebook
@@ -12,7 +12,7 @@ from .people import Person
 
 
 class Gate:
-    """Holds up whoever comes first after it was shut."""
+    """A gate that blocks the first caller after it was shut."""
 
     def __init__(self):
         self.reached = asyncio.Event()
@@ -32,7 +32,7 @@ class Gate:
 
 
 class LateFiles(LocalFiles):
-    """A disk whose reads are answered late, and whose writes begin late."""
+    """A disk with late reads and late writes."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -64,7 +64,7 @@ async def joined(host):
 
 
 async def quiet(ana):
-    """Everything is saved, and nobody looks at the file any more."""
+    """Wait until everything is saved and no read of the file is in progress."""
     host = ana.host
     while host._tasks._running or host.room.filing.unsaved:
         waiting = {*host._tasks._running}
@@ -91,7 +91,7 @@ async def test_a_file_renamed_while_it_is_saved_is_saved_where_it_is(place, late
     assert not (place.root / "a.ipynb").exists()
 
 
-async def test_a_save_waits_for_news_of_a_rename(place, late):
+async def test_a_save_waits_for_the_event_of_a_rename(place, late):
     place.put("a.ipynb", notebook("a = 1"))
     ana = await joined(await late.open("a.ipynb"))
     late._files.writes.shut()
@@ -117,7 +117,7 @@ async def test_a_save_waits_for_news_of_a_rename(place, late):
     assert ana.told("deleted") == ana.told("save_failed") == []
 
 
-async def test_another_file_at_the_old_path_is_not_taken_for_the_renamed_one(place, late):
+async def test_another_file_at_the_old_path_is_not_mistaken_for_the_renamed_one(place, late):
     place.put("a.ipynb", notebook("a = 1"))
     ana = await joined(await late.open("a.ipynb"))
     late._files.writes.shut()
@@ -134,7 +134,7 @@ async def test_another_file_at_the_old_path_is_not_taken_for_the_renamed_one(pla
     assert ana.told("merged") == []
 
 
-async def test_a_file_that_is_deleted_twice_is_missed_twice(place):
+async def test_a_file_that_is_deleted_twice_is_reported_twice(place):
     place.put("a.ipynb", notebook("a = 1"))
     ana = await joined(await place.server().open("a.ipynb"))
     for times in (1, 2, 3):
@@ -144,7 +144,7 @@ async def test_a_file_that_is_deleted_twice_is_missed_twice(place):
         assert place.sources() == ["a = 1"]
 
 
-async def test_a_save_that_misses_the_file_says_so_before_anybody_looked(place, late):
+async def test_a_save_reports_a_deleted_file_before_the_watcher(place, late):
     place.put("a.ipynb", notebook("a = 1"))
     ana = await joined(await late.open("a.ipynb"))
     ana.host._file.unwatch()
@@ -155,7 +155,7 @@ async def test_a_save_that_misses_the_file_says_so_before_anybody_looked(place, 
         assert (await ana.call("save")).error is None
 
 
-async def test_a_look_that_a_save_overtook_is_worth_nothing(place, late):
+async def test_a_read_that_a_save_overtook_is_ignored(place, late):
     place.put("a.ipynb", notebook("a = 1"))
     ana = await joined(await late.open("a.ipynb"))
     late._files.reads.shut()
@@ -170,7 +170,7 @@ async def test_a_look_that_a_save_overtook_is_worth_nothing(place, late):
     assert place.sources() == ["a = 1 # typed"]
 
 
-async def test_a_look_that_missed_the_file_before_it_was_put_back_says_nothing(place, late):
+async def test_a_failed_read_from_before_the_restore_is_ignored(place, late):
     place.put("a.ipynb", notebook("a = 1"))
     ana = await joined(await late.open("a.ipynb"))
     (place.root / "a.ipynb").unlink()
@@ -186,7 +186,7 @@ async def test_a_look_that_missed_the_file_before_it_was_put_back_says_nothing(p
     assert (await ana.call("save")).error is None
 
 
-async def test_a_file_deleted_through_the_contents_api_is_missed_once(place):
+async def test_a_file_deleted_through_the_contents_api_is_reported_once(place):
     place.put("a.ipynb", notebook("a = 1"))
     server = place.server()
     ana = await joined(await server.open("a.ipynb"))
@@ -198,7 +198,7 @@ async def test_a_file_deleted_through_the_contents_api_is_missed_once(place):
     assert len(ana.told("deleted")) == 1
 
 
-async def test_what_came_in_by_the_file_is_told_with_its_cells_and_versions(place):
+async def test_a_merged_outside_change_is_reported_with_cells_and_versions(place):
     place.put("a.ipynb", notebook("a = 1", "b = 2", "c = 3"))
     ana = await joined(await place.server().open("a.ipynb"))
     ana.type("c0", " # typed")
@@ -214,8 +214,8 @@ async def test_what_came_in_by_the_file_is_told_with_its_cells_and_versions(plac
     assert place.sources() == ["a = 1 # typed", "b = 22", "c = 3"]
 
 
-async def test_nobody_looks_while_a_second_save_follows_the_first(place):
-    """What a look finds then is what is being saved, and would come in as somebody else's work."""
+async def test_the_file_is_not_read_between_two_consecutive_saves(place):
+    """A read would find the bytes of the save and attribute them to another program."""
     late = place.server(Settings(quiet_ms=0, longest_ms=0))
     late._files = LateFiles(place.root, late._files._watcher)
     place.put("a.ipynb", notebook("a = 1"))
@@ -239,7 +239,7 @@ async def test_nobody_looks_while_a_second_save_follows_the_first(place):
 
 
 class Speechless:
-    """Signs nothing: its database is locked."""
+    """A notary that signs nothing, because its database is locked."""
 
     def trusted(self, _data, content):
         return [cell.id for cell in content.cells]
@@ -248,7 +248,7 @@ class Speechless:
         raise OSError("the database is locked")
 
 
-async def test_a_file_that_cannot_be_signed_is_saved_all_the_same(place):
+async def test_a_file_that_cannot_be_signed_is_still_saved(place):
     place.put("a.ipynb", notebook("x"))
     server = place.server(trust=Speechless())
     ana = await joined(await server.open("a.ipynb"))
@@ -262,7 +262,7 @@ class Unasked(Speechless):
         raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
 
 
-async def test_a_file_whose_trust_nobody_can_tell_is_opened_without(place):
+async def test_a_file_with_unknown_trust_is_opened_as_untrusted(place):
     place.put("a.ipynb", notebook("x"))
     ana = await joined(await place.server(trust=Unasked()).open("a.ipynb"))
     assert (ana.source("c0"), ana.peer.runtime.trusted("c0")) == ("x", False)

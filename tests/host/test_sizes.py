@@ -1,4 +1,4 @@
-"""Sizes: what is large comes whole, in order, in small pieces, and leaves a small document."""
+"""Large outputs arrive whole, in order and in small pieces, and leave a small document."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 
 from jupyter_runtimed.crdt import load
 from jupyter_runtimed.document import ipynb
-from jupyter_runtimed.document.content import Blob, Cell, Content, Outcome, Run, Stream
-from jupyter_runtimed.document.ipynb_again import Again
+from jupyter_runtimed.document.content import Blob, Cell, CellOutputs, Content, Run, StreamOutput
+from jupyter_runtimed.document.ipynb.incremental_writer import IncrementalWriter
 from jupyter_runtimed.document.mime import Limits
-from jupyter_runtimed.document.rotation import HISTORY_FLOOR_BYTES
 from jupyter_runtimed.document.runtime import Runtime
+from jupyter_runtimed.document.runtime_rotation import HISTORY_FLOOR_BYTES
 from jupyter_runtimed.execution.messages import KernelMessage
 from jupyter_runtimed.execution.outputs import OutputWriter
 from jupyter_runtimed.execution.streams import LARGEST_JOINED_BYTES, StreamTail
-from jupyter_runtimed.host.kernel_batch import REPLY_SECONDS, Batch
+from jupyter_runtimed.host.kernels.batching import REPLY_SECONDS, Batch
 from jupyter_runtimed.ids import CellId, Epoch, RunId, Sha256
 
 from ..support.network import Network
@@ -46,14 +46,14 @@ def test_a_reply_waits_for_an_output_that_takes_longer_to_come() -> None:
     assert kinds(batch.take(2.5)) == ["status", "execute_reply"]
 
 
-def test_an_output_that_was_being_read_when_the_patience_ended_still_comes_first() -> None:
+def test_an_output_in_progress_at_the_timeout_still_precedes_the_reply() -> None:
     batch = Batch()
     batch.add(said("execute_reply"), 0.0)
     batch.add(said("display_data"), REPLY_SECONDS + 1)
     assert kinds(batch.take(REPLY_SECONDS + 1)) == ["display_data", "execute_reply"]
 
 
-def test_a_reply_whose_idle_never_comes_is_passed_on_in_the_end() -> None:
+def test_a_reply_without_idle_is_delivered_after_a_timeout() -> None:
     batch = Batch()
     batch.add(said("execute_reply"), 0.0)
     batch.add(said("status", "another", execution_state="idle"), 0.1)
@@ -63,7 +63,7 @@ def test_a_reply_whose_idle_never_comes_is_passed_on_in_the_end() -> None:
     assert batch.due(REPLY_SECONDS) is None
 
 
-def test_a_reply_after_its_idle_goes_at_once() -> None:
+def test_a_reply_after_its_idle_is_delivered_at_once() -> None:
     batch = Batch()
     batch.add(said("status", execution_state="idle"), 0.0)
     batch.add(said("status", "another", execution_state="idle"), 0.0)
@@ -77,7 +77,7 @@ def test_a_reply_after_its_idle_goes_at_once() -> None:
 
 
 @pytest.mark.parametrize("line", ["x" * 78 + "\n", "é" * 3_000_000, "no end"])
-def test_a_very_large_piece_is_kept_in_many_small_ones(line: str) -> None:
+def test_a_very_large_text_is_stored_in_many_small_pieces(line: str) -> None:
     kept: list[bytes] = []
 
     def put(data: bytes) -> Sha256:
@@ -86,7 +86,7 @@ def test_a_very_large_piece_is_kept_in_many_small_ones(line: str) -> None:
 
     runtime = Runtime.create(Epoch("e"), bytes(16 * [1]))
     runtime.add_run(Run(RunId("r"), CellId("c"), "running", "ana", 0))
-    stream = Stream("o", "stdout", ())
+    stream = StreamOutput("o", "stdout", ())
     runtime.append_output(RunId("r"), stream)
     tail = StreamTail(runtime, RunId("r"), stream, put_blob=put, limit=8192)
     text = line * (10 * LARGEST_JOINED_BYTES // len(line))
@@ -141,7 +141,7 @@ def test_a_very_long_error_is_whole_in_the_file_and_small_in_the_document(
     }  # fmt: skip
     found = ipynb.read(data, new_id=lambda: "o", put_blob=put)
     assert found.content.outcomes == content.outcomes
-    # What is in the file already is left as it stands.
+    # Outputs that are already in the file are not rewritten.
     assert ipynb.write(content, get_blob=kept.__getitem__, like=data) == data
 
 
@@ -151,14 +151,16 @@ def test_a_very_long_error_is_whole_in_the_file_and_small_in_the_document(
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\u2028", "\\n"])
 def test_a_very_long_stream_is_written_as_nbformat_writes_it(end: str) -> None:
     kept: dict[str, bytes] = {}
-    again = Again(get_blob=kept.__getitem__, limits=Limits())
+    again = IncrementalWriter(get_blob=kept.__getitem__, limits=Limits())
     data, text = None, ""
     for times in (1, 40_000, 80_000, 2):
         text = "".join(f'{i} "\\ é{end}' for i in range(times)) + "no end"
         kept["text"] = text.encode()
-        stream = Stream("o", "stdout", (Blob(Sha256("text"), len(kept["text"]), "utf-8"), "!"))
+        stream = StreamOutput(
+            "o", "stdout", (Blob(Sha256("text"), len(kept["text"]), "utf-8"), "!")
+        )
         cells = (Cell(CellId("c"), "code", "a\nb"), Cell(CellId("d"), "code", ""))
-        outcomes = {CellId("c"): Outcome((stream,), 1)}
+        outcomes = {CellId("c"): CellOutputs((stream,), 1)}
         data = again.write(Content(5, {}, {}, cells, outcomes), data)
         (output,) = json.loads(data)["cells"][0]["outputs"]
         assert output["text"] == (text + "!").splitlines(keepends=True)
@@ -190,7 +192,7 @@ def run_again_and_again(times: int) -> None:
     assert run is not None and (run.state, run.execution_count) == ("ok", times)
     assert ana.outputs("c0") == "one\n2"
     assert len(epochs) > times // 400
-    # A fresh browser gets what is there and the little that is carried, whatever was before.
+    # A new browser receives the content and a little history, whatever happened before.
     assert len(runtime.document.save()) < 64 * 1024
     net.join("ben")
     assert net.peers["ben"].outputs("c0") == "one\n2"

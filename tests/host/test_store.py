@@ -1,7 +1,7 @@
-"""What every store promises: an acceptance suite.
+"""Acceptance suite of every store.
 
-A new implementation joins by a line in `make`: something that opens the same store again and again,
-with `fold` a function that joins chunks (`whole_text`), where it folds at all.
+To add an implementation, add a function to `make` that opens the same store repeatedly. If the
+store compacts, its argument `fold` joins chunks (`whole_text`).
 """
 
 import errno
@@ -11,19 +11,19 @@ import threading
 import pytest
 
 from jupyter_runtimed.errors import RoomElsewhere, StorageError
-from jupyter_runtimed.host import log_store, room_log
-from jupyter_runtimed.host.log_store import LogStore
-from jupyter_runtimed.host.memory_store import MemoryStore
-from jupyter_runtimed.host.store import MOST_KEPT
-from jupyter_runtimed.host.writer import Write
-from jupyter_runtimed.room.events import BegunAnew, SavedState, Stamp
+from jupyter_runtimed.host.storage import log_store, room_log
+from jupyter_runtimed.host.storage.commit_thread import Write
+from jupyter_runtimed.host.storage.log_store import LogStore
+from jupyter_runtimed.host.storage.store import FIRST, MOST_KEPT, MOST_TRIED, Place
+from jupyter_runtimed.room.events import FileStamp, FileVersion, RotatedNotebook
+from tests.support.memory_store import MemoryStore
 
 from .stores import AT, ONE, OTHER, ROOM, TWO, Ear, whole_text
 
 
 @pytest.fixture(params=["memory", "logs"])
 async def make(request, folder):
-    """Opens the same store again and again, as servers that start one after another do."""
+    """Opens the same store repeatedly, as successive servers do."""
     memory = MemoryStore()
     opened = []
 
@@ -42,22 +42,22 @@ async def test_a_room_that_was_never_stored_is_none(make):
     assert await make().load(ROOM) is None
 
 
-async def test_what_was_stored_comes_back_in_order(make):
+async def test_stored_changes_are_read_in_order(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole")
     store.append(ROOM, 2, "notebook", ONE, b"-a")
     store.replace(ROOM, 3, "runtime", TWO, b"rt")
     store.append(ROOM, 4, "notebook", ONE, b"-b")
-    store.locate(ROOM, "a/b.ipynb")
-    await store.intend(ROOM, ("cd" * 32,), Stamp("to be", ""))
-    store.remember(ROOM, 5, ("ab" * 32,), Stamp("hash", "then"), AT)
+    store.set_path(ROOM, "a/b.ipynb")
+    await store.begin_save(ROOM, ("cd" * 32,), FileStamp("to be", ""))
+    store.finish_save(ROOM, 5, ("ab" * 32,), FileStamp("hash", "then"), AT)
     await ear.until(lambda: ear.durable == 5)
     await store.close()
     found = await make().load(ROOM)
     assert found.path == "a/b.ipynb"
-    assert found.saved == (("ab" * 32,), Stamp("hash", "then"))
+    assert found.saved == (("ab" * 32,), FileStamp("hash", "then"))
     assert found.intended is None
     assert found.documents["notebook"].epoch == ONE
     assert found.documents["notebook"].data == b"whole-a-b"
@@ -65,19 +65,19 @@ async def test_what_was_stored_comes_back_in_order(make):
     assert found.damage == ()
 
 
-async def test_what_was_about_to_be_saved_is_known_after_a_crash(make):
+async def test_an_intended_save_is_known_after_a_crash(make):
     store = make()
-    store.claim(ROOM)
-    store.remember(ROOM, 1, ("ab" * 32,), Stamp("old", "then"), AT)
-    await store.intend(ROOM, ("cd" * 32,), Stamp("new", ""))
+    store.lock(ROOM)
+    store.finish_save(ROOM, 1, ("ab" * 32,), FileStamp("old", "then"), AT)
+    await store.begin_save(ROOM, ("cd" * 32,), FileStamp("new", ""))
     found = await store.load(ROOM)
-    assert found.saved == (("ab" * 32,), Stamp("old", "then"))
-    assert found.intended == (("cd" * 32,), Stamp("new", ""))
+    assert found.saved == (("ab" * 32,), FileStamp("old", "then"))
+    assert found.intended == (("cd" * 32,), FileStamp("new", ""))
 
 
-async def test_a_replaced_document_forgets_what_came_before_it(make):
+async def test_a_replaced_document_drops_its_earlier_changes(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "runtime", ONE, b"old")
     store.append(ROOM, 2, "runtime", ONE, b"-old")
@@ -88,9 +88,9 @@ async def test_a_replaced_document_forgets_what_came_before_it(make):
     assert (found.epoch, found.data) == (TWO, b"new-new")
 
 
-async def test_numbers_are_reported_rising_and_once_for_many(make):
+async def test_durable_numbers_are_reported_in_rising_order_and_grouped(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     for number in range(1, 1001):
         store.append(ROOM, number, "notebook", ONE, b"x")
@@ -101,9 +101,9 @@ async def test_numbers_are_reported_rising_and_once_for_many(make):
 
 async def test_rooms_do_not_see_each_other(make):
     store, ear, other = make(), Ear(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
-    store.claim(OTHER)
+    store.lock(OTHER)
     store.listen(OTHER, other)
     store.append(ROOM, 1, "notebook", ONE, b"mine")
     store.append(OTHER, 9, "notebook", ONE, b"yours")
@@ -114,23 +114,70 @@ async def test_rooms_do_not_see_each_other(make):
     assert (await store.load(OTHER)).documents["notebook"].data == b"yours"
 
 
+async def test_the_mark_of_the_root_folder_is_kept(make):
+    store = make()
+    store.lock(ROOM)
+    store.bind(ROOM, "mark")
+    store.append(ROOM, 1, "notebook", ONE, b"x")
+    await store.unlock(ROOM)
+    store = make()
+    store.lock(ROOM)
+    assert (await store.load(ROOM)).root == "mark"
+    store.bind(ROOM, "another")
+    await store.rotate(
+        ROOM, RotatedNotebook(ONE, b"x", TWO, b"y", FileVersion((), FileStamp("h", "")))
+    )
+    await store.unlock(ROOM)
+    assert (await make().load(ROOM)).root == "another"
+    await store.close()
+
+
+async def test_the_places_of_a_room_do_not_see_each_other(make):
+    store, there = make(), Place("0123abcd")
+    assert list(await store.places(ROOM)) == []
+    assert await store.look(ROOM, there) is None
+    store.lock(ROOM)
+    store.listen(ROOM, Ear())
+    store.replace(ROOM, 1, "notebook", ONE, b"mine")
+    store.bind(ROOM, "mine")
+    await store.unlock(ROOM)
+    store.lock(ROOM, there)
+    store.listen(ROOM, Ear())
+    assert await store.load(ROOM) is None
+    store.replace(ROOM, 1, "notebook", TWO, b"yours")
+    store.append(ROOM, 2, "notebook", TWO, b"-a")
+    await store.begin_save(ROOM, ("cd" * 32,), FileStamp("new", ""))
+    assert (await store.load(ROOM)).documents["notebook"].data == b"yours-a"
+    assert await store.former(ROOM, ONE) == b"mine", "who was there may come here"
+    assert await store.former(ROOM, TWO) is None, "this is the present one"
+    await store.unlock(ROOM)
+    store = make()
+    assert list(await store.places(ROOM)) == [there]
+    assert list(await store.places(OTHER)) == []
+    first, second = await store.look(ROOM, FIRST), await store.look(ROOM, there)
+    assert first.documents["notebook"].data == b"mine"
+    assert (first.root, first.intended) == ("mine", None)
+    assert second.documents["notebook"].data == b"yours-a"
+    assert (second.root, second.intended) == ("", (("cd" * 32,), FileStamp("new", "")))
+
+
 async def test_a_room_has_one_owner_until_it_is_released(make):
     store = make()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, Ear())
     second = make()
     with pytest.raises(RoomElsewhere):
-        second.claim(ROOM)
+        second.lock(ROOM)
     store.append(ROOM, 1, "notebook", ONE, b"last words")
-    await store.release(ROOM)
-    second.claim(ROOM)
+    await store.unlock(ROOM)
+    second.lock(ROOM)
     second.listen(ROOM, Ear())
     assert (await second.load(ROOM)).documents["notebook"].data == b"last words"
 
 
 async def test_changes_of_another_epoch_are_not_mixed_in(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "runtime", TWO, b"new")
     store.append(ROOM, 2, "runtime", ONE, b"-stale")
@@ -139,20 +186,20 @@ async def test_changes_of_another_epoch_are_not_mixed_in(make):
     assert (await store.load(ROOM)).documents["runtime"].data == b"new-new"
 
 
-SAVED = SavedState(("ef" * 32,), Stamp("file", "then"))
-ANEW = BegunAnew(former_epoch=ONE, former=b"whole-a", epoch=TWO, data=b"anew", saved=SAVED)
+SAVED = FileVersion(("ef" * 32,), FileStamp("file", "then"))
+ANEW = RotatedNotebook(former_epoch=ONE, former=b"whole-a", epoch=TWO, data=b"anew", saved=SAVED)
 
 
-async def test_a_document_that_begins_anew_has_its_place_and_the_former_one_is_kept(make):
+async def test_a_rotated_document_is_stored_and_the_previous_one_archived(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole")
     store.append(ROOM, 2, "notebook", ONE, b"-a")
     store.replace(ROOM, 3, "runtime", ONE, b"rt")
     await ear.until(lambda: ear.durable == 3)
-    await store.begin_anew(ROOM, ANEW)
-    await store.release(ROOM)
+    await store.rotate(ROOM, ANEW)
+    await store.unlock(ROOM)
     await store.close()
     again = make()
     found = await again.load(ROOM)
@@ -164,29 +211,31 @@ async def test_a_document_that_begins_anew_has_its_place_and_the_former_one_is_k
         assert await again.former(ROOM, other) is None
 
 
-async def test_what_follows_a_new_beginning_belongs_to_it(make):
+async def test_changes_after_a_rotation_belong_to_the_new_document(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole")
     await ear.until(lambda: ear.durable == 1)
-    await store.begin_anew(ROOM, ANEW)
+    await store.rotate(ROOM, ANEW)
     store.append(ROOM, 2, "notebook", TWO, b"-b")
     await ear.until(lambda: ear.durable == 2)
     await store.close()
     assert (await make().load(ROOM)).documents["notebook"].data == b"anew-b"
 
 
-async def test_what_was_saved_before_is_known_for_ten_minutes(make):
+async def test_saved_file_versions_are_known_for_ten_minutes(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     minutes = [0, 0, 1, 8, 12]
     for number, minute in enumerate(minutes, 1):
-        store.remember(ROOM, number, (f"{number:064x}",), Stamp(f"f{number}", ""), minute * 60_000)
-    store.remember(ROOM, 6, (f"{5:064x}",), Stamp("f5", ""), 12 * 60_000)
+        store.finish_save(
+            ROOM, number, (f"{number:064x}",), FileStamp(f"f{number}", ""), minute * 60_000
+        )
+    store.finish_save(ROOM, 6, (f"{5:064x}",), FileStamp("f5", ""), 12 * 60_000)
     await ear.until(lambda: ear.durable == 6)
-    await store.release(ROOM)
+    await store.unlock(ROOM)
     former = [
         (at // 60_000, heads[0][-1], stamp.hash)
         for at, heads, stamp in (await make().load(ROOM)).former
@@ -194,53 +243,82 @@ async def test_what_was_saved_before_is_known_for_ten_minutes(make):
     assert former == [(8, "3", "f3"), (12, "4", "f4")]
 
 
-async def test_of_what_was_saved_before_so_many_are_known(make):
+async def test_the_number_of_known_file_versions_is_limited(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     for number in range(1, 101):
-        store.remember(ROOM, number, (f"{number:064x}",), Stamp(f"f{number}", ""), AT)
+        store.finish_save(ROOM, number, (f"{number:064x}",), FileStamp(f"f{number}", ""), AT)
     await ear.until(lambda: ear.durable == 100)
-    await store.release(ROOM)
+    await store.unlock(ROOM)
     former = (await make().load(ROOM)).former
     assert [stamp.hash for _, _, stamp in former] == [f"f{n}" for n in range(100 - MOST_KEPT, 100)]
 
 
+async def test_failed_saves_are_known_until_the_file_holds_them(make):
+    store, ear = make(), Ear()
+    store.lock(ROOM)
+    store.listen(ROOM, ear)
+
+    async def intend(number):
+        await store.begin_save(ROOM, (f"{number:064x}",), FileStamp(f"{number:064x}", ""))
+
+    async def tried():
+        return [int(stamp.hash, 16) for _, stamp in (await store.load(ROOM)).tried]
+
+    store.finish_save(ROOM, 1, ("ab" * 32,), FileStamp("00" * 32, "then"), AT)
+    for number in (1, 2, 2, 3):
+        await intend(number)
+    assert await tried() == [1, 2]
+    assert (await store.load(ROOM)).intended == ((f"{3:064x}",), FileStamp(f"{3:064x}", ""))
+    store.finish_save(ROOM, 2, (f"{2:064x}",), FileStamp(f"{2:064x}", "then"), AT)
+    await ear.until(lambda: ear.durable == 2)
+    assert await tried() == [1, 3], "only the one that the file holds is over"
+    for number in range(10, 30):
+        await intend(number)
+    assert await tried() == list(range(29 - MOST_TRIED, 29))
+    await store.rotate(ROOM, ANEW)
+    assert await tried() == []
+    await store.unlock(ROOM)
+
+
 async def test_a_room_can_be_moved_and_saved_again_and_again(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     for number in range(1, 4):
-        store.locate(ROOM, f"{number}.ipynb")
-        await store.intend(ROOM, (f"{number:064x}",), Stamp(f"{number:064x}", ""))
-        store.remember(ROOM, number, (f"{number:064x}",), Stamp(f"{number:064x}", "then"), AT)
+        store.set_path(ROOM, f"{number}.ipynb")
+        await store.begin_save(ROOM, (f"{number:064x}",), FileStamp(f"{number:064x}", ""))
+        store.finish_save(
+            ROOM, number, (f"{number:064x}",), FileStamp(f"{number:064x}", "then"), AT
+        )
     await ear.until(lambda: ear.durable == 3)
-    await store.release(ROOM)
+    await store.unlock(ROOM)
     found = await make().load(ROOM)
     assert found.path == "3.ipynb"
-    assert found.saved == ((f"{3:064x}",), Stamp(f"{3:064x}", "then"))
+    assert found.saved == ((f"{3:064x}",), FileStamp(f"{3:064x}", "then"))
     assert found.intended is None
 
 
 async def test_many_changes_come_back_byte_by_byte(make):
-    """Also those that look alike, are empty, or are large."""
+    """This includes similar, empty and large changes."""
     chunks = [os.urandom(3000), b"", *(b"\x85oJ\x83" + b"%04d" % n + bytes(90) for n in range(500))]
     chunks += [os.urandom(100_000), *chunks[2:40]]
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole")
     for number, chunk in enumerate(chunks, 2):
         store.append(ROOM, number, "notebook", ONE, chunk)
     await ear.until(lambda: ear.durable == len(chunks) + 1)
-    await store.release(ROOM)
+    await store.unlock(ROOM)
     found = (await make().load(ROOM)).documents["notebook"]
     assert found.data == b"whole" + b"".join(chunks)
 
 
 async def test_everything_submitted_is_durable_after_close(make):
     store, ear = make(), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     for number in range(1, 51):
         store.append(ROOM, number, "notebook", ONE, b"%d," % number)
@@ -249,26 +327,26 @@ async def test_everything_submitted_is_durable_after_close(make):
     assert found.data == b"".join(b"%d," % number for number in range(1, 51))
 
 
-async def test_what_a_room_wrote_before_it_was_given_up_is_what_its_next_owner_builds_on(make):
+async def test_the_next_owner_of_a_room_continues_from_its_last_write(make):
     numbers = range(1, 6)
     for owner in numbers:
         store, ear = make(), Ear()
-        store.claim(ROOM)
+        store.lock(ROOM)
         found = await store.load(ROOM)
         written = b"" if found is None else found.documents["notebook"].data
         assert written == b"".join(b"%d," % number for number in range(1, owner))
         store.listen(ROOM, ear)
         store.append(ROOM, owner, "notebook", ONE, b"%d," % owner)
-        await store.release(ROOM)
+        await store.unlock(ROOM)
 
 
 # ---------------------------------------------------------------- memory
 
 
-async def test_what_was_not_committed_does_not_survive_a_crash():
+async def test_uncommitted_changes_do_not_survive_a_crash():
     plans = []
     store, ear = MemoryStore(later=plans.append), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.append(ROOM, 1, "notebook", ONE, b"a")
     store.commit()
@@ -278,9 +356,9 @@ async def test_what_was_not_committed_does_not_survive_a_crash():
     assert ear.reports == [1]
 
 
-async def test_without_room_for_it_nothing_begins_anew(folder, monkeypatch):
+async def test_a_rotation_without_disk_space_changes_nothing(folder, monkeypatch):
     store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole")
     await ear.until(lambda: ear.durable == 1)
@@ -289,9 +367,9 @@ async def test_without_room_for_it_nothing_begins_anew(folder, monkeypatch):
         raise OSError(errno.ENOSPC, "no space left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(room_log, "keep_aside", full)
+        patch.setattr(room_log, "archive", full)
         with pytest.raises(StorageError, match="no space left"):
-            await store.begin_anew(ROOM, ANEW)
+            await store.rotate(ROOM, ANEW)
     store.append(ROOM, 2, "notebook", ONE, b"-b")
     await ear.until(lambda: ear.durable == 2)
     await store.close()
@@ -300,18 +378,18 @@ async def test_without_room_for_it_nothing_begins_anew(folder, monkeypatch):
     await again.close()
 
 
-async def test_a_store_that_takes_too_long_does_not_begin_anew_later(folder, monkeypatch):
-    """By then somebody may have opened the room as it was."""
+async def test_a_rotation_that_timed_out_does_not_happen_later(folder, monkeypatch):
+    """Another client may have opened the old document by then."""
     store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
-    store.claim(ROOM)
+    store.lock(ROOM)
     store.listen(ROOM, ear)
     store.replace(ROOM, 1, "notebook", ONE, b"whole")
     await ear.until(lambda: ear.durable == 1)
     slow = threading.Event()
-    store.writer.submit(Write(ROOM, files=slow.wait))
+    store.writer.submit(Write(ROOM, before_commit=slow.wait))
     monkeypatch.setattr(log_store, "RELEASE_SECONDS", 0)
     with pytest.raises(StorageError, match="too long"):
-        await store.begin_anew(ROOM, ANEW)
+        await store.rotate(ROOM, ANEW)
     slow.set()
     store.append(ROOM, 2, "notebook", ONE, b"-b")
     await ear.until(lambda: ear.durable == 2)

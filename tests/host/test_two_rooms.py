@@ -1,4 +1,4 @@
-"""Two rooms over one file: they meet in it, and then leave it alone."""
+"""Two rooms on one file merge each other's edits and then stop writing."""
 
 import os
 
@@ -30,7 +30,7 @@ async def _two_names(place):
 
 
 @pytest.mark.parametrize("rooms", [_two_servers, _two_links, _two_names])
-async def test_what_is_typed_in_both_is_in_both_and_in_the_file(place, rooms):
+async def test_text_typed_in_two_rooms_is_in_both_and_in_the_file(place, rooms):
     ana, ben = (Person(host, name) for host, name in zip(await rooms(place), "ab", strict=True))
     for person in (ana, ben):
         await person.until(lambda person=person: person.peer.live)

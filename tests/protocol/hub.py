@@ -1,6 +1,6 @@
-"""A hub of a few lines for peers to talk to: one room without tasks, file or kernel.
+"""A minimal hub for peers: one room without tasks, file or kernel.
 
-What is on its way can be looked at, repeated and lost, which a real server does not allow.
+Tests can inspect, repeat and lose frames in transit, which a real server does not allow.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from jupyter_runtimed.crdt import Change as Edit
-from jupyter_runtimed.crdt import Document, changes_between, heads_of, holds
+from jupyter_runtimed.crdt import Document, changes_between, has_heads, heads_of
 from jupyter_runtimed.document import seeds
 from jupyter_runtimed.document.content import Cell
 from jupyter_runtimed.document.notebook import Notebook
 from jupyter_runtimed.document.runtime import Runtime
 from jupyter_runtimed.document.schema import DocName
 from jupyter_runtimed.ids import CellId, Epoch
+from jupyter_runtimed.peer.events import PeerEvent
+from jupyter_runtimed.peer.peer import Peer
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.protocol.frames import (
     Ack,
@@ -30,14 +32,12 @@ from jupyter_runtimed.protocol.frames import (
     decode,
     encode,
 )
-from jupyter_runtimed.protocol.happened import Happened
-from jupyter_runtimed.protocol.peer import Peer
 
 ONE, TWO = CellId("one"), CellId("two")
 
 
 class Server:
-    """One room as a hub without tasks: frames go in and out at once, acknowledgements when told."""
+    """One room as a hub without tasks: frames pass at once, acknowledgements on request."""
 
     def __init__(self) -> None:
         self.epochs: dict[DocName, Epoch] = {"notebook": Epoch("n1"), "runtime": Epoch("r1")}
@@ -67,7 +67,7 @@ class Server:
 
     def sync(self, doc: DocName, held: tuple[Epoch, frames.Heads] | None) -> Sync:
         document, epoch = self.document(doc), self.epochs[doc]
-        if held is not None and held[0] == epoch and held[1] and holds(document, held[1]):
+        if held is not None and held[0] == epoch and held[1] and has_heads(document, held[1]):
             return Sync(doc, epoch, False, changes_between(document, held[1]), heads_of(document))
         return Sync(doc, epoch, True, document.save(), heads_of(document))
 
@@ -77,7 +77,7 @@ class Server:
                 link.to_peer.append(Change(doc, data))
 
     def edit(self) -> None:
-        """Tell everybody what was written to the server's own notebook."""
+        """Send changes of the server's own notebook to all peers."""
         data = self.notebook.commit(now_ms=0)
         assert data is not None
         self.pass_on(data)
@@ -87,8 +87,8 @@ class Server:
         assert data is not None
         self.pass_on(data, "runtime")
 
-    def flow(self) -> list[Happened]:
-        news: list[Happened] = []
+    def flow(self) -> list[PeerEvent]:
+        news: list[PeerEvent] = []
         while any(link.busy for link in self.links):
             news += [event for link in self.links for event in link.flow()]
         return news
@@ -98,7 +98,7 @@ class Server:
 
 
 class Link:
-    """One connection; what is on its way can be looked at, repeated or lost."""
+    """One connection whose frames in transit can be inspected, repeated or lost."""
 
     def __init__(self, server: Server, peer: Peer, name: str, role: frames.Role) -> None:
         self.server, self.peer, self.name, self.role = server, peer, name, role
@@ -107,15 +107,15 @@ class Link:
         self.to_peer: list[Frame] = []
         self.to_server: list[Frame] = []
         self.sent: list[Frame] = []
-        self.happened: list[Happened] = []
+        self.happened: list[PeerEvent] = []
 
     @property
     def busy(self) -> bool:
         return bool(self.to_peer or self.to_server or self.peer.outbox)
 
-    def flow(self, *, deaf: bool = False) -> list[Happened]:
-        """Let frames run both ways until nothing moves; `deaf`: what the server says is lost."""
-        news: list[Happened] = []
+    def flow(self, *, deaf: bool = False) -> list[PeerEvent]:
+        """Deliver frames both ways until none is left; `deaf`: the server's frames are lost."""
+        news: list[PeerEvent] = []
         while self.busy:
             self.to_server += map(decode, self.peer.drain())
             while self.to_server:
@@ -128,7 +128,7 @@ class Link:
         self.happened += news
         return news
 
-    def cut(self) -> list[Happened]:
+    def cut(self) -> list[PeerEvent]:
         self.server.links.remove(self)
         return self.peer.disconnected()
 
@@ -139,7 +139,7 @@ class Link:
             case Change():
                 self.change(frame)
             case Call():
-                missing = not holds(self.server.notebook.document, frame.heads)
+                missing = not has_heads(self.server.notebook.document, frame.heads)
                 error = {"code": "heads-missing", "message": "not here"} if missing else None
                 self.to_peer.append(Reply(frame.id, {"name": frame.name}, error))
             case Presence():

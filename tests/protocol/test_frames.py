@@ -1,4 +1,4 @@
-"""Every frame crosses the wire whole; nothing that is not a frame gets past decoding."""
+"""Every frame survives encoding and decoding; decoding rejects everything else."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _damaged(whole: bytes, random_: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_damaged_bytes_are_bad_frames_and_nothing_else(seed: int) -> None:
+def test_damaged_bytes_raise_only_bad_frame(seed: int) -> None:
     random_ = random.Random(seed)
     golden = [bytes.fromhex(e["hex"]) for e in json.loads((GOLDEN / "frames.json").read_text())]
     for _ in range(200):
@@ -211,7 +211,7 @@ class TestSize:
         ):
             assert decode(encode(frame)) == frame
 
-    def test_other_kinds_are_small(self) -> None:
+    def test_frames_of_other_kinds_have_a_small_limit(self) -> None:
         with pytest.raises(BadFrame, match=f"a call frame of .* the cap is {SMALL_BYTES}"):
             decode(encode(Call(1, "answer", {"text": "x" * SMALL_BYTES})))
 
@@ -227,7 +227,7 @@ class TestSize:
             b"\xc1" * SMALL_BYTES * 2,
         ],
     )
-    def test_a_bomb_is_refused_before_it_is_unpacked(
+    def test_a_decompression_bomb_is_refused_before_unpacking(
         self, bomb: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def unpacked(*_: object, **__: object) -> None:
@@ -239,7 +239,7 @@ class TestSize:
             decode(bomb)
 
 
-def test_of_a_presence_only_what_is_known_is_kept() -> None:
+def test_only_known_fields_of_a_presence_are_kept() -> None:
     cursors = [["1@a", "2@b"]] * 70
     state = {"cell": "c", "cursors": cursors, "doing": "x", "other": {"a": [1]}}
     read = decode(msgpack.packb(["presence", "", state]))

@@ -1,4 +1,4 @@
-"""What was meant by edits: taken from two states, and put on a third."""
+"""Local edits: the diff of two versions, applied to a third."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from jupyter_runtimed.document import seeds
 from jupyter_runtimed.document.content import Cell, JsonText
 from jupyter_runtimed.document.notebook import Notebook
 from jupyter_runtimed.ids import CellId
-from jupyter_runtimed.protocol.intent import Intent, merge_text
+from jupyter_runtimed.peer.local_edits import LocalEdits, merge_text
 
 words = st.text(alphabet="ab \n👍é", max_size=12)
 
 
 @given(words, words)
-def test_a_text_that_one_side_left_alone_is_the_other_sides(base: str, new: str) -> None:
+def test_a_text_edited_by_one_side_only_takes_this_edit(base: str, new: str) -> None:
     assert merge_text(base, new, base) == new
     assert merge_text(base, base, new) == new
     assert merge_text(base, new, new) == new
 
 
 @given(words, words, words)
-def test_nothing_that_either_side_typed_at_an_end_is_lost(base: str, head: str, tail: str) -> None:
+def test_text_typed_at_an_end_by_either_side_is_kept(base: str, head: str, tail: str) -> None:
     merged = merge_text(base, head + base, base + tail)
     if base:
         assert len(merged) <= len(head) + len(base) + len(tail)
@@ -48,7 +48,7 @@ def test_both_sides_edits_are_kept(base: str, mine: str, theirs: str, merged: st
 
 
 def scrambled(notebook: Notebook, dice: random.Random) -> Notebook:
-    """A copy of it, edited in every way that there is."""
+    """Return a copy with random edits of every kind."""
     copy = Notebook(notebook.document.fork(actor=b"editor"))
     for number in range(dice.randrange(1, 8)):
         order = copy.order
@@ -84,27 +84,27 @@ def start() -> Notebook:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_on_the_state_it_came_from_an_intent_gives_the_state_it_led_to(seed: int) -> None:
+def test_local_edits_on_their_base_give_their_result(seed: int) -> None:
     base = start()
     wanted = scrambled(base, random.Random(seed))
-    intent = Intent.between(base, wanted)
+    intent = LocalEdits.between(base, wanted)
     copy = Notebook(base.document.fork(actor=b"copy"))
-    applied, dropped = intent.put_on(copy)
+    applied, dropped = intent.apply_to(copy)
     assert copy.content() == wanted.content()
     assert (applied, bool(dropped)) == (intent, False)
     assert bool(intent) == (wanted.content() != base.content())
-    again, _ = intent.put_on(copy)
+    again, _ = intent.apply_to(copy)
     copy.commit(now_ms=0)
     assert again == intent
     assert copy.content().cells == wanted.content().cells, "putting it on twice changes nothing"
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_on_somebody_elses_state_both_are_kept_where_they_do_not_touch(seed: int) -> None:
+def test_local_edits_on_another_version_keep_both_where_they_do_not_overlap(seed: int) -> None:
     base, dice = start(), random.Random(seed)
     theirs, mine = scrambled(base, dice), scrambled(base, dice)
-    intent = Intent.between(base, mine)
-    _, dropped = intent.put_on(theirs)
+    intent = LocalEdits.between(base, mine)
+    _, dropped = intent.apply_to(theirs)
     theirs.commit(now_ms=0)
     for cell in intent.added:
         assert theirs.cell(cell.id) == cell

@@ -1,4 +1,4 @@
-"""A peer against a server replica of a few lines: what races do, told as stories."""
+"""Stories of a peer and a minimal server replica, with races."""
 
 from __future__ import annotations
 
@@ -11,10 +11,24 @@ import pytest
 from jupyter_runtimed.crdt import Change as Edit
 from jupyter_runtimed.crdt import Document
 from jupyter_runtimed.document import seeds
-from jupyter_runtimed.document.content import Cell, JsonText, Run, Stream
+from jupyter_runtimed.document.content import Cell, JsonText, Run, StreamOutput
 from jupyter_runtimed.document.notebook import Notebook
 from jupyter_runtimed.errors import BadFrame, DocumentError, TooLarge
 from jupyter_runtimed.ids import CellId, Epoch, RunId
+from jupyter_runtimed.peer.events import (
+    Acknowledged,
+    CallReplied,
+    Changed,
+    Connected,
+    PeerEvent,
+    PresenceChanged,
+    Rebased,
+    RefusedChange,
+    RoomEvent,
+    Synced,
+)
+from jupyter_runtimed.peer.peer import Peer
+from jupyter_runtimed.peer.pending_calls import DISCONNECTED
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.protocol.frames import (
     Ack,
@@ -30,20 +44,6 @@ from jupyter_runtimed.protocol.frames import (
     decode,
     encode,
 )
-from jupyter_runtimed.protocol.happened import (
-    Acked,
-    Changed,
-    Happened,
-    PresenceChanged,
-    Rebased,
-    RefusedChange,
-    Replied,
-    Synced,
-    Told,
-    Welcomed,
-)
-from jupyter_runtimed.protocol.peer import Peer
-from jupyter_runtimed.protocol.questions import DISCONNECTED
 
 from .hub import ONE, TWO, Link, Server
 
@@ -59,7 +59,7 @@ def text_of(peer: Peer, cell_id: CellId = ONE) -> str:
     return peer.notebook.source(cell_id)
 
 
-def of_kind(events: Iterable[Happened], kind: type) -> list:
+def of_kind(events: Iterable[PeerEvent], kind: type) -> list:
     return [event for event in events if isinstance(event, kind)]
 
 
@@ -71,24 +71,24 @@ def server() -> Server:
 def test_a_first_connection_brings_both_documents(server: Server) -> None:
     peer = Peer("tests")
     link = server.connect(peer)
-    assert [type(event) for event in link.happened] == [Welcomed, Synced, Synced]
+    assert [type(event) for event in link.happened] == [Connected, Synced, Synced]
     assert peer.live
     assert peer.role == "runner"
     assert text_of(peer) == "print(1)"
     assert peer.runtime is not None
     assert peer.runtime.kernel.state == "none"
-    assert peer.unacked == 0
+    assert peer.pending_edits == 0
 
 
 def test_an_edit_is_sent_at_once_and_acknowledged(server: Server) -> None:
     peer = Peer("tests")
     link = server.connect(peer)
     write(peer, "# ")
-    assert peer.unacked == 1
+    assert peer.pending_edits == 1
     events = link.flow()
     assert server.text() == "# print(1)"
-    assert of_kind(events, Acked)[-1].unacked == 0
-    assert peer.unacked == 0
+    assert of_kind(events, Acknowledged)[-1].unacked == 0
+    assert peer.pending_edits == 0
     assert peer.shared == server.notebook.heads
 
 
@@ -102,11 +102,11 @@ def test_two_people_type_in_one_cell_and_both_have_all_of_it(server: Server) -> 
     events = server.flow()
     assert text_of(ana) == text_of(bob) == server.text() == "43210print(1)bbbbb"
     assert of_kind(events, Changed)[0].touched.cells == {ONE}
-    assert ana.unacked == bob.unacked == 0
+    assert ana.pending_edits == bob.pending_edits == 0
     assert ana.shared == bob.shared == server.notebook.heads
 
 
-def test_positions_count_code_points_also_beyond_the_basic_plane(server: Server) -> None:
+def test_text_positions_count_code_points_beyond_the_basic_plane(server: Server) -> None:
     ana, bob = Peer("ana"), Peer("bob")
     server.connect(ana)
     server.connect(bob)
@@ -117,7 +117,7 @@ def test_positions_count_code_points_also_beyond_the_basic_plane(server: Server)
     assert text_of(ana) == text_of(bob) == "👩‍👩‍👧|é𝒳print(1)"
 
 
-def test_every_replica_writes_under_an_actor_of_its_own(server: Server) -> None:
+def test_every_replica_writes_with_its_own_actor(server: Server) -> None:
     ana, bob = Peer("ana"), Peer("bob")
     actors = []
     for _ in range(3):
@@ -141,26 +141,26 @@ class TestReconnecting:
         write(ana, "a")
         write(bob, "b", 8)
         server.flow()
-        assert ana.unacked == 2
+        assert ana.pending_edits == 2
         again = server.connect(ana)
         assert isinstance(again.happened[1], Synced)
         assert not again.happened[1].replaced
         server.flow()
         assert text_of(ana) == text_of(bob) == server.text() == "aaprint(1)b"
-        assert ana.unacked == 0
+        assert ana.pending_edits == 0
         assert not of_kind(again.happened, RefusedChange), "the earlier prefix came with its ticket"
 
-    def test_nothing_is_sent_twice_when_only_the_ack_was_lost(self, server: Server) -> None:
+    def test_a_lost_ack_causes_no_change_to_be_sent_twice(self, server: Server) -> None:
         peer = Peer("tests")
         link = server.connect(peer)
         write(peer, "a")
         write(peer, "b")
         link.flow(deaf=True)
         link.cut()
-        assert peer.unacked == 2
+        assert peer.pending_edits == 2
         again = server.connect(peer)
         assert server.text() == text_of(peer) == "baprint(1)"
-        assert peer.unacked == 0
+        assert peer.pending_edits == 0
         (sent,) = [frame for frame in again.sent if isinstance(frame, Change)]
         assert len(Edit.decode_all(sent.data)) == 1, "the newest, so that it is acknowledged"
         assert peer.shared == server.notebook.heads
@@ -176,7 +176,7 @@ class TestReconnecting:
         link.cut()
         server.connect(peer)
         assert server.text() == "cbaprint(1)"
-        assert peer.unacked == 0
+        assert peer.pending_edits == 0
 
     def test_frames_that_come_twice_change_nothing(self, server: Server) -> None:
         ana, bob = Peer("ana"), Peer("bob")
@@ -196,7 +196,9 @@ class TestReconnecting:
         assert text_of(ana) == server.text() == "abprint(1)"
         assert ana.shared == server.notebook.heads
 
-    def test_a_server_that_lost_what_it_had_not_stored_gets_it_again(self, server: Server) -> None:
+    def test_changes_that_the_server_lost_before_storing_are_sent_again(
+        self, server: Server
+    ) -> None:
         peer = Peer("tests")
         link = server.connect(peer)
         before = server.document("notebook").save()
@@ -208,10 +210,10 @@ class TestReconnecting:
         again = server.connect(peer)
         assert again.happened[1] == Synced("notebook", again.happened[1].touched, replaced=True)
         assert server.text() == text_of(peer) == "baprint(1)"
-        assert peer.unacked == 0
+        assert peer.pending_edits == 0
         assert not of_kind(again.happened, Rebased)
 
-    def test_an_edit_upon_somebody_elses_lost_edit_is_rebased(self, server: Server) -> None:
+    def test_an_edit_on_top_of_another_users_lost_edit_is_rebased(self, server: Server) -> None:
         ana, bob = Peer("ana"), Peer("bob")
         links = [server.connect(ana), server.connect(bob)]
         before = server.document("notebook").save()
@@ -239,7 +241,7 @@ class TestReconnecting:
         before = server.document("notebook").save()
         for author, word in (("ana", " AAA"), ("bob", " BBB"), ("ana", " CCC"), ("bob", " DDD")):
             write(peers[author], word, len(text_of(peers[author])))
-            for link in links:  # its acknowledgement is lost, as it is when nothing was stored
+            for link in links:  # The acknowledgement is lost, as if nothing was stored.
                 link.to_server += map(decode, link.peer.drain())
             for link in links:
                 while link.to_server:
@@ -256,10 +258,10 @@ class TestReconnecting:
             server.flow()
         assert text_of(peers["ana"]) == text_of(peers["bob"]) == server.text()
         assert sorted(server.text().split()) == ["AAA", "BBB", "CCC", "DDD", "print(1)"]
-        assert peers["ana"].unacked == peers["bob"].unacked == 0
+        assert peers["ana"].pending_edits == peers["bob"].pending_edits == 0
 
     @pytest.mark.parametrize("back", [("ana", "bob"), ("bob", "ana")])
-    def test_words_in_a_cell_whose_making_was_lost_are_kept(
+    def test_words_in_a_cell_whose_creation_was_lost_are_kept(
         self, server: Server, back: tuple[str, ...]
     ) -> None:
         peers = {"ana": Peer("ana"), "bob": Peer("bob")}
@@ -289,12 +291,14 @@ class TestReconnecting:
         peer = Peer("tests")
         early = peer.call("interrupt")
         link = server.connect(peer)
-        assert of_kind(link.happened, Replied) == [Replied(early, {"name": "interrupt"}, None)]
+        assert of_kind(link.happened, CallReplied) == [
+            CallReplied(early, {"name": "interrupt"}, None)
+        ]
         link.cut()
         run = peer.call("run", {"cells": [ONE]})
         write(peer, "x")
         again = server.connect(peer)
-        assert of_kind(again.happened, Replied) == [Replied(run, {"name": "run"}, None)]
+        assert of_kind(again.happened, CallReplied) == [CallReplied(run, {"name": "run"}, None)]
         kinds = [type(frame) for frame in again.sent]
         assert kinds.index(Change) < kinds.index(Call)
 
@@ -304,13 +308,13 @@ class TestReconnecting:
         call = peer.call("run_all")
         link.flow(deaf=True)
         (lost,) = link.cut()
-        assert isinstance(lost, Replied)
+        assert isinstance(lost, CallReplied)
         assert (lost.id, (lost.error or {})["code"]) == (call, DISCONNECTED)
-        assert not of_kind(server.connect(peer).happened, Replied)
+        assert not of_kind(server.connect(peer).happened, CallReplied)
 
 
 class TestRefusals:
-    def test_a_viewer_gets_told_and_the_local_notebook_follows_the_server(
+    def test_a_viewers_refused_edit_is_reported_and_the_notebook_follows_the_server(
         self, server: Server
     ) -> None:
         peer = Peer("tests")
@@ -323,10 +327,10 @@ class TestRefusals:
         assert rebased.dropped.texts[ONE].after == "moreforbiddenprint(1)"
         assert not rebased.applied
         assert text_of(peer) == server.text() == "print(1)"
-        assert peer.unacked == 0
+        assert peer.pending_edits == 0
         assert peer.live
 
-    def test_what_was_meant_is_put_on_a_fresh_copy(self, server: Server) -> None:
+    def test_refused_edits_are_rebased_onto_a_fresh_copy(self, server: Server) -> None:
         ana, bob = Peer("ana"), Peer("bob")
         link = server.connect(ana)
         server.connect(bob)
@@ -350,7 +354,7 @@ class TestRefusals:
         events = link.flow()
         (rebased,) = of_kind(events, Rebased)
         assert (rebased.code, bool(rebased.dropped)) == ("not-allowed", False)
-        assert ana.unacked == 0
+        assert ana.pending_edits == 0
         content = server.notebook.content()
         assert [cell.id for cell in content.cells] == [ONE, "new"]
         assert content.cells[0].source == "mine print(1) theirs"
@@ -360,7 +364,7 @@ class TestRefusals:
         server.flow()
         assert text_of(bob) == server.text()
 
-    def test_what_is_refused_again_is_dropped_and_said(self, server: Server) -> None:
+    def test_edits_that_are_refused_again_are_dropped_and_reported(self, server: Server) -> None:
         peer = Peer("tests")
         link = server.connect(peer)
         server.refuse = "not-allowed"
@@ -369,13 +373,13 @@ class TestRefusals:
         first, second = of_kind(events, Rebased)
         assert first.applied == second.dropped
         assert text_of(peer) == server.text()
-        assert peer.unacked == 0
+        assert peer.pending_edits == 0
         server.refuse = None
         write(peer, "yes")
         link.flow()
         assert server.text() == "yesprint(1)"
 
-    def test_what_had_arrived_before_is_not_meant_again(self, server: Server) -> None:
+    def test_changes_that_arrived_before_are_not_rebased(self, server: Server) -> None:
         ana, bob = Peer("ana"), Peer("bob")
         link = server.connect(ana)
         server.connect(bob)
@@ -394,7 +398,7 @@ class TestRefusals:
         server.flow()
         assert text_of(ana) == text_of(bob) == server.text() == "and heXllo print(1)"
 
-    def test_edits_made_while_the_fresh_copy_is_on_its_way_are_kept(self, server: Server) -> None:
+    def test_edits_made_before_the_fresh_copy_arrives_are_kept(self, server: Server) -> None:
         peer = Peer("tests")
         link = server.connect(peer)
         server.refuse = "malformed"
@@ -408,11 +412,9 @@ class TestRefusals:
         write(peer, "b")
         link.flow()
         assert text_of(peer) == server.text() == "baprint(1)"
-        assert peer.unacked == 0
+        assert peer.pending_edits == 0
 
-    def test_a_server_that_no_longer_knows_the_ticket_costs_nothing_but_a_copy(
-        self, server: Server
-    ) -> None:
+    def test_an_unknown_actor_token_only_costs_a_fresh_copy(self, server: Server) -> None:
         peer = Peer("tests")
         server.connect(peer).cut()
         write(peer, "offline ")
@@ -421,9 +423,9 @@ class TestRefusals:
         link = server.connect(peer)
         assert of_kind(link.happened, RefusedChange)[0].code == "foreign-actor"
         assert text_of(peer) == server.text() == "offline print(1)"
-        assert peer.unacked == 0
+        assert peer.pending_edits == 0
 
-    def test_rights_that_were_lost_meanwhile_do_not_lose_the_words(self, server: Server) -> None:
+    def test_words_are_kept_if_the_permission_was_lost(self, server: Server) -> None:
         peer = Peer("tests")
         server.connect(peer).cut()
         write(peer, "offline ")
@@ -432,7 +434,7 @@ class TestRefusals:
         assert rebased.dropped.texts[ONE].after == "offline print(1)"
         assert text_of(peer) == "print(1)"
 
-    def test_a_change_that_the_server_cannot_take_is_dropped_here(self, server: Server) -> None:
+    def test_a_change_too_large_for_the_server_is_dropped_by_the_peer(self, server: Server) -> None:
         peer = Peer("tests")
         server.limit = 2000
         link = server.connect(peer)
@@ -453,7 +455,7 @@ class TestAnotherHistory:
         server.notebook.add_cells([Cell(ONE, "code", text), Cell(TWO, "markdown", "text")], index=0)
         server.notebook.commit(now_ms=0)
 
-    def test_words_that_were_not_acknowledged_are_put_on_it(self, server: Server) -> None:
+    def test_pending_words_are_rebased_onto_another_history(self, server: Server) -> None:
         peer = Peer("tests")
         server.connect(peer).cut()
         write(peer, "mine ")
@@ -462,10 +464,10 @@ class TestAnotherHistory:
         (rebased,) = of_kind(link.happened, Rebased)
         assert rebased.applied.texts[ONE].after == "mine print(1)"
         assert text_of(peer) == server.text() == "mine print(1) # theirs"
-        assert peer.unacked == 0
+        assert peer.pending_edits == 0
         assert peer.epoch("notebook") == "n2"
 
-    def test_what_is_there_already_is_not_doubled(self, server: Server) -> None:
+    def test_a_rebase_does_not_double_existing_words(self, server: Server) -> None:
         peer = Peer("tests")
         link = server.connect(peer)
         write(peer, "mine ")
@@ -484,7 +486,7 @@ class TestAnotherHistory:
             ("print()", "hello world print()"),
         ],
     )
-    def test_what_is_there_in_part_is_completed(
+    def test_a_rebase_completes_partly_existing_words(
         self, server: Server, there: str, whole: str
     ) -> None:
         peer = Peer("tests")
@@ -495,7 +497,7 @@ class TestAnotherHistory:
         server.connect(peer)
         assert text_of(peer) == server.text() == whole
 
-    def test_words_stay_whole_between_words_of_others_that_are_lost(self, server: Server) -> None:
+    def test_a_rebase_keeps_words_whole_between_lost_words_of_others(self, server: Server) -> None:
         peer, other = Peer("tests"), Peer("other")
         links = [server.connect(peer), server.connect(other)]
         for number in range(10, 26):
@@ -512,7 +514,7 @@ class TestAnotherHistory:
         server.connect(other)
         assert all(f"<{number}>" in text_of(other) for number in (*range(10, 26), 27))
 
-    def test_words_of_a_cell_that_is_gone_are_handed_back(self, server: Server) -> None:
+    def test_a_rebase_returns_words_of_a_deleted_cell(self, server: Server) -> None:
         peer = Peer("tests")
         server.connect(peer).cut()
         write(peer, "mine ")
@@ -524,7 +526,7 @@ class TestAnotherHistory:
         assert rebased.dropped.texts[ONE].after == "mine print(1)"
         assert not rebased.applied
 
-    def test_a_rotated_runtime_comes_unasked(self, server: Server) -> None:
+    def test_a_rotated_runtime_document_arrives_without_a_request(self, server: Server) -> None:
         peer = Peer("tests")
         link = server.connect(peer)
         server.runtime = server.runtime.rotated(Epoch("r2"), b"rotated")
@@ -540,7 +542,7 @@ class TestAnotherHistory:
 
 
 class TestTheRuntimeDocument:
-    def test_runs_and_outputs_are_read_as_they_come(self, server: Server) -> None:
+    def test_runs_and_outputs_are_read_as_they_arrive(self, server: Server) -> None:
         peer = Peer("tests")
         link = server.connect(peer)
         view, run_id = peer.runtime, RunId("run-1")
@@ -554,7 +556,7 @@ class TestTheRuntimeDocument:
         assert view.queue == (run_id,)
         assert view.outcome(ONE).outputs == ()
         for i in range(3):
-            server.runtime.append_output(run_id, Stream(f"o{i}", "stdout", ("a",)))
+            server.runtime.append_output(run_id, StreamOutput(f"o{i}", "stdout", ("a",)))
             server.run_said()
             link.flow()
             assert view.outputs(run_id) == tuple(server.runtime.outputs(run_id))
@@ -578,20 +580,22 @@ class TestTheRuntimeDocument:
 
 
 class TestNonsense:
-    def test_a_frame_before_the_welcome(self, server: Server) -> None:
+    def test_a_frame_before_the_welcome_is_an_error(self, server: Server) -> None:
         peer = Peer("tests")
         peer.connected()
         with pytest.raises(BadFrame, match="before the welcome"):
             peer.received(encode(server.sync("notebook", None)))
 
     @pytest.mark.parametrize("frame", [Hello("s", "agent"), Call(1, "run")])
-    def test_frames_of_the_other_direction(self, server: Server, frame: Frame) -> None:
+    def test_frames_of_the_wrong_direction_are_errors(self, server: Server, frame: Frame) -> None:
         peer = Peer("tests")
         server.connect(peer)
         with pytest.raises(BadFrame):
             peer.received(encode(frame))
 
-    def test_damaged_changes_make_the_next_connection_fetch_anew(self, server: Server) -> None:
+    def test_after_damaged_changes_the_next_connection_fetches_a_whole_document(
+        self, server: Server
+    ) -> None:
         peer = Peer("tests")
         link = server.connect(peer)
         write(peer, "kept ")
@@ -604,9 +608,7 @@ class TestNonsense:
         assert text_of(peer) == server.text() == "kept print(1)"
 
     @pytest.mark.parametrize("seed", range(20))
-    def test_whatever_the_bytes_the_peer_refuses_them_and_recovers(
-        self, server: Server, seed: int
-    ) -> None:
+    def test_the_peer_refuses_arbitrary_bytes_and_recovers(self, server: Server, seed: int) -> None:
         dice, peer, other = random.Random(seed), Peer("tests"), Peer("other")
         server.connect(other)
         for _ in range(60):
@@ -630,7 +632,7 @@ class TestNonsense:
         server.flow()
         assert text_of(peer) == server.text() == text_of(other)
         assert server.text().count("p") == 61
-        assert peer.unacked == 0
+        assert peer.pending_edits == 0
 
     def test_a_gap_is_closed_by_asking_again(self, server: Server) -> None:
         peer, other = Peer("tests"), Peer("other")
@@ -646,7 +648,7 @@ class TestNonsense:
         assert text_of(peer) == server.text() == text_of(other)
         assert peer.live
 
-    def test_a_version_that_is_not_ours(self, server: Server) -> None:
+    def test_another_protocol_version_is_an_error(self, server: Server) -> None:
         peer = Peer("tests")
         peer.connected()
         link = Link(server, peer, "s", "runner")
@@ -664,15 +666,15 @@ def test_events_and_presence_are_passed_on(server: Server) -> None:
     link = server.connect(peer)
     state = {"user": {"name": "Bob"}, "kind": "browser", "cell": ONE}
     link.to_peer += [Event("rights", {"role": "editor"}), Presence("s9", state)]
-    assert link.flow() == [Told("rights", {"role": "editor"}), PresenceChanged("s9", state)]
+    assert link.flow() == [RoomEvent("rights", {"role": "editor"}), PresenceChanged("s9", state)]
     assert (peer.role, peer.presences) == ("editor", {"s9": state})
     assert link.cut() == [PresenceChanged("s9", None)]
-    peer.show({"cell": ONE})
+    peer.set_presence({"cell": ONE})
     again = server.connect(peer)
     assert Presence("", {"cell": ONE}) in again.sent
 
 
-def test_an_ack_that_overtakes_what_it_acknowledges_counts_when_that_comes(server: Server) -> None:
+def test_an_early_ack_counts_when_its_changes_arrive(server: Server) -> None:
     ana, bob = Peer("ana"), Peer("bob")
     link = server.connect(ana)
     server.connect(bob)
@@ -683,16 +685,16 @@ def test_an_ack_that_overtakes_what_it_acknowledges_counts_when_that_comes(serve
     server.links[1].flow()
     passed_on, link.to_peer = link.to_peer, [Ack("notebook", server.notebook.heads)]
     link.flow()
-    assert ana.unacked == 1
+    assert ana.pending_edits == 1
     link.to_peer += passed_on
     link.flow()
-    assert ana.unacked == 0
+    assert ana.pending_edits == 0
     assert ana.shared == server.notebook.heads
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_any_history_of_cuts_and_refusals_ends_with_the_same_words_everywhere(seed: int) -> None:
-    """Words are never lost (none is deleted here) and never doubled, whatever the weather."""
+    """Words are never lost (none is deleted here) and never doubled, whatever the faults."""
     dice, server = random.Random(seed), Server()
     peers = [Peer(f"p{i}") for i in range(3)]
     links: dict[int, Link] = {}
@@ -708,7 +710,9 @@ def test_any_history_of_cuts_and_refusals_ends_with_the_same_words_everywhere(se
             case 1 if link is None:
                 links[who] = server.connect(peer)
             case 2 if link is not None:
-                server.refuse = "not-allowed" if dice.random() < 0.3 and peer.unacked else None
+                server.refuse = (
+                    "not-allowed" if dice.random() < 0.3 and peer.pending_edits else None
+                )
                 link.to_server += map(decode, peer.drain())
                 if link.to_server:
                     link.take(link.to_server.pop(0))
@@ -734,4 +738,4 @@ def test_any_history_of_cuts_and_refusals_ends_with_the_same_words_everywhere(se
     assert len(texts) == 1
     (text,) = texts
     assert all(text.count(word) == 1 for word in words), (text, words)
-    assert all(peer.unacked == 0 and peer.shared == server.notebook.heads for peer in peers)
+    assert all(peer.pending_edits == 0 and peer.shared == server.notebook.heads for peer in peers)

@@ -1,13 +1,13 @@
-"""What a peer asks for again, and what of its own work it keeps then."""
+"""Requests of a peer for a fresh copy, and the edits that it keeps."""
 
 from __future__ import annotations
 
 import random
 
+from jupyter_runtimed.peer.events import Rebased
+from jupyter_runtimed.peer.local_edits import LocalEdits, Text
+from jupyter_runtimed.peer.peer import Peer
 from jupyter_runtimed.protocol.frames import Hello, Refuse, decode, encode
-from jupyter_runtimed.protocol.happened import Rebased
-from jupyter_runtimed.protocol.intent import Intent, Text
-from jupyter_runtimed.protocol.peer import Peer
 
 from .hub import ONE, TWO, Server
 
@@ -23,7 +23,7 @@ def text_of(peer: Peer) -> str:
     return peer.notebook.source(ONE)
 
 
-def test_of_many_refusals_in_a_row_one_fresh_copy_is_asked_for() -> None:
+def test_many_refusals_in_a_row_request_one_fresh_copy() -> None:
     server, peer = Server(), Peer("ana")
     link = server.connect(peer)
     refusals: list[bytes] = []
@@ -40,7 +40,7 @@ def test_of_many_refusals_in_a_row_one_fresh_copy_is_asked_for() -> None:
     assert text_of(peer) == server.text() == "c b a print(1)"
 
 
-def test_what_was_typed_before_a_paste_that_is_too_large_is_kept() -> None:
+def test_text_typed_before_a_too_large_paste_is_kept() -> None:
     server, peer = Server(), Peer("ana")
     server.limit = 2000
     server.connect(peer).cut()
@@ -53,7 +53,7 @@ def test_what_was_typed_before_a_paste_that_is_too_large_is_kept() -> None:
     assert text_of(peer) == server.text() == "small print(1)"
 
 
-def test_words_that_were_deleted_are_gone_on_the_fresh_copy_too() -> None:
+def test_deleted_words_are_also_deleted_on_the_fresh_copy() -> None:
     server, ana, ben = Server(), Peer("ana"), Peer("ben")
     link = server.connect(ana)
     server.connect(ben)
@@ -67,18 +67,18 @@ def test_words_that_were_deleted_are_gone_on_the_fresh_copy_too() -> None:
     assert text_of(ana) == text_of(ben) == server.text() == "(1)# kept"
 
 
-def test_of_two_intents_in_a_row_an_empty_one_takes_nothing_away() -> None:
-    some = Intent(order=(ONE, TWO), texts={ONE: Text("a", "b")})
-    none = Intent(order=(ONE, TWO))
+def test_empty_local_edits_after_others_remove_nothing() -> None:
+    some = LocalEdits(order=(ONE, TWO), texts={ONE: Text("a", "b")})
+    none = LocalEdits(order=(ONE, TWO))
     assert some.then(none) == none.then(some) == some
-    more = Intent(order=(ONE, TWO), texts={ONE: Text("b", "c")}, types={TWO: "raw"})
+    more = LocalEdits(order=(ONE, TWO), texts={ONE: Text("b", "c")}, types={TWO: "raw"})
     assert some.then(more).texts[ONE] == Text("a", "c")
     assert some.then(more).types == {TWO: "raw"}
 
 
-def test_a_cells_new_type_that_found_no_cell_is_told_as_lost() -> None:
+def test_a_type_change_of_a_missing_cell_is_reported_as_lost() -> None:
     notebook = Server().notebook
     notebook.delete_cell(TWO)
-    meant = Intent(order=(ONE, TWO), types={ONE: "raw", TWO: "code"})
-    written, lost = meant.put_on(notebook)
+    meant = LocalEdits(order=(ONE, TWO), types={ONE: "raw", TWO: "code"})
+    written, lost = meant.apply_to(notebook)
     assert (written.types, lost.types) == ({ONE: "raw"}, {TWO: "code"})

@@ -1,4 +1,4 @@
-"""The reader's view of the runtime document says what the writer's does, whatever was written."""
+"""The reader's view of the runtime document equals the writer's view."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ import pytest
 
 from jupyter_runtimed.crdt import Document
 from jupyter_runtimed.document import seeds
-from jupyter_runtimed.document.content import Display, ErrorOutput, Json, JsonText, Run, Stream
+from jupyter_runtimed.document.content import (
+    DisplayOutput,
+    ErrorOutput,
+    Json,
+    JsonText,
+    Run,
+    StreamOutput,
+)
 from jupyter_runtimed.document.runtime import KernelStatus, Runtime
 from jupyter_runtimed.errors import DocumentError
 from jupyter_runtimed.ids import CellId, Epoch, RunId
-from jupyter_runtimed.protocol.runtime_view import RuntimeTouched, RuntimeView
+from jupyter_runtimed.peer.runtime_view import RuntimeTouched, RuntimeView
 
 CELLS = [CellId(name) for name in "abc"]
 
 
 class Writer:
-    """Writes at random, as a kernel would make the server do."""
+    """Make random writes, as a kernel would cause."""
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
@@ -63,10 +70,10 @@ class Writer:
         runtime, dice = self.runtime, self.dice
         outputs = runtime.outputs(run_id)
         last = outputs[-1] if outputs else None
-        if isinstance(last, Stream) and last.chunks and dice.random() < 0.6:
+        if isinstance(last, StreamOutput) and last.chunks and dice.random() < 0.6:
             runtime.splice_chunks(run_id, last.id, len(last.chunks) - 1, 1, ["rewritten", "new"])
-        elif isinstance(last, Display) and dice.random() < 0.4:
-            shown = Display(last.id, "display_data", {"text/plain": str(self.made)})
+        elif isinstance(last, DisplayOutput) and dice.random() < 0.4:
+            shown = DisplayOutput(last.id, "display_data", {"text/plain": str(self.made)})
             runtime.replace_display(run_id, last.id, shown)
         else:
             made = f"o{self.made}"
@@ -74,16 +81,23 @@ class Writer:
                 run_id,
                 dice.choice(
                     [
-                        [Stream(made, "stdout", ("text",))],
-                        [Display(made, "display_data", {"application/json": Json(JsonText("1"))})],
-                        [ErrorOutput(made, "E", "v", ("tb",)), Stream(made + "b", "stderr", ())],
+                        [StreamOutput(made, "stdout", ("text",))],
+                        [
+                            DisplayOutput(
+                                made, "display_data", {"application/json": Json(JsonText("1"))}
+                            )
+                        ],
+                        [
+                            ErrorOutput(made, "E", "v", ("tb",)),
+                            StreamOutput(made + "b", "stderr", ()),
+                        ],
                     ]
                 ),
             )
 
 
 @pytest.mark.parametrize("seed", range(25))
-def test_what_is_written_is_read(seed: int) -> None:
+def test_the_runtime_view_reads_all_written_values(seed: int) -> None:
     writer = Writer(seed)
     view = RuntimeView(Document.load(writer.runtime.document.save(), actor=b"reader"))
     for _ in range(80):
@@ -100,7 +114,7 @@ def test_what_is_written_is_read(seed: int) -> None:
                 assert cell in touched.cells
 
 
-def test_everything_names_all_there_is() -> None:
+def test_everything_lists_all_cells_and_runs() -> None:
     writer = Writer(3)
     for _ in range(40):
         writer.step()
@@ -113,7 +127,7 @@ def test_everything_names_all_there_is() -> None:
     assert view.epoch == "e"
 
 
-def test_what_is_absent_is_nothing() -> None:
+def test_absent_runs_and_cells_read_as_empty() -> None:
     view = RuntimeView(seeds.empty_runtime(b"reader"))
     assert view.run(RunId("x")) is None
     assert view.outputs(RunId("x")) == ()
@@ -121,6 +135,6 @@ def test_what_is_absent_is_nothing() -> None:
     assert view.kernel.state == "none"
 
 
-def test_another_document_is_none() -> None:
+def test_a_document_without_the_schema_is_refused() -> None:
     with pytest.raises(DocumentError, match="not a runtime document"):
         RuntimeView(Document(actor=b"x"))

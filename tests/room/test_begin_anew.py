@@ -1,4 +1,4 @@
-"""A notebook with a long history begins a new document when everybody has left it."""
+"""A notebook with a long history is rotated when all clients have left."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def everybody_leaves(net: Network) -> None:
     assert net.server.room is None
 
 
-def test_it_opens_with_the_same_content_and_hardly_any_history() -> None:
+def test_a_rotated_notebook_has_the_same_content_and_little_history() -> None:
     net = network(history_changes=LIMIT)
     net.join("ana")
     type_much(net)
@@ -50,7 +50,7 @@ def test_it_opens_with_the_same_content_and_hardly_any_history() -> None:
     net.assert_converged()
 
 
-def test_the_former_document_is_kept_whole() -> None:
+def test_the_document_from_before_a_rotation_is_archived_whole() -> None:
     net = network(history_changes=LIMIT)
     net.join("ana")
     type_much(net)
@@ -60,7 +60,7 @@ def test_the_former_document_is_kept_whole() -> None:
     assert heads_of(load(former, actor=b"x" * 16)) == heads
 
 
-def test_a_short_history_stays_where_it_is() -> None:
+def test_a_short_history_is_not_rotated() -> None:
     net = network(history_changes=1_000)
     net.join("ana")
     type_much(net)
@@ -69,7 +69,7 @@ def test_a_short_history_stays_where_it_is() -> None:
     assert net.disk.documents["notebook"][0] == epoch
 
 
-def test_with_no_limit_it_stays_however_long_it_is() -> None:
+def test_without_a_limit_a_long_history_is_not_rotated() -> None:
     net = network(history_changes=0)
     net.join("ana")
     type_much(net)
@@ -78,7 +78,7 @@ def test_with_no_limit_it_stays_however_long_it_is() -> None:
     assert net.disk.documents["notebook"][0] == epoch
 
 
-def test_who_typed_without_a_connection_meanwhile_brings_it_along() -> None:
+def test_text_typed_offline_during_a_rotation_is_rebased() -> None:
     net = network(history_changes=LIMIT)
     net.join("ana")
     net.join("ben")
@@ -103,7 +103,7 @@ def test_who_typed_without_a_connection_meanwhile_brings_it_along() -> None:
     assert text.count("two") == 1
 
 
-def test_a_file_that_was_changed_meanwhile_is_merged_as_ever() -> None:
+def test_a_file_changed_during_a_rotation_is_merged() -> None:
     net = network(history_changes=LIMIT)
     net.join("ana")
     type_much(net)
@@ -119,8 +119,8 @@ def test_a_file_that_was_changed_meanwhile_is_merged_as_ever() -> None:
     assert found.content.cells[0].source == room.notebook.source(CellId("c0"))
 
 
-def test_what_only_the_room_has_is_not_taken_for_what_the_file_had() -> None:
-    """What JupyterLab notes of the kernel is not saved by itself, so the file goes without it."""
+def test_unsaved_content_of_the_room_is_not_attributed_to_the_file() -> None:
+    """JupyterLab's kernel metadata alone causes no save, so the file lacks it."""
     net = network(history_changes=LIMIT)
     net.join("ana")
     type_much(net)

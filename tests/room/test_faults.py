@@ -1,8 +1,8 @@
 """Seeded chaos on machines that fail: disk, store, clock, line, and a process that just ends.
 
-After each run: everybody, the room and the file hold the same; each acknowledged edit is there; no
-cell and no word is there twice; no output is lost. A failing seed prints the steps that matter,
-found by leaving out others, and both replay exactly:
+After each run all peers, the room and the file are equal; each acknowledged edit is there; no cell
+and no word is there twice; no output is lost. A failing seed prints a minimal list of steps; seed
+and steps replay exactly:
 
     pytest tests/room/test_faults.py --seeds 1 --first-seed SEED --steps 3,17,40
 """
@@ -23,7 +23,7 @@ HOUR_MS = 3_600_000
 
 
 USUALLY = 200
-"""How many stories, unless told."""
+"""Default number of stories."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -33,9 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(first, first + count))
 
 
-def test_whatever_breaks_nothing_acknowledged_is_lost(
-    seed: int, request: pytest.FixtureRequest
-) -> None:
+def test_random_faults_lose_no_acknowledged_edit(seed: int, request: pytest.FixtureRequest) -> None:
     chosen = request.config.getoption("--steps")
     steps = [int(step) for step in chosen.split(",")] if chosen else list(range(STEPS))
     trouble = tell(seed, steps)
@@ -49,7 +47,7 @@ def test_whatever_breaks_nothing_acknowledged_is_lost(
 
 
 def tell(seed: int, steps: Sequence[int]) -> str | None:
-    """What goes wrong in this run, if anything does."""
+    """Return the failure of this run, or None."""
     world = Breaking(seed)
     try:
         for step in steps:
@@ -62,7 +60,7 @@ def tell(seed: int, steps: Sequence[int]) -> str | None:
 
 
 def shrink(steps: list[int], fails: Callable[[list[int]], bool]) -> list[int]:
-    """Leave out ever smaller parts while it still fails."""
+    """Remove smaller and smaller parts as long as the run fails."""
     size = len(steps) // 2
     while size:
         at = 0
@@ -96,7 +94,7 @@ class Breaking(World):
         super().__init__(seed, server=FaultySimServer)
 
     def at(self, step: int) -> str:
-        """One step, by its number: it does the same whichever others were left out."""
+        """Do one step; its number alone determines its action."""
         self.random = random.Random(self.seed * 1_000_003 + step)
         usual = [
             self.type, self.cells, self.run, self.line, self.tab, self.night, self.server, self.file
@@ -119,21 +117,22 @@ class Breaking(World):
 
     @property
     def whole(self) -> bool:
-        """Is the file a notebook now?"""
+        """Return whether the file is a valid notebook."""
         return self.net.disk.file.endswith(b"}\n")
 
-    # ------------------------------------------------------------ what breaks
+    # ------------------------------------------------------------ faults
 
     def store(self) -> None:
-        """The store's disk is full, or its database locked; or it is well again."""
+        """Let the store fail (full disk, locked database), or recover."""
         self.faulty.store_trouble = None if self.faulty.store_trouble else "no space left"
 
     def slow(self) -> None:
         self.faulty.commit_ms = self.random.choice([3, 300, 2_000])
 
     def disk(self) -> None:
-        """The notebook's folder cannot be written; or it can again."""
+        """Let the notebook's folder fail, or falsely report a failure, or recover."""
         self.faulty.file_trouble = None if self.faulty.file_trouble else "read-only file system"
+        self.faulty.file_lands = self.random.random() < 0.5
 
     def dies(self) -> None:
         """The process ends between two effects."""
@@ -141,9 +140,9 @@ class Breaking(World):
             self.faulty.dies_in = self.random.randint(0, 40)
 
     def power(self) -> None:
-        """Power is lost, and the disk had not written what it said it had.
+        """Lose power with a disk that had not written what it reported as written.
 
-        Who is still here has their words yet; of who has left nobody can have them.
+        Connected clients still have their words; words of clients that left are lost.
         """
         self.faulty.crash(lost_fsync=True)
         self.lied = True
@@ -156,12 +155,12 @@ class Breaking(World):
             peer.lag_ms = self.random.choice([0, 400, 4_000])
 
     def twice(self) -> None:
-        """A frame of somebody is on the line twice, or never, which ends the line."""
+        """Deliver a frame twice, or lose it, which ends the connection."""
         if (peer := self.peer()) is not None:
             peer.mangle = self.random.choice(["double", "drop"])
 
     def torn(self) -> None:
-        """Another program takes its time to write the file."""
+        """Let another program write the file slowly."""
         mark = f"outside{len(self.outside)}"
         data = self.net.disk.file
         at = data.find(b"# \\n") + 2
@@ -175,19 +174,20 @@ class Breaking(World):
         if self.whole:
             super().file()
 
-    # ------------------------------------------------------------ what must hold
+    # ------------------------------------------------------------ invariants
 
     def settle(self) -> None:
         self.faulty.store_trouble = self.faulty.file_trouble = self.faulty.dies_in = None
         self.faulty.skew_ms = 0
+        self.faulty.dies_while_archiving = False
         for peer in self.net.peers.values():
             peer.lag_ms, peer.mangle = 0, None
         self.net.run_for(5_000)
         super().settle()
 
     def check_once(self) -> None:
-        # A store that fails keeps nobody from saving; of a server that dies then it does not know
-        # what the file was made of, and words in both may come twice. They are never lost.
+        # A failing store does not prevent saving. If the server then dies, the store does not
+        # know the version of the file, so words in both may appear twice. They are never lost.
         if not self.faulty.saved_ahead:
             super().check_once()
 
@@ -195,7 +195,7 @@ class Breaking(World):
         if self.lied:
             self.net.gone.clear()
         if self.faulty.built_on_a_lie:
-            # Who saw a word acknowledged has it, but no former document says that it is missed.
+            # The author has the acknowledged word, but no archived document shows its loss.
             for peer in self.net.peers.values():
                 peer.acknowledged.clear()
         super().check()
@@ -209,7 +209,7 @@ class Breaking(World):
 
 
 def expected(code: str) -> str:
-    """What a cell's script puts out."""
+    """Return the output of a cell's script."""
     said = ""
     for line in code.split("\n"):
         order, _, rest = line.partition(" ")

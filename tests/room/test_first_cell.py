@@ -1,4 +1,4 @@
-"""A notebook without cells, as JupyterLab makes new ones, gets one when somebody opens it there."""
+"""A notebook without cells, as JupyterLab creates it, gets one when a browser opens it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_two_people_who_open_an_empty_notebook_at_once_find_one_cell() -> None:
     net.assert_converged()
 
 
-def test_to_look_at_an_empty_notebook_does_not_write_its_file() -> None:
+def test_opening_an_empty_notebook_does_not_write_its_file() -> None:
     net = Network(file=EMPTY)
     net.join("ana")
     net.run_until_quiet()
@@ -39,7 +39,7 @@ def test_to_look_at_an_empty_notebook_does_not_write_its_file() -> None:
     assert net.disk.file == EMPTY
 
 
-def test_an_agent_finds_the_notebook_as_it_is() -> None:
+def test_an_agent_adds_no_first_cell() -> None:
     net = Network(file=EMPTY)
     net.join("bot", kind="agent")
     assert cells(net, "bot") == []
@@ -48,7 +48,7 @@ def test_an_agent_finds_the_notebook_as_it_is() -> None:
     assert cells(net, "bot") == [("code", "")]
 
 
-def test_a_reader_brings_no_cell() -> None:
+def test_a_viewer_adds_no_first_cell() -> None:
     net = Network(file=EMPTY)
     net.join("eve", MAY_READ)
     assert cells(net, "eve") == []

@@ -1,4 +1,4 @@
-"""Who comes and asks: those that cannot be understood, and those that nobody is left to answer."""
+"""Handshakes with another protocol, and calls that outlive their connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SOMEBODY = ev.User("e", "e")
 
 
 class SlowToStart(SimServer):
-    """A kernel takes a while until anything is heard of it."""
+    """A kernel whose first message comes late."""
 
     started = 0
 
@@ -29,7 +29,7 @@ class SlowToStart(SimServer):
             super()._kernel_do(effect)
 
 
-def test_two_who_run_their_first_cells_at_once_share_one_kernel() -> None:
+def test_two_clients_that_run_at_once_share_one_kernel() -> None:
     net = Network("print 1", "print 2", server=SlowToStart)
     ana, ben = net.join("ana"), net.join("ben")
     ana.run("c0")
@@ -40,19 +40,19 @@ def test_two_who_run_their_first_cells_at_once_share_one_kernel() -> None:
     assert (ben.outputs("c0"), ana.outputs("c1")) == ("1\n", "2\n")
 
 
-def test_a_kernel_that_does_not_say_again_who_it_is_is_the_same() -> None:
+def test_a_kernel_status_without_an_id_keeps_the_kernel_id() -> None:
     net = Network("print 1")
     ana = net.join("ana")
     ana.run("c0")
     net.run_until_quiet()
-    net.server.post(ev.KernelIs("idle"))
+    net.server.post(ev.KernelStatusChanged("idle"))
     call = ana.call("interrupt")
     net.run_until_quiet()
     reply = ana.reply_to(call)
     assert reply is not None and reply.error is None
 
 
-def test_who_speaks_another_protocol_is_sent_away_with_the_reason() -> None:
+def test_a_client_with_another_protocol_is_closed_with_the_reason() -> None:
     net = Network("x = 1")
     ana = net.join("ana")
     room = net.server.open_room()
@@ -63,11 +63,11 @@ def test_who_speaks_another_protocol_is_sent_away_with_the_reason() -> None:
     assert "reload" in gone.reason
 
 
-def test_a_room_that_everybody_left_stays_until_it_has_answered() -> None:
+def test_a_room_without_clients_stays_open_until_its_calls_are_answered() -> None:
     net = Network("print 1", settings=Settings(idle_ms=100))
     net.join("ana")
     net.leave("ana")
-    net.server.post(ev.Called(7, "run", {"cells": ["c0"]}, ("0" * 64,), SOMEBODY, MAY_ALL))
+    net.server.post(ev.CallReceived(7, "run", {"cells": ["c0"]}, ("0" * 64,), SOMEBODY, MAY_ALL))
     net.run_for(20_000)
     error = net.server.answers[7].error
     assert error is not None and error["code"] == "heads-missing"
@@ -75,13 +75,13 @@ def test_a_room_that_everybody_left_stays_until_it_has_answered() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_room_that_everybody_left_stays_until_a_program_is_answered(seed: int) -> None:
+def test_a_room_without_clients_stays_open_until_a_rest_call_is_answered(seed: int) -> None:
     net = Network("first", seed=seed, settings=Settings(idle_ms=1))
     net.join("ana")
-    content = net.server.open_room().filing.hand_out()
+    content = net.server.open_room().filing.content_for_client()
     net.leave("ana")
     (cell,) = content.cells
-    net.server.post(ev.Put(1, replace(content, cells=(replace(cell, source="second"),))))
+    net.server.post(ev.ContentsPut(1, replace(content, cells=(replace(cell, source="second"),))))
     net.run_for(20_000)
     assert net.server.answers[1].error is None
     assert net.server.room is None

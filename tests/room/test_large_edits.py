@@ -1,4 +1,4 @@
-"""Edits of more operations than the server takes at once."""
+"""Edits with more operations than the server accepts at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frames, "CHANGE_OPS", 1_000)
 
 
-def test_several_that_are_sent_together_arrive() -> None:
+def test_several_large_edits_sent_together_arrive() -> None:
     net = Network("")
     ana, ben = net.join("ana"), net.join("ben")
     net.cut("ana")
@@ -25,7 +25,7 @@ def test_several_that_are_sent_together_arrive() -> None:
     net.assert_converged()
 
 
-def test_one_that_is_too_large_is_told_and_holds_nothing_up() -> None:
+def test_a_too_large_edit_is_reported_and_delays_nothing() -> None:
     net = Network("", "")
     ana, ben = net.join("ana"), net.join("ben")
     ana.type("c0", "a" * 1_001)

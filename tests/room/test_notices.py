@@ -1,11 +1,11 @@
-"""What people are told, and by whom they may be taken for another, on the simulated network."""
+"""Events to users, and claims of another user's name, on the simulated network."""
 
 from __future__ import annotations
 
 from jupyter_runtimed.ids import CellId
-from jupyter_runtimed.protocol.happened import Acked, Changed, RefusedChange, Told
+from jupyter_runtimed.peer.events import Acknowledged, Changed, RefusedChange, RoomEvent
 from jupyter_runtimed.room import events as ev
-from jupyter_runtimed.room.saving import SavePhase
+from jupyter_runtimed.room.file.autosave import SavePhase
 
 from ..support.network import MAY_EDIT, Network, SimPeer
 
@@ -13,10 +13,10 @@ SHOWN = {"output_type": "display_data", "data": {"text/plain": "x"}, "metadata":
 
 
 def notices(peer: SimPeer) -> list[str]:
-    return [happened.name for happened in peer.happened if isinstance(happened, Told)]
+    return [happened.name for happened in peer.happened if isinstance(happened, RoomEvent)]
 
 
-def test_who_types_while_the_file_is_written_is_told_that_it_is_behind_again() -> None:
+def test_typing_during_a_save_reports_the_file_as_behind_again() -> None:
     net = Network("")
     ana = net.join("ana")
     ana.type("c0", "first")
@@ -31,7 +31,7 @@ def test_who_types_while_the_file_is_written_is_told_that_it_is_behind_again() -
 
 
 def change_of(peer: SimPeer, text: str) -> bytes:
-    """The frame of what is typed now, which has no way to go."""
+    """Return the change frame of a new edit without a connection."""
     peer.notebook.splice(CellId("c0"), len(peer.source("c0")), 0, text)
     peer.typed.append(text)
     peer.peer.edited()
@@ -39,20 +39,23 @@ def change_of(peer: SimPeer, text: str) -> bytes:
     return data
 
 
-def test_why_there_is_no_kernel_is_still_said_to_who_looks_again() -> None:
+def test_the_reason_of_a_missing_kernel_is_shown_after_reconnecting() -> None:
     net = Network("print 1")
     ana = net.join("ana")
     assert ana.peer.runtime is not None
-    for event in (ev.KernelIs("none", reason="it was culled"), ev.KernelIs("none")):
+    for event in (
+        ev.KernelStatusChanged("none", reason="it was culled"),
+        ev.KernelStatusChanged("none"),
+    ):
         net.server.post(event)
         net.run_for(50)
         assert ana.peer.runtime.kernel.reason == "it was culled"
-    net.server.post(ev.KernelIs("idle", id="k"))
+    net.server.post(ev.KernelStatusChanged("idle", id="k"))
     net.run_for(50)
     assert ana.peer.runtime.kernel.reason == ""
 
 
-def test_that_a_notebook_is_trusted_now_is_told_of_each_cell() -> None:
+def test_trusting_a_notebook_marks_each_cell_as_trusted() -> None:
     net = Network("show fine", "")
     ana, ben = net.join("ana"), net.join("ben")
     ana.run("c0")
@@ -68,8 +71,8 @@ def test_that_a_notebook_is_trusted_now_is_told_of_each_cell() -> None:
     assert CellId("c0") in frozenset().union(*seen)
 
 
-def test_what_was_asked_of_a_runs_outputs_does_not_touch_those_of_the_next_run() -> None:
-    """An executor clears what the cell shows, then runs it; the first may be heard last."""
+def test_a_clear_for_an_old_run_does_not_affect_the_next_run() -> None:
+    """An executor clears a cell and runs it; the clear may arrive after the run."""
     net = Network("print 1")
     ana, ben = net.join("ana"), net.join("ben")
     ana.run("c0")
@@ -86,7 +89,7 @@ def test_what_was_asked_of_a_runs_outputs_does_not_touch_those_of_the_next_run()
     ana.call("import_outputs", cell="c0", outputs=[SHOWN], seen=seen)
     net.run_until_quiet()
     assert ben.outputs("c0") == "12\n"
-    # What somebody has put there since is nobody's run: the last wish counts.
+    # Outputs that a client imported since belong to no run, so the last request counts.
     ana.call("import_outputs", cell="c0", outputs=[])
     ana.call("import_outputs", cell="c0", outputs=[SHOWN])
     ana.call("clear", cells=["c0"], seen=seen)
@@ -98,18 +101,18 @@ def test_what_was_asked_of_a_runs_outputs_does_not_touch_those_of_the_next_run()
     assert reply is not None and reply.error is not None and "seen" in reply.error["message"]
 
 
-def test_nobody_is_told_of_an_acknowledgement_for_the_words_of_others() -> None:
+def test_a_client_gets_no_ack_for_changes_of_others() -> None:
     net = Network("")
     ana, ben = net.join("ana"), net.join("ben")
     for number in range(5):
         ana.type("c0", str(number))
         net.run_for(50)
     net.run_until_quiet()
-    assert any(isinstance(happened, Acked) for happened in ana.happened)
-    assert not any(isinstance(happened, Acked) for happened in ben.happened)
+    assert any(isinstance(happened, Acknowledged) for happened in ana.happened)
+    assert not any(isinstance(happened, Acknowledged) for happened in ben.happened)
 
 
-def test_who_claims_the_name_of_another_without_proof_writes_nothing() -> None:
+def test_an_actor_prefix_without_a_valid_token_is_refused() -> None:
     net = Network("x = 1")
     ana, eve = net.join("ana"), net.join("eve", MAY_EDIT)
     assert ana.peer.welcome is not None
@@ -127,10 +130,10 @@ def test_who_claims_the_name_of_another_without_proof_writes_nothing() -> None:
     assert not any(change.actor.startswith(stolen) for change in written)
 
 
-def test_who_comes_later_sees_where_the_others_are() -> None:
+def test_a_client_that_joins_later_gets_the_presence_of_others() -> None:
     net = Network("x = 1")
     ana = net.join("ana")
-    ana.peer.show({"cell": "c0"})
+    ana.peer.set_presence({"cell": "c0"})
     ana.edited()
     net.run_for(50)
     ben = net.join("ben")
@@ -142,7 +145,7 @@ def test_who_comes_later_sees_where_the_others_are() -> None:
     assert not ben.peer.presences
 
 
-def test_after_a_crash_what_waited_is_over_and_what_ran_is_looked_for() -> None:
+def test_after_a_crash_queued_runs_are_cancelled_and_running_ones_kept() -> None:
     net = Network("wait 9000", "print 2")
     ana = net.join("ana")
     ana.call("run_all")
@@ -154,14 +157,14 @@ def test_after_a_crash_what_waited_is_over_and_what_ran_is_looked_for() -> None:
     assert [run.state for run in found if run is not None] == ["running", "cancelled"]
 
 
-def test_who_asked_for_a_save_that_fails_is_told_why() -> None:
+def test_a_failed_save_reports_its_reason_to_the_caller() -> None:
     net = Network("")
     ana, ben = net.join("ana"), net.join("ben")
     ana.type("c0", "words")
     call = ana.call("save")
     saving = net.server.open_room().filing.saving
     net.run_until(lambda: saving.phase is SavePhase.WRITING)
-    net.server.post(ev.SaveFailed(saving.attempt, "no space left"))
+    net.server.post(ev.FileSaveFailed(saving.attempt, "no space left"))
     net.run_until(lambda: "save_failed" in notices(ben))
     net.run_for(50)
     reply = ana.reply_to(call)

@@ -1,4 +1,4 @@
-"""What others do to the file, and what goes into it, on the simulated network."""
+"""Outside changes of the file, and the content of saves, on the simulated network."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def cells_of(data: bytes) -> list[str]:
 
 
 def reordered(data: bytes, *order: str) -> bytes:
-    """The file with its cells in this order, as another program would write it."""
+    """Return the file with its cells in this order, as another program would write it."""
     found = json.loads(data)
     cells = {cell["id"]: cell for cell in found["cells"]}
     found["cells"] = [cells[cell_id] for cell_id in order]
@@ -30,7 +30,7 @@ def reordered(data: bytes, *order: str) -> bytes:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("order", ["c1 c2 c0 c3", "c1 c2 c3 c0", "c3 c0 c1 c2", "c0 c2 c1 c3"])
-def test_a_cell_that_a_program_moves_stands_where_it_put_it(seed: int, order: str) -> None:
+def test_a_cell_that_a_program_moves_stays_at_its_new_place(seed: int, order: str) -> None:
     net = Network("a", "b", "c", "d", seed=seed)
     ana = net.join("ana")
     net.server.write_outside(reordered(net.disk.file, *order.split()))
@@ -52,15 +52,15 @@ def test_an_empty_cell_above_others_goes_into_the_file() -> None:
 
 @pytest.mark.parametrize("sources", [("x = 1",), ()])
 @pytest.mark.parametrize("cell_type", ["code", "markdown"])
-def test_a_first_cell_that_somebody_made_is_saved_after_a_crash(
+def test_a_first_cell_that_a_user_made_is_saved_after_a_crash(
     sources: tuple[str, ...], cell_type: str
 ) -> None:
-    """Only the empty code cell of a notebook without cells is made by opening it."""
+    """Opening adds only an empty code cell, and only to a notebook without cells."""
     net = Network(*sources)
     ana = net.join("ana", kind="agent")
     cell = Cell(CellId("new"), cell_type, "")
     ana.edit(lambda nb: nb.add_cell(cell, after=None))
-    net.run_until(lambda: ana.peer.unacked == 0)
+    net.run_until(lambda: ana.peer.pending_edits == 0)
     net.crash_server()
     net.start_server()
     net.run_for(8_000)
@@ -68,17 +68,17 @@ def test_a_first_cell_that_somebody_made_is_saved_after_a_crash(
     assert ("new" in cells_of(net.disk.file)) is saved
 
 
-def test_what_a_program_wrote_from_what_it_had_read_takes_nothing_away() -> None:
+def test_a_program_that_read_an_older_file_deletes_nothing() -> None:
     net = Network("first", "second")
     ana = net.join("ana")
-    read = net.server.open_room().filing.hand_out()
+    read = net.server.open_room().filing.content_for_client()
     ana.type("c0", " typed since")
     net.run_for(8_000)
     cells = tuple(
         replace(cell, source="second, by a program") if cell.id == "c1" else cell
         for cell in read.cells
     )
-    net.server.post(ev.Put(1, replace(read, cells=cells)))
+    net.server.post(ev.ContentsPut(1, replace(read, cells=cells)))
     net.run_until(lambda: 1 in net.server.answers)
     assert net.server.answers[1].error is None
     net.run_until_quiet()
@@ -86,7 +86,7 @@ def test_what_a_program_wrote_from_what_it_had_read_takes_nothing_away() -> None
     assert (ana.source("c0"), ana.source("c1")) == ("first typed since", "second, by a program")
 
 
-def test_what_only_another_program_knows_of_a_cell_stays_in_the_file() -> None:
+def test_keys_of_a_cell_from_another_program_stay_in_the_file() -> None:
     net = Network("first")
     ana = net.join("ana")
     found = json.loads(net.disk.file)
@@ -99,11 +99,11 @@ def test_what_only_another_program_knows_of_a_cell_stays_in_the_file() -> None:
     assert (cell["theirs"], cell["source"]) == ("kept", ["first typed"])
 
 
-def test_what_was_not_saved_yet_is_saved_with_what_the_file_got_meanwhile() -> None:
+def test_unsaved_edits_are_saved_together_with_an_outside_change() -> None:
     net = Network("first", "second")
     ana = net.join("ana")
     ana.type("c0", " typed")
-    net.run_until(lambda: ana.peer.unacked == 0)
+    net.run_until(lambda: ana.peer.pending_edits == 0)
     net.crash_server()
     net.leave("ana")
     net.disk.file = net.disk.file.replace(b"second", b"second, edited")
@@ -114,7 +114,7 @@ def test_what_was_not_saved_yet_is_saved_with_what_the_file_got_meanwhile() -> N
     assert b"first typed" in net.disk.file and b"second, edited" in net.disk.file
 
 
-def test_a_title_is_reason_enough_to_write_the_file() -> None:
+def test_a_notebook_title_is_a_significant_edit() -> None:
     net = Network("")
     ana = net.join("ana")
     ana.edit(lambda nb: nb.set_metadata(None, "title", to_json("A study")))
@@ -122,7 +122,7 @@ def test_a_title_is_reason_enough_to_write_the_file() -> None:
     assert json.loads(net.disk.file)["metadata"]["title"] == "A study"
 
 
-def test_who_goes_back_to_an_older_file_gets_that() -> None:
+def test_writing_an_older_file_again_goes_back_to_it() -> None:
     net = Network("one", "two")
     ana = net.join("ana")
     older = net.disk.file
@@ -138,7 +138,7 @@ def test_who_goes_back_to_an_older_file_gets_that() -> None:
 
 
 @pytest.mark.parametrize("order", ["new c0 c1 c2", "c0 new c1 c2", "c1 c0 c2 new", "c2 c0 c1 new"])
-def test_a_program_that_began_with_an_older_file_takes_nothing_away(order: str) -> None:
+def test_a_program_that_started_from_an_older_file_deletes_nothing(order: str) -> None:
     net = Network("one", "two", "three")
     ana = net.join("ana")
     older = json.loads(net.disk.file)

@@ -1,4 +1,4 @@
-"""The queue of a room, through the calls of people: what runs, what never will, and who knows."""
+"""The queue of a room, controlled by calls of clients."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import json
 import pytest
 
 from jupyter_runtimed.document.content import Run
+from jupyter_runtimed.execution.cell_timing import timing
 from jupyter_runtimed.execution.messages import KernelMessage
-from jupyter_runtimed.execution.timing import timing
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.room import events as ev
 
@@ -25,7 +25,7 @@ def run_of(peer: SimPeer, cell: str) -> Run:
 
 
 def states(peer: SimPeer) -> list[str]:
-    """Of all cells in order, `-` where nothing was run."""
+    """Return the run states of all cells in order; `-` for a cell without a run."""
     found = [peer.run_state(cell) or "-" for cell in peer.notebook.order]
     assert set(found) <= STATES | {"-"}
     return found
@@ -58,7 +58,7 @@ def test_run_all_runs_the_code_cells_in_order() -> None:
 
 
 @pytest.mark.parametrize(("cells", "expected"), [((0, 1), "ok ok - -"), ((2, 3), "- - ok ok")])
-def test_run_above_and_below_are_runs_of_some_cells(cells: tuple[int, ...], expected: str) -> None:
+def test_run_above_and_run_below_run_the_given_cells(cells: tuple[int, ...], expected: str) -> None:
     net = Network(*["print x"] * 4)
     ana = net.join("ana")
     ana.run(*(f"c{cell}" for cell in cells))
@@ -66,7 +66,7 @@ def test_run_above_and_below_are_runs_of_some_cells(cells: tuple[int, ...], expe
     assert states(ana) == expected.split()
 
 
-def test_who_asked_and_when_is_recorded() -> None:
+def test_a_run_records_its_user_and_times() -> None:
     net = Network(SLOW, "print 2")
     ana, ben = net.join("ana"), net.join("ben")
     ana.run("c0")
@@ -80,7 +80,7 @@ def test_who_asked_and_when_is_recorded() -> None:
     assert (second.started_at or 0) >= (first.finished_at or 0) > asked_at
 
 
-def test_when_a_cell_ran_is_written_into_it_if_that_is_asked() -> None:
+def test_run_times_are_written_into_the_metadata_on_request() -> None:
     net = Network(SLOW)
     ana, ben = net.join("ana"), net.join("ben")
     ana.call("run", cells=["c0"], record_timing=True)
@@ -91,7 +91,7 @@ def test_when_a_cell_ran_is_written_into_it_if_that_is_asked() -> None:
     assert b"shell.execute_reply" in net.disk.file
 
 
-def test_when_a_cell_ran_is_not_left_there_by_a_run_that_does_not_say_it() -> None:
+def test_a_run_without_timing_removes_old_run_times() -> None:
     net = Network(SLOW)
     ana = net.join("ana")
     ana.call("run", cells=["c0"], record_timing=True)
@@ -143,7 +143,7 @@ def test_one_queued_run_is_cancelled_and_the_others_run() -> None:
     assert (ben.outputs("c1"), ben.outputs("c2")) == ("", "c\n")
 
 
-def test_cancelling_what_runs_or_is_over_or_never_was_changes_nothing() -> None:
+def test_cancelling_a_running_finished_or_unknown_run_changes_nothing() -> None:
     net = Network(SLOW, "print b")
     ana = net.join("ana")
     call = ana.run("c1", "c0")
@@ -154,7 +154,7 @@ def test_cancelling_what_runs_or_is_over_or_never_was_changes_nothing() -> None:
     assert states(ana) == ["ok", "ok"]
 
 
-def test_an_interrupt_cancels_what_waits() -> None:
+def test_an_interrupt_cancels_queued_runs() -> None:
     net = Network(SLOW, "print b", "print c")
     ana, ben = net.join("ana"), net.join("ben")
     ana.run("c0", "c1", "c2")
@@ -168,7 +168,7 @@ def test_an_interrupt_cancels_what_waits() -> None:
     assert states(ana)[1:] == ["ok", "cancelled"]
 
 
-def test_stop_on_error_stops_or_not_as_asked() -> None:
+def test_an_error_cancels_the_queue_only_with_stop_on_error() -> None:
     net = Network("print a", "fail no", "print c")
     ana = net.join("ana")
     ana.call("run_all")
@@ -180,10 +180,10 @@ def test_stop_on_error_stops_or_not_as_asked() -> None:
     assert states(ana) == ["ok", "error", "ok"]
 
 
-def test_the_kernel_is_never_told_to_skip_what_others_asked_for() -> None:
-    """A kernel that stops on an error drops whatever it has been sent: also of other rooms."""
+def test_the_kernel_never_gets_stop_on_error() -> None:
+    """A kernel that stops on an error also drops requests of other rooms."""
     net = Network("fail no")
-    asked: list[ev.Execute] = []
+    asked: list[ev.ExecuteCell] = []
     ana = net.join("ana")
     ana.run("c0")
     net.run_until(lambda: net.server.kernel is not None)
@@ -195,7 +195,7 @@ def test_the_kernel_is_never_told_to_skip_what_others_asked_for() -> None:
     assert ana.run_state("c0") == "error"
 
 
-def test_restart_and_run_all() -> None:
+def test_restart_and_run_all_runs_all_cells_in_a_new_kernel() -> None:
     net = Network(SLOW, "print b")
     ana, ben = net.join("ana"), net.join("ben")
     ana.call("run_all")
@@ -212,7 +212,7 @@ def test_restart_and_run_all() -> None:
     assert {run_of(ana, cell).by for cell in ("c0", "c1")} == {"ben"}
 
 
-def test_after_a_death_everything_queued_is_over_and_the_next_run_starts_a_kernel() -> None:
+def test_a_dead_kernel_cancels_the_queue_and_the_next_run_starts_a_kernel() -> None:
     net = Network("print so far\nwait 50\ndie", "print b", "print c")
     ana = net.join("ana")
     ana.call("run_all")
@@ -225,7 +225,7 @@ def test_after_a_death_everything_queued_is_over_and_the_next_run_starts_a_kerne
     assert states(ana) == ["lost", "ok", "cancelled"]
 
 
-def test_a_reload_in_the_middle_tells_the_same() -> None:
+def test_a_reload_during_runs_shows_the_same_states() -> None:
     net = Network(SLOW, "print b")
     ana = net.join("ana")
     ana.call("run_all")
@@ -247,7 +247,7 @@ def test_cells_without_code_start_no_kernel() -> None:
     assert net.server.kernel is None
 
 
-def test_what_is_wrong_with_a_kernels_messages_is_logged_once() -> None:
+def test_a_problem_with_kernel_messages_is_logged_once() -> None:
     net = Network("wait 100")
     ana = net.join("ana")
     ana.run("c0")
@@ -258,8 +258,8 @@ def test_what_is_wrong_with_a_kernels_messages_is_logged_once() -> None:
     notes = [
         effect
         for _ in range(3)
-        for effect in room.handle(ev.KernelSaid((bad,)), net.clock.now)
-        if isinstance(effect, ev.Note)
+        for effect in room.handle(ev.KernelMessages((bad,)), net.clock.now)
+        if isinstance(effect, ev.LogWarning)
     ]
     (note,) = notes
     assert "error message: traceback is not a list" in note.text

@@ -1,8 +1,8 @@
-"""A runtime document whose history outgrew what it shows begins anew, and nobody loses anything."""
+"""A runtime document whose history outgrows its content is rotated without any loss."""
 
 from __future__ import annotations
 
-from jupyter_runtimed.document.rotation import HISTORY_FLOOR_BYTES
+from jupyter_runtimed.document.runtime_rotation import HISTORY_FLOOR_BYTES
 from jupyter_runtimed.room.events import Settings
 
 from ..support.network import Network
@@ -10,7 +10,7 @@ from ..support.network import Network
 BARS = "\n".join(f"bar {number} {'=' * 500}\nwait 1" for number in range(300))
 
 
-def test_those_who_watch_a_progress_bar_go_on_in_the_new_document() -> None:
+def test_clients_that_watch_a_progress_bar_continue_in_the_rotated_document() -> None:
     net = Network(f"{BARS}\nprint over", "print after")
     ana, ben = net.join("ana"), net.join("ben")
     first = ana.peer.epoch("runtime")
@@ -29,7 +29,7 @@ def test_those_who_watch_a_progress_bar_go_on_in_the_new_document() -> None:
     assert net.join("cyd").outputs("c1") == "after\n"
 
 
-def test_the_history_of_former_openings_counts() -> None:
+def test_the_history_of_earlier_openings_counts_for_rotation() -> None:
     net = Network(BARS, settings=Settings(idle_ms=100))
     for _ in range(6):
         net.join("ana").run("c0")

@@ -7,11 +7,11 @@ import pytest
 from jupyter_runtimed.crdt import ROOT
 from jupyter_runtimed.document.content import Cell, JsonText, to_json
 from jupyter_runtimed.ids import CellId
+from jupyter_runtimed.peer.events import RefusedChange, RoomEvent
 from jupyter_runtimed.protocol import frames
-from jupyter_runtimed.protocol.happened import RefusedChange, Told
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.events import Settings
-from jupyter_runtimed.room.saving import SavePhase
+from jupyter_runtimed.room.file.autosave import SavePhase
 
 from ..support.network import MAY_ALL, MAY_EDIT, MAY_READ, Network, notebook_bytes
 
@@ -19,7 +19,7 @@ SEEDS = range(5)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_two_people_and_an_agent_edit_while_the_kernel_prints(seed: int) -> None:
+def test_two_users_and_an_agent_edit_while_the_kernel_prints(seed: int) -> None:
     net = Network("print one\nwait 300\nprint two\nwait 300\nprint three", "", seed=seed)
     ana, ben = net.join("ana"), net.join("ben")
     bot = net.join("bot", kind="agent")
@@ -38,19 +38,19 @@ def test_two_people_and_an_agent_edit_while_the_kernel_prints(seed: int) -> None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_was_typed_offline_arrives_when_the_line_is_back(seed: int) -> None:
+def test_offline_edits_arrive_after_reconnecting(seed: int) -> None:
     net = Network("x = 1", seed=seed)
     ana, ben = net.join("ana"), net.join("ben")
     net.cut("ana")
     ana.type("c0", "\n# offline")
     ben.type("c0", "# online\n", at=0)
     net.run_for(5_000)
-    assert ana.peer.unacked == 1
+    assert ana.peer.pending_edits == 1
     net.heal("ana")
     net.run_until_quiet()
     net.assert_converged()
     assert ana.source("c0") == "# online\nx = 1\n# offline"
-    assert ana.peer.unacked == 0
+    assert ana.peer.pending_edits == 0
     assert not ana.dropped, "its earlier name is known to be its own: nothing had to be re-based"
 
 
@@ -67,16 +67,16 @@ def test_every_acknowledged_character_survives_a_crash(seed: int) -> None:
     net.run_until_quiet()
     net.assert_converged()
     net.assert_nothing_lost()
-    # What was not acknowledged was not lost either: its author still had it.
+    # The unacknowledged text is not lost either, because its author still has it.
     assert all(f"<{i}>" in ana.source("c0") for i in range(40))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_is_acknowledged_is_there_even_if_its_author_never_comes_back(seed: int) -> None:
+def test_an_acknowledged_edit_is_kept_if_its_author_never_returns(seed: int) -> None:
     net = Network("", seed=seed)
     ana = net.join("ana")
     ana.type("c0", "<a>")
-    net.run_until(lambda: ana.peer.unacked == 0)
+    net.run_until(lambda: ana.peer.pending_edits == 0)
     net.crash_server()
     net.leave("ana")
     net.start_server()
@@ -121,25 +121,25 @@ def test_opening_and_closing_a_notebook_writes_nothing() -> None:
     assert net.disk.file == before
 
 
-def test_everybody_is_told_that_the_file_is_behind_and_when_it_is_not() -> None:
+def test_all_clients_learn_when_the_file_is_behind_and_when_it_is_saved() -> None:
     net = Network("print one")
     ana = net.join("ana")
-    told = [h.name for h in ana.happened if isinstance(h, Told)]
+    told = [h.name for h in ana.happened if isinstance(h, RoomEvent)]
     assert told == [], "opening changes nothing"
     ana.run("c0")
     net.run_until_quiet()
     net.run_for(100)
-    names = [h.name for h in ana.happened if isinstance(h, Told)]
+    names = [h.name for h in ana.happened if isinstance(h, RoomEvent)]
     assert names == ["unsaved", "saved"], "outputs go into the file"
-    net.server.post(ev.KernelIs("restarting"))
-    net.server.post(ev.KernelIs("idle"))
+    net.server.post(ev.KernelStatusChanged("restarting"))
+    net.server.post(ev.KernelStatusChanged("idle"))
     net.run_for(30_000)
-    assert [h.name for h in ana.happened if isinstance(h, Told)] == names, (
+    assert [h.name for h in ana.happened if isinstance(h, RoomEvent)] == names, (
         "a kernel's state does not"
     )
 
 
-def test_steady_typing_is_on_disk_within_the_longest_wait() -> None:
+def test_steady_typing_is_saved_within_the_maximum_delay() -> None:
     net = Network("")
     ana = net.join("ana")
     for _ in range(100):
@@ -213,7 +213,7 @@ def test_a_viewer_sees_everything_and_changes_nothing() -> None:
     assert refused and refused[0].code == "read-only"
 
 
-def test_who_may_edit_but_not_run_is_told_so() -> None:
+def test_a_run_by_an_editor_without_execute_permission_is_refused() -> None:
     net = Network("print 1")
     ed = net.join("ed", MAY_EDIT)
     call = ed.run("c0")
@@ -233,7 +233,7 @@ def test_a_run_waits_for_the_keystrokes_before_it() -> None:
     assert ana.outputs("c0") == "new\n"
 
 
-def test_a_run_whose_edits_never_come_fails_with_a_reason() -> None:
+def test_a_run_whose_edits_never_arrive_fails_with_a_reason() -> None:
     net = Network("print 1")
     ana = net.join("ana")
     call = ana.peer.call("run", {"cells": ["c0"]}, heads=("0" * 64,))
@@ -245,7 +245,24 @@ def test_a_run_whose_edits_never_come_fails_with_a_reason() -> None:
     assert ana.outputs("c0") == ""
 
 
-def test_a_run_of_a_cell_that_is_gone_fails_with_a_reason() -> None:
+def test_a_repeated_run_call_with_other_heads_is_answered_once() -> None:
+    net = Network("print 1")
+    ana = net.join("ana")
+    room = net.server.open_room()
+
+    def ask(heads: tuple[str, ...]) -> list[frames.Reply]:
+        call = frames.Call(7, "run", {"cells": ["c0"]}, heads)
+        effects = room.handle(ev.Received(ana.session, call, MAY_ALL), net.clock.now)
+        sent = [frames.decode(effect.data) for effect in effects if isinstance(effect, ev.Send)]
+        return [frame for frame in sent if isinstance(frame, frames.Reply)]
+
+    assert ask(("0" * 64,)) == []
+    (reply,) = ask(())
+    assert reply.error is None
+    assert room.calls.wake_at() is None
+
+
+def test_a_run_of_a_deleted_cell_fails_with_a_reason() -> None:
     net = Network("print 1", "print 2")
     ana = net.join("ana")
     ana.edit(lambda nb: nb.delete_cell(CellId("c0")))
@@ -264,7 +281,7 @@ def test_an_error_stops_what_is_queued_behind_it() -> None:
     assert ana.outputs("c1") == "Failure: because"
 
 
-def test_an_error_that_is_wanted_stops_nothing() -> None:
+def test_an_error_without_stop_on_error_cancels_nothing() -> None:
     net = Network("fail on purpose", "print 2")
     ana = net.join("ana")
     tags = to_json(["raises-exception"])
@@ -274,7 +291,7 @@ def test_an_error_that_is_wanted_stops_nothing() -> None:
     assert [ana.run_state(c) for c in ("c0", "c1")] == ["error", "ok"]
 
 
-def test_what_the_kernel_wants_written_becomes_a_cell_below() -> None:
+def test_set_next_input_adds_a_cell_below() -> None:
     net = Network("next x = 1", "last")
     ana, ben = net.join("ana"), net.join("ben")
     ana.run("c0")
@@ -283,7 +300,7 @@ def test_what_the_kernel_wants_written_becomes_a_cell_below() -> None:
     assert [cell.source for cell in ben.notebook.content().cells] == ["next x = 1", "x = 1", "last"]
 
 
-def test_a_kernel_that_dies_loses_its_run_and_says_so() -> None:
+def test_a_kernel_that_dies_loses_its_run_with_a_reason() -> None:
     net = Network("print 1\ndie", "print 2")
     ana = net.join("ana")
     ana.call("run_all")
@@ -295,7 +312,7 @@ def test_a_kernel_that_dies_loses_its_run_and_says_so() -> None:
     assert ana.outputs("c1") == "2\n"
 
 
-def test_a_crash_in_the_middle_of_a_run_is_said_and_keeps_what_was_printed() -> None:
+def test_a_crash_during_a_run_is_reported_and_keeps_the_output() -> None:
     net = Network("print 1\nwait 9000\nprint 2")
     ana = net.join("ana")
     ana.run("c0")
@@ -307,7 +324,7 @@ def test_a_crash_in_the_middle_of_a_run_is_said_and_keeps_what_was_printed() -> 
     assert ana.outputs("c0") == "1\n"
 
 
-def test_a_question_is_answered_once_by_whoever_is_first() -> None:
+def test_an_input_prompt_takes_the_first_answer() -> None:
     net = Network("ask name?\nprint bye")
     ana, ben = net.join("ana"), net.join("ben")
     ana.run("c0")
@@ -337,7 +354,7 @@ def test_a_save_is_answered_when_the_file_is_written() -> None:
     assert b"y = 2" in net.disk.file
 
 
-def test_cells_that_are_added_moved_and_deleted_at_once_end_the_same_everywhere() -> None:
+def test_concurrent_adds_moves_and_deletes_of_cells_converge() -> None:
     net = Network("a", "b", "c", "d")
     ana, ben = net.join("ana"), net.join("ben")
     net.cut("ana")
@@ -358,14 +375,14 @@ def test_cells_that_are_added_moved_and_deleted_at_once_end_the_same_everywhere(
     assert ana.source("c0") == "a edited while it moved"
 
 
-# ---------------------------------------------------------------- what hostile or unlucky peers do
+# ---------------------------------------------------------------- hostile and unlucky peers
 
 
-def test_a_file_that_goes_and_comes_back_takes_nothing_with_it() -> None:
+def test_a_file_that_vanishes_and_returns_loses_nothing() -> None:
     net = Network("a = 1")
     ana = net.join("ana")
     was = net.disk.file
-    net.server.post(ev.FileGone("moved away for a moment"))
+    net.server.post(ev.FileDeleted("moved away for a moment"))
     ana.type("c0", "  # typed meanwhile")
     net.run_for(500)
     net.server.write_outside(was)
@@ -386,7 +403,7 @@ def test_a_save_that_meets_a_changed_file_is_answered_with_autosave_off() -> Non
     assert b"# outside a typed" in net.disk.file
 
 
-def test_an_interrupt_that_fails_fails_alone() -> None:
+def test_a_failed_interrupt_affects_nothing_else() -> None:
     net = Network("wait 500\nprint one", "print two")
     ana = net.join("ana")
     ana.run("c0")
@@ -401,7 +418,7 @@ def test_an_interrupt_that_fails_fails_alone() -> None:
     assert (ana.outputs("c0"), ana.outputs("c1")) == ("one\n", "two\n")
 
 
-def test_what_a_viewer_sends_is_not_even_unpacked() -> None:
+def test_a_viewers_change_is_refused_before_decoding() -> None:
     net = Network("a = 1")
     eve = net.join("eve", MAY_READ)
     net.server.receive(
@@ -427,7 +444,7 @@ def test_an_editor_cannot_make_script_trusted() -> None:
     assert reply is not None and reply.error is not None and reply.error["code"] == "forbidden"
 
 
-def test_outputs_that_are_pasted_are_trusted_where_they_were_and_the_paster_may_run() -> None:
+def test_pasted_trusted_outputs_stay_trusted_if_the_user_may_run() -> None:
     net = Network("a", "b", "c")
     ana, eve = net.join("ana"), net.join("eve", MAY_EDIT)
     table = {"output_type": "display_data", "data": {"text/html": "<b>1</b>"}, "metadata": {}}
@@ -461,15 +478,15 @@ def test_outputs_that_come_with_the_file_are_not_trusted() -> None:
         ("nonsense", {}),
     ],
 )
-def test_a_call_that_makes_no_sense_is_answered(name: str, args: dict[str, object]) -> None:
+def test_an_invalid_call_is_answered_with_an_error(name: str, args: dict[str, object]) -> None:
     net = Network("print 1")
     net.join("ana")
-    net.server.post(ev.Called(7, name, args, (), ev.User("e", "e"), MAY_ALL))
+    net.server.post(ev.CallReceived(7, name, args, (), ev.User("e", "e"), MAY_ALL))
     net.run_until_quiet()
     assert net.server.answers[7].error is not None
 
 
-def test_metadata_that_nobody_can_read_stops_no_run() -> None:
+def test_invalid_metadata_does_not_prevent_a_run() -> None:
     net = Network("print 1")
     ana, eve = net.join("ana"), net.join("eve", MAY_EDIT)
     eve.edit(lambda nb: nb.set_metadata(CellId("c0"), "tags", JsonText("[" * 100_000)))
@@ -480,7 +497,7 @@ def test_metadata_that_nobody_can_read_stops_no_run() -> None:
     assert ana.outputs("c0") == "1\n"
 
 
-def test_an_editor_who_forges_is_refused_whole_and_nobody_sees_it() -> None:
+def test_a_forged_change_is_refused_as_a_whole_and_not_sent_to_others() -> None:
     net = Network("a = 1")
     ana, eve = net.join("ana"), net.join("eve")
     eve.edit(lambda nb: nb.document.put(ROOT, "outputs", "forged"))

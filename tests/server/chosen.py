@@ -1,7 +1,8 @@
-"""What an administrator may have chosen instead of Jupyter Server's own classes."""
+"""Classes that an administrator may configure instead of Jupyter Server's own."""
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any, ClassVar
 
 from jupyter_client.provisioning import LocalProvisioner
@@ -16,7 +17,7 @@ from jupyter_server.services.sessions.sessionmanager import SessionManager
 from tornado.web import HTTPError
 
 SEEN: list[str] = []
-"""What these classes were asked to do."""
+"""Calls of these classes, in order."""
 
 
 class ChosenKernels(AsyncMappingKernelManager):
@@ -29,7 +30,30 @@ class ChosenKernels(AsyncMappingKernelManager):
 
 
 class SyncKernels(MappingKernelManager):
-    """Its methods return at once."""
+    """A manager whose methods are not coroutines."""
+
+
+class PlainKernels(MappingKernelManager):
+    """Restarts and shuts down in plain methods; only `start_kernel` must be a coroutine."""
+
+    def restart_kernel(self, kernel_id: str, now: bool = False) -> None:
+        self.get_kernel(kernel_id).restart_kernel(now=True)
+
+    def shutdown_kernel(self, kernel_id: str, now: bool = False, restart: bool = False) -> None:
+        self.get_kernel(kernel_id).shutdown_kernel(now=True)
+        self.remove_kernel(kernel_id)
+
+
+class PlainSessions(SessionManager):
+    """Lists sessions in a plain method, as Jupyter Server's handlers allow."""
+
+    def list_sessions(self) -> Any:
+        work: Coroutine[Any, Any, Any] = super().list_sessions()
+        try:
+            work.send(None)
+        except StopIteration as end:
+            return end.value
+        raise AssertionError("a coroutine that never waits has waited")
 
 
 class ChosenSessions(SessionManager):
@@ -51,11 +75,11 @@ class ChosenProvisioner(LocalProvisioner):
 
 
 class Shelf(ContentsManager):
-    """Notebooks in memory, as in a bucket or a database; nothing of it is on a disk."""
+    """Notebooks in memory, as in a bucket or a database, without files on a disk."""
 
     checkpoints_class = GenericFileCheckpoints
     kept: ClassVar[dict[str, tuple[dict[str, Any], int]]] = {}
-    """Of each path what was written, and how often."""
+    """For each path, the written contents."""
     full: ClassVar[bool] = False
 
     def get(

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from jupyter_server.serverapp import ServerApp
 
-# Chosen one by one: the plugin's hooks would run tests on a loop of their own.
+# Import fixtures one by one, because the plugin's hooks would run tests on their own event loop.
 from pytest_jupyter.jupyter_core import (  # noqa: F401
     echo_kernel_spec,
     jp_config_dir,
@@ -51,19 +51,19 @@ from .people import Place
 
 @pytest_asyncio.fixture
 async def jp_asyncio_loop() -> asyncio.AbstractEventLoop:
-    """The loop of the test, for the plugin's fixtures."""
+    """The test's event loop, for the plugin's fixtures."""
     return asyncio.get_running_loop()
 
 
 @pytest.fixture
 def settings() -> dict[str, Any]:
-    """Configuration beside that which turns the extension on; tests override it."""
+    """Configuration in addition to enabling the extension; tests override it."""
     return {}
 
 
 @pytest.fixture
 def jp_server_config(settings: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
-    """`jpserver_extensions` and quick settings, under what the test wants."""
+    """`jpserver_extensions` and short intervals, overridden by the test's settings."""
     config: dict[str, Any] = {
         "ServerApp": {
             "jpserver_extensions": {"jupyter_runtimed": True, "jupyter_server_fileid": True}
@@ -71,10 +71,10 @@ def jp_server_config(settings: dict[str, Any], tmp_path: Path) -> dict[str, Any]
         "BaseFileIdManager": {"db_path": str(tmp_path / "file_ids.db")},
         "RuntimedExtension": {
             "data_dir": str(tmp_path / "rooms"),
-            "autosave_quiet_seconds": 0.05,
-            "autosave_longest_seconds": 0.5,
+            "autosave_delay": 0.05,
+            "autosave_max_delay": 0.5,
         },
-        # A kernel that dies is noticed by looking.
+        # Jupyter Server polls for dead kernels.
         "KernelRestarter": {"time_to_dead": 0.2},
     }
     for name, traits in settings.items():
@@ -89,7 +89,7 @@ async def place(
     jp_http_port: int,  # noqa: F811
     jp_base_url: str,  # noqa: F811
 ) -> AsyncIterator[Place]:
-    """The server, as its users find it."""
+    """The server, as its users see it."""
     place = Place(jp_serverapp, jp_fetch, f"http://127.0.0.1:{jp_http_port}{jp_base_url}")
     yield place
     await place.leave()

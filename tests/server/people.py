@@ -1,4 +1,4 @@
-"""What people and programs do with a server: requests, live notebooks, and sockets by hand."""
+"""Clients of a server: requests, live notebooks, and raw sockets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 60
 
 
 class Answer:
-    """Status, headers and body of a response, be it good or bad."""
+    """Status, headers and body of a response, also of an error."""
 
     def __init__(self, status: int, headers: Any, body: bytes) -> None:
         self.status = status
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Place:
-    """A server: its folder, its API, and who is in its rooms."""
+    """A server: its folder, its API, and the clients in its rooms."""
 
     def __init__(self, app: ServerApp, fetch: Callable[..., Any], url: str) -> None:
         self.app = app
@@ -61,7 +61,7 @@ class Place:
     # ------------------------------------------------------------ files
 
     def write(self, path: str, *sources: str, **metadata: Any) -> Path:
-        """A notebook of code cells whose ids are `c0`, `c1`..."""
+        """Write a notebook of code cells with the ids `c0`, `c1`..."""
         cells = [nbformat.v4.new_code_cell(text, id=f"c{i}") for i, text in enumerate(sources)]
         whole = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
         file = self.root / path
@@ -114,7 +114,7 @@ class Place:
     # ------------------------------------------------------------ rooms
 
     async def open(self, path: str, name: str = "ana") -> LiveNotebook:
-        live = await jupyter_runtimed.open(self.url, path, self.token, name=name)
+        live = await jupyter_runtimed.connect(self.url, path, self.token, name=name)
         self._here.append(live)
         return live
 
@@ -146,7 +146,7 @@ class Place:
 
 
 class Socket:
-    """A client that says what it likes."""
+    """A client that sends arbitrary frames."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -160,7 +160,7 @@ class Socket:
         return await self.until(frames.Welcome)
 
     async def until(self, kind: type[Any]) -> Any:
-        """The next frame of this kind; others are passed over."""
+        """Return the next frame of this kind, skipping others."""
         while True:
             data = await asyncio.wait_for(self.connection.recv(), PATIENCE_SECONDS)
             assert isinstance(data, bytes)
@@ -169,7 +169,7 @@ class Socket:
                 return frame
 
     async def event(self, name: str) -> Any:
-        """The body of the next event of this name."""
+        """Return the body of the next event of this name."""
         while True:
             event = await self.until(frames.Event)
             if event.name == name:
@@ -182,7 +182,7 @@ class Socket:
         return reply
 
     async def closed(self) -> tuple[int, str]:
-        """The code and the reason with which the server closes this connection."""
+        """Return the close code and the reason of this connection."""
         try:
             while True:
                 await asyncio.wait_for(self.connection.recv(), PATIENCE_SECONDS)
@@ -194,7 +194,7 @@ class Socket:
 
 
 def change_of(live: LiveNotebook, edit: Callable[[Any], None]) -> bytes:
-    """What a client would send for an edit that it made in a copy of the notebook."""
+    """Return the change that a client would send for an edit in its copy of the notebook."""
     notebook = live._notebook
     before = notebook.heads
     edit(notebook)

@@ -1,4 +1,4 @@
-"""An extension that puts its own contents manager in place, after others were loaded."""
+"""An extension that replaces the contents manager after other extensions were loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what: authentication, origins, and the authorizer that an administrator chose."""
+"""Authentication, origins, and the authorizer that an administrator configured."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from jupyter_server.auth import Authorizer
 from websockets.exceptions import InvalidStatus
 
 from jupyter_runtimed.errors import Forbidden
+from jupyter_runtimed.host.storage.data_dir import DataDir
+from jupyter_runtimed.host.storage.owner import claim, this_user
 from jupyter_runtimed.protocol import frames
 
 from .people import Place, change_of
@@ -17,10 +19,12 @@ from .people import Place, change_of
 READ = ("read", "contents")
 WRITE = ("write", "contents")
 RUN = ("execute", "kernels")
+KERNELS = ("write", "kernels")
+SESSIONS = ("write", "sessions")
 
 
 class Allowing(Authorizer):
-    """Allows what is in `allowed`, of what rooms ask; and counts how often it is asked."""
+    """An authorizer that allows the questions in `allowed` and counts all questions."""
 
     allowed: ClassVar[set[tuple[str, str]]] = set()
     asked: ClassVar[list[tuple[str, str]]] = []
@@ -51,19 +55,21 @@ class TestAuthentication:
             ("GET", "api/runtimed/blobs/" + "0" * 64),
         ],
     )
-    async def test_nothing_without_a_token(self, place: Place, method: str, path: str) -> None:
+    async def test_requests_without_a_token_are_refused(
+        self, place: Place, method: str, path: str
+    ) -> None:
         headers = {"Authorization": "token wrong"}
         answer = await place.ask(method, path, {}, headers=headers, follow_redirects=False)
         assert answer.status == 403
 
-    async def test_no_socket_without_a_token(self, place: Place) -> None:
+    async def test_a_socket_without_a_token_is_refused(self, place: Place) -> None:
         place.write("a.ipynb")
         room = await place.room("a.ipynb")
         with pytest.raises(InvalidStatus) as refused:
             await place.connect(room, token="wrong")
         assert refused.value.response.status_code == 403
 
-    async def test_no_socket_from_a_foreign_page(self, place: Place) -> None:
+    async def test_a_socket_from_a_foreign_origin_is_refused(self, place: Place) -> None:
         place.write("a.ipynb")
         room = await place.room("a.ipynb")
         cookie = {"Cookie": f"_xsrf=x; token={place.token}"}
@@ -121,15 +127,15 @@ class TestAuthorizer:
         with pytest.raises(Forbidden):
             await nb.restart()
 
-    async def test_one_who_may_only_run_may_not_even_run(
+    async def test_execute_permission_without_write_permission_does_not_allow_runs(
         self, place: Place, authorizer: type[Allowing]
     ) -> None:
-        """Code to run comes with the edits; without them there is nothing to be run."""
+        """Edits contain the code, so a user who may not edit may not run code either."""
         place.write("a.ipynb", "x")
         authorizer.allowed = {READ, RUN}
         assert (await place.open("a.ipynb")).role == "viewer"
 
-    async def test_one_who_may_do_nothing_is_not_let_in(
+    async def test_a_user_without_permissions_is_refused(
         self, place: Place, authorizer: type[Allowing]
     ) -> None:
         place.write("a.ipynb", "x")
@@ -143,22 +149,23 @@ class TestAuthorizer:
             ("GET", f"api/runtimed/rooms/{room}"),
             ("POST", f"api/runtimed/rooms/{room}/save"),
             ("GET", "api/runtimed/status"),
-            ("GET", "api/runtimed/blobs/" + "0" * 64),
         ):
             assert (await place.ask(method, path, {})).status == 403, path
         answer = await place.ask("PUT", "api/runtimed/rooms", {"path": "a.ipynb"})
         assert answer.status == 403
 
-    async def test_is_asked_for_every_frame(self, place: Place, authorizer: type[Allowing]) -> None:
+    async def test_the_authorizer_is_asked_for_every_frame(
+        self, place: Place, authorizer: type[Allowing]
+    ) -> None:
         place.write("a.ipynb", "x")
         nb = await place.open("a.ipynb")
         for _ in range(5):
             before = len(authorizer.asked)
             await nb.append("c0", "y")
-            await nb.acked(30)
-            assert set(authorizer.asked[before:]) == {READ, WRITE, RUN}
+            await nb.wait_acknowledged(30)
+            assert set(authorizer.asked[before:]) == {READ, WRITE, RUN, KERNELS, SESSIONS}
 
-    async def test_rights_that_change_count_from_the_next_frame_on(
+    async def test_changed_permissions_count_from_the_next_frame(
         self, place: Place, authorizer: type[Allowing]
     ) -> None:
         place.write("a.ipynb", "x")
@@ -187,7 +194,7 @@ class TestAuthorizer:
         text = "".join(chr(97 + i % 26) for i in range(200))
         for i, letter in enumerate(text):
             ana.insert_now("c0", i, letter)
-        await bob.until(lambda: bob.source("c0") == text, 30)
+        await bob.wait_for(lambda: bob.source("c0") == text, 30)
 
 
 class Failing(Authorizer):
@@ -205,7 +212,7 @@ class TestAnAuthorizerThatFails:
         Failing.broken = False
         return {"ServerApp": {"authorizer_class": Failing}}
 
-    async def test_allows_nothing(self, place: Place) -> None:
+    async def test_an_authorizer_that_raises_allows_nothing(self, place: Place) -> None:
         place.write("a.ipynb", "x")
         ana = await place.open("a.ipynb")
         socket = await place.socket(await place.room("a.ipynb"))
@@ -216,3 +223,17 @@ class TestAnAuthorizerThatFails:
         await socket.closed()
         Failing.broken = False
         assert [c.source for c in place.host("a.ipynb").room.content().cells] == ["x"]
+
+
+class TestForeignDataFolder:
+    """The data folder belongs to another user of a JupyterHub."""
+
+    async def test_a_foreign_data_folder_opens_no_room_and_gives_the_reason(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        place.write("a.ipynb", "a = 1")
+        claim(DataDir(place.extension.config_frozen.data_dir).root, this_user("ana"))
+        monkeypatch.setattr(place.extension.rooms, "_hub_user", "bob")
+        answer = await place.ask("PUT", "api/runtimed/rooms", {"path": "a.ipynb"})
+        assert answer.status == 409
+        assert "belongs to the user ana of JupyterHub" in answer.json["message"]

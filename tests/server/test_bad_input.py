@@ -1,4 +1,4 @@
-"""Whatever comes in: a clear word to who sent it, nothing lost, and nobody else notices."""
+"""Invalid input: the sender gets a clear error, nothing is lost, and others are not affected."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FRAME_BYTES = 1 << 20
 class TestFrames:
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
-        return {"RuntimedExtension": {"max_change_bytes": FRAME_BYTES, "heads_wait_seconds": 0.1}}
+        return {"RuntimedExtension": {"max_message_size": FRAME_BYTES, "call_timeout": 0.1}}
 
     async def closed(self, place: Place, room: str, data: bytes | str) -> tuple[int, str]:
         socket = await place.socket(room)
@@ -37,7 +37,7 @@ class TestFrames:
             await socket.send(data)
         return await socket.closed()
 
-    async def test_nonsense_costs_its_sender_the_connection(self, place: Place) -> None:
+    async def test_an_invalid_frame_closes_its_connection(self, place: Place) -> None:
         place.write("a.ipynb", "x")
         ana = await place.open("a.ipynb")
         room = await place.room("a.ipynb")
@@ -54,10 +54,10 @@ class TestFrames:
             code, reason = await self.closed(place, room, data)
             assert (code, bool(reason)) == (4400, True), data[:20]
         await ana.append("c0", "!")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         assert place.on_disk("a.ipynb") == ["x!"]
 
-    async def test_a_frame_that_is_too_large(self, place: Place) -> None:
+    async def test_a_too_large_frame_closes_its_connection(self, place: Place) -> None:
         place.write("a.ipynb", "x")
         ana = await place.open("a.ipynb")
         room = await place.room("a.ipynb")
@@ -69,27 +69,27 @@ class TestFrames:
         assert code in (1006, 1009)
         assert ana.connected
 
-    async def test_before_the_hello_only_a_hello(self, place: Place) -> None:
+    async def test_a_frame_before_hello_closes_the_connection(self, place: Place) -> None:
         place.write("a.ipynb")
         socket = await place.socket(await place.room("a.ipynb"))
         await socket.send(frames.Call(1, "save"))
         assert (await socket.closed())[0] == 4400
 
-    async def test_another_protocol(self, place: Place) -> None:
+    async def test_another_protocol_version_is_refused(self, place: Place) -> None:
         place.write("a.ipynb")
         socket = await place.socket(await place.room("a.ipynb"))
         await socket.send(frames.Hello("test", "browser", protocol=2))
         code, reason = await socket.closed()
         assert (code, "reload" in reason) == (4409, True)
 
-    async def test_a_room_that_is_not_open(self, place: Place) -> None:
+    async def test_a_socket_of_a_room_that_is_not_open_is_closed(self, place: Place) -> None:
         for name in ("nowhere", "..", "%2e%2e%2f", "x" * 500):
             if "/" not in name and "%" not in name and name != "..":
                 code, reason = await (await place.socket(name)).closed()
                 assert (code, "open the notebook again" in reason) == (4404, True)
             assert (await place.ask("GET", f"api/runtimed/rooms/{name}")).status in (400, 404)
 
-    async def test_heads_that_never_come_and_a_cell_that_is_gone(self, place: Place) -> None:
+    async def test_calls_with_missing_heads_or_a_deleted_cell_fail(self, place: Place) -> None:
         place.write("a.ipynb", "x")
         socket = await place.socket(await place.room("a.ipynb"))
         await socket.hello()
@@ -112,7 +112,7 @@ class TestFrames:
         bob = await place.open("a.ipynb", "bob")
         assert bob.source("c0") == "x"
 
-    async def test_random_frames_harm_nobody(self, place: Place) -> None:
+    async def test_random_frames_do_not_affect_other_clients(self, place: Place) -> None:
         place.write("a.ipynb", "x")
         ana = await place.open("a.ipynb")
         room = await place.room("a.ipynb")
@@ -126,7 +126,7 @@ class TestFrames:
             assert (await socket.closed())[0] in (4400, 4409), f"frame {i}"
         assert [cell.source for cell in ana.cells] == ["x"]
         await ana.append("c0", "!")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         assert place.on_disk("a.ipynb") == ["x!"]
 
 
@@ -155,9 +155,11 @@ def _spoilt(chance: random.Random, data: bytes) -> bytes:
 class TestASlowReader:
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
-        return {"RuntimedExtension": {"max_backlog_bytes": 1 << 20}}
+        return {"RuntimedExtension": {"max_send_buffer": 1 << 20}}
 
-    async def test_is_let_go_and_nobody_else_waits(self, place: Place) -> None:
+    async def test_a_slow_reader_is_disconnected_and_delays_no_other_client(
+        self, place: Place
+    ) -> None:
         place.write("a.ipynb", "")
         ana, bob = await place.open("a.ipynb"), await place.open("a.ipynb", "bob")
         socket = await place.socket(await place.room("a.ipynb"), max_queue=1)
@@ -166,14 +168,14 @@ class TestASlowReader:
         socket.connection.transport.pause_reading()
         chance = random.Random(1)
         many = 0
-        while place.host("a.ipynb").facts()["peers"] == 3:
-            # By chance, because changes are compressed.
+        while place.host("a.ipynb").summary()["peers"] == 3:
+            # Random text, because changes are compressed.
             text = chance.randbytes(300_000).hex()
             await ana.set_metadata("c0", "large", text)
-            await ana.acked(30)
+            await ana.wait_acknowledged(30)
             many += 1
             assert many < 100, "the slow reader is still there"
-        await bob.until(lambda: bob.cell("c0").metadata.get("large") == text, 30)
+        await bob.wait_for(lambda: bob.cell("c0").metadata.get("large") == text, 30)
         socket.connection.transport.resume_reading()
         code, _ = await socket.closed()
         assert code in (4429, 1006)
@@ -193,7 +195,9 @@ class TestNotebooks:
         ],
         ids=["text", "list", "empty", "utf16", "cells", "v99", "deep"],
     )  # fmt: skip
-    async def test_that_are_none(self, place: Place, content: bytes) -> None:
+    async def test_a_file_that_is_not_a_notebook_is_refused(
+        self, place: Place, content: bytes
+    ) -> None:
         file = place.root / "a.ipynb"
         file.write_bytes(content)
         status, message = await self.opening(place, "a.ipynb")
@@ -208,7 +212,9 @@ class TestNotebooks:
          "..\\x.ipynb", "a\0.ipynb", "missing.ipynb", "no/folder.ipynb", "d", ".", ".hidden.ipynb",
          ".h/x.ipynb"],
     )  # fmt: skip
-    async def test_that_are_not_there_to_be_opened(self, place: Place, path: str) -> None:
+    async def test_a_path_outside_the_root_hidden_or_missing_is_refused(
+        self, place: Place, path: str
+    ) -> None:
         place.write("d/inside.ipynb", "x")
         place.write(".hidden.ipynb", "secret")
         place.write(".h/x.ipynb", "secret")
@@ -221,17 +227,19 @@ class TestNotebooks:
         assert absolute[0] == 404
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"path": 1}', b'{"path": "/"}', b"\xff"])
-    async def test_that_are_not_even_named(self, place: Place, body: bytes) -> None:
+    async def test_a_request_without_a_valid_path_is_refused(
+        self, place: Place, body: bytes
+    ) -> None:
         answer = await place.ask("PUT", "api/runtimed/rooms", raw=body)
         assert answer.status == 400
         assert answer.json["message"]
 
-    async def test_by_whatever_name_it_is_one_room(self, place: Place) -> None:
+    async def test_different_spellings_of_a_path_give_one_room(self, place: Place) -> None:
         place.write("d/a.ipynb", "x")
         names = ("d/a.ipynb", "/d/a.ipynb", "d//a.ipynb", "./d/./a.ipynb", "d/a.ipynb/")
         assert len({await place.room(name) for name in names}) == 1
 
-    async def test_that_are_old_or_odd_are_opened_and_kept(self, place: Place) -> None:
+    async def test_old_and_unusual_notebooks_are_opened_and_kept(self, place: Place) -> None:
         v3 = nbformat.v3.new_notebook(
             worksheets=[nbformat.v3.new_worksheet(cells=[nbformat.v3.new_code_cell(input="x")])]
         )
@@ -247,13 +255,13 @@ class TestNotebooks:
         for path, count in (("v3", 1), ("twice", 2), ("none", 2), ("empty", 0)):
             nb = await place.open(f"{path}.ipynb")
             assert len({cell.id for cell in nb.cells}) == count
-            await nb.add("new")
-            await nb.saved(30)
+            await nb.add_cell("new")
+            await nb.wait_saved(30)
             assert place.on_disk(f"{path}.ipynb") == ["x"] * count + ["new"]
 
     @pytest.mark.parametrize("cells", [3, pytest.param(50, marks=pytest.mark.long)])
-    async def test_that_are_large(self, place: Place, cells: int) -> None:
-        """A megabyte a cell."""
+    async def test_large_notebooks_are_opened_and_saved(self, place: Place, cells: int) -> None:
+        """Each cell has a megabyte of text."""
         text = "".join(f"{i:07}\n" for i in range(1 << 16))
         place.write("a.ipynb", *[text] * cells)
         assert (place.root / "a.ipynb").stat().st_size > cells << 20
@@ -264,7 +272,7 @@ class TestNotebooks:
 
 
 class TestDisks:
-    async def test_a_file_that_is_read_only(self, place: Place) -> None:
+    async def test_a_read_only_file_is_reported_and_loses_nothing(self, place: Place) -> None:
         file = place.write("a.ipynb", "x")
         file.chmod(0o444)
         nb = await place.open("a.ipynb")
@@ -281,11 +289,11 @@ class TestDisks:
         assert "permissions" in answer.json["message"]
         assert place.on_disk("a.ipynb") == ["x"]
         file.chmod(0o644)
-        await nb.saved(30)
+        await nb.wait_saved(30)
         assert place.on_disk("a.ipynb") == ["x!"]
 
-    async def test_a_disk_that_takes_no_more(self, place: Place) -> None:
-        """A limit on the size of files says no in the middle of writing, as a full disk does."""
+    async def test_a_full_disk_is_reported_and_loses_nothing(self, place: Place) -> None:
+        """A limit on the size of files interrupts a write, as a full disk does."""
         file = place.write("a.ipynb", "x" * 4_000_000)
         before = file.read_bytes()
         nb = await place.open("a.ipynb")
@@ -295,8 +303,8 @@ class TestDisks:
             socket = await place.socket(await place.room("a.ipynb"))
             await socket.hello()
             await nb.splice("c0", 0, 0, "!")
-            await nb.acked(30)
-            assert "kept meanwhile" in (await socket.event("save_failed"))["message"]
+            await nb.wait_acknowledged(30)
+            assert "keeps the notebook until then" in (await socket.event("save_failed"))["message"]
             assert file.read_bytes() == before
             assert [f.name for f in place.root.iterdir()] == ["a.ipynb"]
         finally:
@@ -306,7 +314,7 @@ class TestDisks:
 
 
 class TestTwoServers:
-    """Two servers on one store and one folder."""
+    """Two servers share one store and one notebook folder."""
 
     @pytest.fixture
     def settings(self, tmp_path: Path) -> dict[str, Any]:
@@ -323,21 +331,23 @@ class TestTwoServers:
     def jp_root_dir(self, tmp_path: Path) -> Path:
         return tmp_path / "first" / "notebooks"
 
-    async def test_one_has_the_room_until_it_is_gone(self, place: Place, tmp_path: Path) -> None:
+    async def test_one_of_two_servers_has_a_room_until_it_ends(
+        self, place: Place, tmp_path: Path
+    ) -> None:
         place.write("a.ipynb", "x")
         first = LiveServer(tmp_path / "first")
         await asyncio.to_thread(first.start)
         try:
-            ana = await jupyter_runtimed.open(first.url, "a.ipynb", first.token)
+            ana = await jupyter_runtimed.connect(first.url, "a.ipynb", first.token)
             await ana.append("c0", "!")
-            await ana.acked(30)
+            await ana.wait_acknowledged(30)
             answer = await place.ask("PUT", "api/runtimed/rooms", {"path": "a.ipynb"})
             assert (answer.status, answer.json.get("code")) == (409, "conflict"), answer.body
             assert str(first.port) in answer.json["message"]
             with pytest.raises(RoomElsewhere):
                 await place.open("a.ipynb")
             first.kill()
-            await ana.until(lambda: not ana.connected, 30)
+            await ana.wait_for(lambda: not ana.connected, 30)
             await ana._connection.stop()
             nb = await place.open("a.ipynb")
             assert nb.source("c0") == "x!"
@@ -345,13 +355,13 @@ class TestTwoServers:
             first.stop()
 
 
-async def test_a_client_that_goes_in_the_middle(place: Place) -> None:
+async def test_a_client_that_disconnects_in_the_middle_affects_nothing(place: Place) -> None:
     place.write("a.ipynb", "x")
     ana = await place.open("a.ipynb")
     socket: Socket = await place.socket(await place.room("a.ipynb"))
     await socket.hello()
     await socket.send(frames.Presence("", {"doing": "leaving"}))
-    await ana.until(lambda: bool(ana._peer.presences), 30)
+    await ana.wait_for(lambda: bool(ana._peer.presences), 30)
     socket.connection.transport.abort()
-    await ana.until(lambda: not ana._peer.presences, 30)
-    assert place.host("a.ipynb").facts()["peers"] == 1
+    await ana.wait_for(lambda: not ana._peer.presences, 30)
+    assert place.host("a.ipynb").summary()["peers"] == 1

@@ -1,4 +1,4 @@
-"""The contents API on open notebooks: other tools see and change the room, not a stale file."""
+"""The contents API on open notebooks: other tools see and change the room, not an old file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_runtimed.client import LiveNotebook
 from jupyter_runtimed.errors import SaveFailed
+from jupyter_runtimed.peer.events import RoomEvent
 
 from .people import Place
 
@@ -23,7 +24,7 @@ NO_AUTOSAVE = {"autosave": False}
 
 @pytest.fixture(params=[ASYNC, SYNC], ids=["async", "sync"])
 def settings(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Without autosave, so that the file holds what was saved on purpose."""
+    """Disable autosave, so that the file changes only on request."""
     kind = {"contents_manager_class": request.param}
     return {"ServerApp": kind, "RuntimedExtension": NO_AUTOSAVE}
 
@@ -39,14 +40,14 @@ async def put(place: Place, path: str, content: Any) -> Any:
     return answer.json
 
 
-async def test_what_is_read_is_the_room_with_unsaved_typing(place: Place) -> None:
+async def test_reading_an_open_notebook_returns_unsaved_edits(place: Place) -> None:
     place.write("a.ipynb", "x")
     before = await place.contents("a.ipynb")
     ana = await place.open("a.ipynb")
     opened = await place.contents("a.ipynb")
     assert opened["content"] == before["content"]
     await ana.append("c0", " + 1")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     after = await place.contents("a.ipynb", type="notebook", hash=1)
     assert sources(after) == ["x + 1"]
     assert (after["type"], after["format"], after["path"]) == ("notebook", "json", "a.ipynb")
@@ -54,14 +55,14 @@ async def test_what_is_read_is_the_room_with_unsaved_typing(place: Place) -> Non
     assert place.on_disk("a.ipynb") == ["x"]
 
 
-async def test_what_is_told_of_the_file_is_what_the_server_tells_without_us(place: Place) -> None:
+async def test_the_contents_model_has_the_same_fields_as_in_plain_jupyter(place: Place) -> None:
     file = place.write("a.ipynb", "x")
     wanted = await place.contents("a.ipynb", content=0, hash=1)
     assert wanted["hash"] == sha256(file.read_bytes()).hexdigest()
     ana = await place.open("a.ipynb")
     assert await place.contents("a.ipynb", content=0, hash=1) == wanted
     await ana.append("c0", " + 1")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     assert await place.contents("a.ipynb", content=0, hash=1) == wanted
     whole = await place.contents("a.ipynb", hash=1)
     told = ("hash", "hash_algorithm", "last_modified", "created", "size", "writable", "path")
@@ -79,25 +80,25 @@ async def test_a_put_is_merged_with_what_was_typed_since_it_was_read(place: Plac
     ana = await place.open("a.ipynb")
     theirs = (await place.contents("a.ipynb"))["content"]
     await ana.append("c0", " typed")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     theirs["cells"][1]["source"] = "two changed"
     theirs["cells"].append(nbformat.v4.new_markdown_cell("three", id="c2"))
     saved = await put(place, "a.ipynb", theirs)
     assert saved["content"] is None
-    await ana.until(lambda: len(ana.cells) == 3, 30)
-    await ana.saved(30)
+    await ana.wait_for(lambda: len(ana.cells) == 3, 30)
+    await ana.wait_saved(30)
     want = ["one typed", "two changed", "three"]
     assert [cell.source for cell in ana.cells] == place.on_disk("a.ipynb") == want
 
 
-async def test_puts_while_somebody_types_lose_nothing(place: Place) -> None:
+async def test_puts_while_a_client_types_lose_nothing(place: Place) -> None:
     place.write("a.ipynb", "", "")
     ana = await place.open("a.ipynb")
 
     async def type_letters() -> None:
         for i in range(30):
             await ana.append("c0", chr(97 + i % 26))
-            await ana.acked(30)
+            await ana.wait_acknowledged(30)
 
     async def put_lines() -> None:
         for i in range(10):
@@ -113,7 +114,7 @@ async def test_puts_while_somebody_types_lose_nothing(place: Place) -> None:
     assert place.on_disk("a.ipynb") == whole
 
 
-async def test_a_put_that_is_no_notebook_changes_nothing(place: Place) -> None:
+async def test_an_invalid_put_changes_nothing(place: Place) -> None:
     place.write("a.ipynb", "x")
     await place.open("a.ipynb")
     for bad in ({"cells": "x", "nbformat": 4, "nbformat_minor": 5}, {"nbformat": 77}):
@@ -134,9 +135,9 @@ async def test_a_renamed_notebook_keeps_its_room(place: Place) -> None:
     ana = await place.open("a.ipynb")
     room = await place.room("a.ipynb")
     await ana.append("c0", " unsaved")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     await rename(place, "a.ipynb", "b.ipynb")
-    await ana.until(lambda: ana.path == "b.ipynb", 30)
+    await ana.wait_for(lambda: ana.path == "b.ipynb", 30)
     await ana.append("c0", " more")
     await ana.save()
     assert place.on_disk("b.ipynb") == ["x unsaved more"]
@@ -148,14 +149,14 @@ async def test_a_renamed_notebook_keeps_its_room(place: Place) -> None:
     assert await place.room("a.ipynb") == room
 
 
-async def test_a_renamed_folder_takes_its_rooms_along(place: Place) -> None:
+async def test_a_renamed_folder_keeps_its_rooms(place: Place) -> None:
     place.write("d/e/a.ipynb", "x")
     place.write("dd/a.ipynb", "y")
     ana = await place.open("d/e/a.ipynb")
     bob = await place.open("dd/a.ipynb")
     room = await place.room("d/e/a.ipynb")
     await rename(place, "d", "f")
-    await ana.until(lambda: ana.path == "f/e/a.ipynb", 30)
+    await ana.wait_for(lambda: ana.path == "f/e/a.ipynb", 30)
     assert bob.path == "dd/a.ipynb"
     await ana.append("c0", "!")
     await ana.save()
@@ -170,17 +171,17 @@ async def test_a_deleted_notebook_stays_deleted_until_it_is_saved(place: Place) 
     socket = await place.socket(await place.room("a.ipynb"))
     await socket.hello()
     await ana.append("c0", " unsaved")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     assert (await place.ask("DELETE", "api/contents/a.ipynb")).status == 204
     assert "deleted" in (await socket.event("deleted"))["message"]
     await ana.append("c0", " more")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     assert not file.exists()
     await ana.save()
     assert place.on_disk("a.ipynb") == ["x unsaved more"]
 
 
-async def test_a_deleted_folder_tells_its_rooms(place: Place) -> None:
+async def test_a_deleted_folder_is_reported_to_its_rooms(place: Place) -> None:
     place.app.contents_manager.delete_to_trash = False
     place.app.contents_manager.always_delete_dir = True
     file = place.write("d/a.ipynb", "x")
@@ -191,14 +192,16 @@ async def test_a_deleted_folder_tells_its_rooms(place: Place) -> None:
     assert not file.parent.exists()
 
 
-async def test_a_notebook_whose_folder_was_deleted_is_kept_until_there_is_one(place: Place) -> None:
+async def test_a_notebook_of_a_deleted_folder_is_saved_when_the_folder_returns(
+    place: Place,
+) -> None:
     place.app.contents_manager.delete_to_trash = False
     place.app.contents_manager.always_delete_dir = True
     file = place.write("d/e/a.ipynb", "x")
     ana = await place.open("d/e/a.ipynb")
     assert (await place.ask("DELETE", "api/contents/d")).status == 204
     await ana.append("c0", " typed")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     with pytest.raises(SaveFailed, match="its folder is gone"):
         await ana.save()
     assert not file.parent.exists()
@@ -207,7 +210,7 @@ async def test_a_notebook_whose_folder_was_deleted_is_kept_until_there_is_one(pl
     assert place.on_disk("d/e/a.ipynb") == ["x typed"]
 
 
-async def test_a_copied_folder_has_notebooks_of_its_own(place: Place) -> None:
+async def test_notebooks_of_a_copied_folder_have_their_own_rooms(place: Place) -> None:
     place.write("d/a.ipynb", "x")
     ana = await place.open("d/a.ipynb")
     await ana.append("c0", " saved")
@@ -224,11 +227,11 @@ async def test_a_copied_folder_has_notebooks_of_its_own(place: Place) -> None:
     assert (ana.path, ana.source("c0")) == ("d/a.ipynb", "x saved")
 
 
-async def test_a_copy_has_what_is_not_saved_yet(place: Place) -> None:
+async def test_a_copy_has_unsaved_edits(place: Place) -> None:
     place.write("a.ipynb", "x")
     ana = await place.open("a.ipynb")
     await ana.append("c0", " unsaved")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     answer = await place.ask("POST", "api/contents/", {"copy_from": "a.ipynb"})
     assert answer.status == 201, answer.body
     assert place.on_disk(answer.json["path"]) == ["x unsaved"]
@@ -244,16 +247,26 @@ async def test_checkpoints_are_made_of_the_room_and_put_back_into_it(place: Plac
     assert made.status == 201, made.body
     await ana.replace("c0", "spoilt")
     await ana.save()
+    reverts: list[Any] = []
+    ana.on_change(
+        lambda event: (
+            reverts.append(event.body)
+            if isinstance(event, RoomEvent) and "by" in event.body
+            else None
+        )
+    )
     back = await place.ask("POST", f"api/contents/a.ipynb/checkpoints/{made.json['id']}")
     assert back.status == 204, back.body
-    await ana.until(lambda: ana.source("c0") == "x kept", 30)
+    await ana.wait_for(lambda: ana.source("c0") == "x kept", 30)
+    await ana.wait_for(lambda: bool(reverts), 30)
+    assert [(body["cells"], bool(body["by"]["name"])) for body in reverts] == [(["c0"], True)]
     listed = await place.ask("GET", "api/contents/a.ipynb/checkpoints")
     assert [c["id"] for c in listed.json] == [made.json["id"]]
     gone = await place.ask("DELETE", f"api/contents/a.ipynb/checkpoints/{made.json['id']}")
     assert gone.status == 204
 
 
-async def test_trust_reaches_the_room(place: Place) -> None:
+async def test_trusting_a_notebook_by_the_contents_api_reaches_the_room(place: Place) -> None:
     place.write("a.ipynb", "x")
     ana = await place.open("a.ipynb")
     (cell,) = (await place.contents("a.ipynb"))["content"]["cells"]
@@ -269,24 +282,24 @@ async def test_an_open_notebook_is_exported_as_it_is_now(place: Place) -> None:
     place.write("a.ipynb", "x")
     ana = await place.open("a.ipynb")
     await ana.append("c0", " + unsaved")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     answer = await place.ask("GET", "nbconvert/script/a.ipynb")
     assert answer.status == 200, answer.body
     assert b"x + unsaved" in answer.body
 
 
-async def test_a_path_with_half_a_character_is_refused(place: Place) -> None:
+async def test_a_path_with_a_lone_surrogate_is_refused(place: Place) -> None:
     answer = await place.ask("PUT", "api/runtimed/rooms", raw=b'{"path": "a\\ud800.ipynb"}')
     assert answer.status == 400
-    assert "half of a character" in answer.json["message"]
+    assert "lone surrogate" in answer.json["message"]
 
 
-async def test_a_download_has_what_would_be_saved_anyway(place: Place) -> None:
+async def test_a_download_has_the_content_of_the_next_save(place: Place) -> None:
     place.write("a.ipynb", "x")
     ana = await place.open("a.ipynb")
     host = place.host("a.ipynb")
     await ana.append("c0", " typed")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     before = await place.ask("GET", "files/a.ipynb")
     assert b" typed" not in before.body, "without autosave the file is what was saved on purpose"
     asynchronous = "Async" in type(place.app.contents_manager).__mro__[1].__name__
@@ -295,7 +308,7 @@ async def test_a_download_has_what_would_be_saved_anyway(place: Place) -> None:
     assert (b" typed" in after.body) == asynchronous
 
 
-async def test_what_is_not_open_is_none_of_our_business(place: Place) -> None:
+async def test_notebooks_that_are_not_open_are_left_to_the_contents_manager(place: Place) -> None:
     place.write("a.ipynb", "x")
     await place.open("a.ipynb")
     whole = nbformat.v4.new_notebook()
@@ -310,13 +323,13 @@ async def test_what_is_not_open_is_none_of_our_business(place: Place) -> None:
 
 
 @pytest.mark.kernel
-async def test_a_notebook_that_is_deleted_while_it_runs_runs_on(place: Place) -> None:
+async def test_a_notebook_that_is_deleted_while_it_runs_continues(place: Place) -> None:
     file = place.write("a.ipynb", "print('before', flush=True)\ninput()\nprint('after')")
     ana = await place.open("a.ipynb")
     run = asyncio.create_task(ana.run("c0", 60))
-    await ana.until(lambda: "before" in str(ana.outputs("c0")) and asked(ana), 60)
+    await ana.wait_for(lambda: "before" in str(ana.outputs("c0")) and asked(ana), 60)
     assert (await place.ask("DELETE", "api/contents/a.ipynb")).status == 204
-    await ana.answer("c0", "")
+    await ana.answer_input("c0", "")
     result = await run
     assert (result.state, result.text.split()) == ("ok", ["before", "after"])
     assert not file.exists()
@@ -330,7 +343,7 @@ def asked(ana: LiveNotebook) -> bool:
     return run is not None and run.prompt is not None
 
 
-async def test_a_notebook_that_is_nested_too_deeply_for_nbformat_is_refused_in_words(
+async def test_a_too_deeply_nested_notebook_is_refused_with_a_message(
     place: Place,
 ) -> None:
     file = place.write("a.ipynb", "x", deep=0)

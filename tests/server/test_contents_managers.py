@@ -1,4 +1,4 @@
-"""The contents API on open notebooks, with contents managers of others."""
+"""The contents API on open notebooks, with other contents managers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LOCAL = "jupyter_server.services.contents.largefilemanager"
 
 @pytest.fixture(autouse=True)
 def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A manager that tells nothing is asked now and then."""
-    monkeypatch.setattr("jupyter_runtimed.server.files.POLL_SECONDS", 0.05)
+    """A manager without events is polled."""
+    monkeypatch.setattr("jupyter_runtimed.server.contents.manager_files.POLL_SECONDS", 0.05)
 
 
 class Drive:
@@ -58,7 +58,7 @@ class Drive:
         return [cell["source"] for cell in (await self.get(name))["cells"]]
 
     async def kept(self, name: str) -> list[str]:
-        """What the manager itself has, whatever is open."""
+        """Return the manager's own content, also of an open notebook."""
         files = self.place.extension.rooms._files
         data, _ = await files.read(self.at(name))
         return [cell.source for cell in nbformat.reads(data.decode(), 4).cells]
@@ -68,39 +68,39 @@ class Drive:
 
 
 class Stories:
-    """What holds with any manager; `drive` is a folder in which there is nothing."""
+    """Tests for every manager; `drive` is an empty folder."""
 
-    async def test_open_edit_save(self, drive: Drive) -> None:
+    async def test_a_notebook_of_the_manager_is_opened_edited_and_saved(self, drive: Drive) -> None:
         await drive.put("a.ipynb", "x", "y")
         ana = await drive.open("a.ipynb")
         await ana.append("c0", "!")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         assert await drive.kept("a.ipynb") == ["x!", "y"]
         assert await drive.sources("a.ipynb") == ["x!", "y"]
         bare = await drive.place.contents(drive.at("a.ipynb"), content=0)
         assert (bare["content"], bare["type"]) == (None, "notebook")
 
-    async def test_a_put_is_merged(self, drive: Drive) -> None:
+    async def test_a_put_to_an_open_notebook_is_merged(self, drive: Drive) -> None:
         await drive.put("a.ipynb", "x", "y")
         ana = await drive.open("a.ipynb")
         theirs = await drive.get("a.ipynb")
         await ana.append("c0", " typed")
-        await ana.acked(30)
+        await ana.wait_acknowledged(30)
         theirs["cells"][1]["source"] = "put"
         await drive.put_model("a.ipynb", theirs)
-        await ana.until(lambda: ana.source("c1") == "put", 30)
-        await ana.saved(30)
+        await ana.wait_for(lambda: ana.source("c1") == "put", 30)
+        await ana.wait_saved(30)
         assert await drive.kept("a.ipynb") == ["x typed", "put"]
 
-    async def test_a_change_behind_the_rooms_back_is_merged(self, drive: Drive) -> None:
+    async def test_a_change_in_the_managers_storage_is_merged(self, drive: Drive) -> None:
         await drive.put("a.ipynb", "x", "y")
         ana = await drive.open("a.ipynb")
         await ana.append("c0", " typed")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         await self.change_behind(drive, "a.ipynb", "y", "outside")
-        await ana.until(lambda: ana.source("c1") == "outside", 30)
+        await ana.wait_for(lambda: ana.source("c1") == "outside", 30)
         await ana.append("c0", " more")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         assert await drive.kept("a.ipynb") == ["x typed more", "outside"]
 
     async def change_behind(self, drive: Drive, name: str, old: str, new: str) -> None:
@@ -115,9 +115,9 @@ class Stories:
         ana = await drive.open("a.ipynb")
         room = await drive.place.room(drive.at("a.ipynb"))
         await ana.append("c0", " unsaved")
-        await ana.acked(30)
+        await ana.wait_acknowledged(30)
         await drive.ask("PATCH", "a.ipynb", 200, body={"path": drive.at("b.ipynb")})
-        await ana.until(lambda: ana.path == drive.at("b.ipynb"), 30)
+        await ana.wait_for(lambda: ana.path == drive.at("b.ipynb"), 30)
         await ana.append("c0", " more")
         await ana.save()
         assert await drive.kept("b.ipynb") == ["x unsaved more"]
@@ -131,18 +131,18 @@ class Stories:
         room = await drive.place.room(drive.at("a.ipynb"))
         await drive.ask("DELETE", "a.ipynb", 204)
         await ana.append("c0", " typed")
-        await ana.acked(30)
+        await ana.wait_acknowledged(30)
         missing = await drive.place.ask("GET", f"api/contents/{drive.at('a.ipynb')}")
         assert missing.status in (400, 404), "managers differ in what they answer"
         await ana.save()
         assert await drive.kept("a.ipynb") == ["x typed"]
         assert await drive.place.room(drive.at("a.ipynb")) == room
 
-    async def test_a_copy_has_what_is_not_saved_yet(self, drive: Drive) -> None:
+    async def test_a_copy_has_unsaved_edits(self, drive: Drive) -> None:
         await drive.put("a.ipynb", "x")
         ana = await drive.open("a.ipynb")
         await ana.append("c0", " unsaved")
-        await ana.acked(30)
+        await ana.wait_acknowledged(30)
         body = {"copy_from": drive.at("a.ipynb")}
         copy = await drive.place.ask("POST", f"api/contents/{drive.folder}", body)
         assert copy.status == 201, copy.body
@@ -153,15 +153,15 @@ class Stories:
 
 
 class Folders:
-    """With managers that have folders."""
+    """Tests for managers with folders."""
 
-    async def test_a_renamed_folder_takes_its_rooms_along(self, drive: Drive) -> None:
+    async def test_a_renamed_folder_keeps_its_rooms(self, drive: Drive) -> None:
         await drive.ask("PUT", "d", 200, 201, body={"type": "directory"})
         await drive.put("d/a.ipynb", "x")
         ana = await drive.open("d/a.ipynb")
         room = await drive.place.room(drive.at("d/a.ipynb"))
         await drive.ask("PATCH", "d", 200, body={"path": drive.at("f")})
-        await ana.until(lambda: ana.path == drive.at("f/a.ipynb"), 30)
+        await ana.wait_for(lambda: ana.path == drive.at("f/a.ipynb"), 30)
         await ana.append("c0", "!")
         await ana.save()
         assert await drive.kept("f/a.ipynb") == ["x!"]
@@ -179,7 +179,7 @@ class TestLocal(Stories, Folders):
 
 
 class Memory(MemoryFileSystem):  # type: ignore[misc]
-    """fsspec's, with times as jupyter-fs wants them: as numbers."""
+    """fsspec's memory file system, with times as numbers, as jupyter-fs requires."""
 
     def info(self, path: str, **how: Any) -> dict[str, Any]:
         found = dict(super().info(path, **how))
@@ -189,7 +189,7 @@ class Memory(MemoryFileSystem):  # type: ignore[misc]
 
 
 class TestMemory(Stories):
-    """jupyter-fs over memory: not on a disk, and one manager that hands on to others."""
+    """jupyter-fs over memory: no disk, and one manager that delegates to others."""
 
     URL = "memory://"
 
@@ -215,7 +215,7 @@ class TestMemory(Stories):
 
 @pytest.fixture(scope="session")
 def bucket() -> Iterator[dict[str, str]]:
-    """A bucket of a server that speaks S3, and how to reach it."""
+    """A bucket of an S3 server, and its address."""
     moto = pytest.importorskip("moto.server", reason="it is installed where S3 is tried")
     server = moto.ThreadedMotoServer(port=0, verbose=False)
     server.start()
@@ -228,14 +228,14 @@ def bucket() -> Iterator[dict[str, str]]:
 
 
 def client_of(bucket: dict[str, str]) -> Any:
-    """A client that knows nothing of Jupyter."""
+    """A client without Jupyter."""
     how = {name: bucket[name] for name in ("endpoint_url", "region_name")}
     keys = {f"aws_{name}": bucket[name] for name in ("access_key_id", "secret_access_key")}
     return pytest.importorskip("boto3").client("s3", **how, **keys)
 
 
 class TestS3(Stories, Folders):
-    """s3contents over a bucket: no files at all, times in whole seconds, and slow."""
+    """s3contents over a bucket: no files, times in whole seconds, and slow."""
 
     @pytest.fixture
     def settings(self, bucket: dict[str, str]) -> dict[str, Any]:
@@ -250,7 +250,7 @@ class TestS3(Stories, Folders):
         yield Drive(place, "")
 
     async def change_behind(self, drive: Drive, name: str, old: str, new: str) -> None:
-        """Another program writes the object itself."""
+        """Another program writes the object directly."""
         where = {"Bucket": "notebooks", "Key": f"{self.prefix}/{name}"}
         data = self.objects.get_object(**where)["Body"].read()
         assert f'"{old}"'.encode() in data
@@ -259,7 +259,7 @@ class TestS3(Stories, Folders):
 
 
 class TestReplaced(Stories, Folders):
-    """Another extension puts its own manager in place when this one is loaded already."""
+    """Another extension replaces the manager after this extension was loaded."""
 
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
@@ -273,7 +273,7 @@ class TestReplaced(Stories, Folders):
 
 
 class TestJupytext(Stories, Folders):
-    """Notebooks that are scripts, or paired with them, as jupytext's manager has them."""
+    """Scripts as notebooks, and notebooks paired with scripts, with jupytext's manager."""
 
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
@@ -286,30 +286,32 @@ class TestJupytext(Stories, Folders):
     async def drive(self, place: Place) -> AsyncIterator[Drive]:
         yield Drive(place, "")
 
-    async def test_a_script_is_a_notebook(self, place: Place) -> None:
+    async def test_a_script_opens_as_a_notebook(self, place: Place) -> None:
         script = place.root / "a.py"
         script.write_text("# %%\nx = 1\n\n# %% [markdown]\n# Text\n")
         ana = await place.open("a.py")
         first, second = ana.cells
         assert (first.source, second.source) == ("x = 1", "Text")
         await ana.append(first.id, " + 1")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         assert "x = 1 + 1\n" in script.read_text()
         script.write_text(script.read_text().replace("# Text", "# Other text"))
-        await ana.until(lambda: ana.source(second.id) == "Other text", 30)
+        await ana.wait_for(lambda: ana.source(second.id) == "Other text", 30)
         assert [cell.id for cell in ana.cells] == [first.id, second.id]
 
-    async def test_a_pair_is_written_and_read_as_one(self, place: Place) -> None:
+    async def test_a_notebook_and_its_paired_script_are_written_and_read_together(
+        self, place: Place
+    ) -> None:
         formats = {"formats": "ipynb,py:percent"}
         file = place.write("a.ipynb", "x = 1", "y = 2", jupytext=formats)
         ana = await place.open("a.ipynb")
         await ana.append("c0", " + 1")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         script = file.with_suffix(".py")
         assert "x = 1 + 1\n" in script.read_text()
         assert place.on_disk("a.ipynb") == ["x = 1 + 1", "y = 2"]
         script.write_text(script.read_text().replace("y = 2", "y = 'in the script'"))
-        await ana.until(lambda: ana.source("c1") == "y = 'in the script'", 30)
-        await asyncio.gather(ana.append("c0", " + 1"), ana.saved(30))
-        await ana.saved(30)
+        await ana.wait_for(lambda: ana.source("c1") == "y = 'in the script'", 30)
+        await asyncio.gather(ana.append("c0", " + 1"), ana.wait_saved(30))
+        await ana.wait_saved(30)
         assert place.on_disk("a.ipynb") == ["x = 1 + 1 + 1", "y = 'in the script'"]

@@ -1,4 +1,4 @@
-"""A kernel at a gateway outlives our server: what it ran meanwhile is there, or is lost."""
+"""A kernel at a gateway outlives the server: its runs continue or are lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from watchfiles import awatch
 
 import jupyter_runtimed
-from jupyter_runtimed.execution.others import UNHEARD
+from jupyter_runtimed.execution.external_runs import UNHEARD
 
 from ..client.live_server import LiveServer
 from ..host.conftest import notebook
@@ -40,7 +40,7 @@ def server(tmp_path: Path, gateway: LiveServer) -> Iterator[LiveServer]:
 
 
 def waits(folder: Path) -> str:
-    """Prints, waits for a file, prints again, and says by a file that it is over."""
+    """Code that prints, waits for a file, prints again, and creates a file at its end."""
     return (
         f"import pathlib, time\nfolder = pathlib.Path({str(folder)!r})\n"
         "print('so far', flush=True)\n"
@@ -59,15 +59,17 @@ async def let_it_end(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("ends", ["while no server is there", "when the next one is there"])
-async def test_a_run_is_shown_to_its_end(server: LiveServer, tmp_path: Path, ends: str) -> None:
+async def test_a_run_at_a_gateway_is_shown_to_its_end(
+    server: LiveServer, tmp_path: Path, ends: str
+) -> None:
     folder = tmp_path / "signs"
     folder.mkdir()
     (server.root / "a.ipynb").write_bytes(notebook(waits(folder), "folder.name"))
-    async with await jupyter_runtimed.open(server.url, "a.ipynb", server.token) as nb:
+    async with jupyter_runtimed.connect(server.url, "a.ipynb", server.token) as nb:
         asked = asyncio.create_task(nb.run("c0", 100))
-        await nb.until(lambda: bool(nb.outputs("c0")), 60)
+        await nb.wait_for(lambda: bool(nb.outputs("c0")), 60)
         kernel = nb.kernel.id
-        await nb.save()  # what was printed is durable then
+        await nb.save()  # The output is durable then.
         server.kill()
         if ends.startswith("while"):
             await let_it_end(folder)
@@ -80,13 +82,13 @@ async def test_a_run_is_shown_to_its_end(server: LiveServer, tmp_path: Path, end
         await nb.shutdown()
 
 
-async def test_a_run_whose_kernel_went_with_its_gateway_is_lost(
+async def test_a_run_is_lost_when_its_kernel_ends_with_the_gateway(
     server: LiveServer, gateway: LiveServer, tmp_path: Path
 ) -> None:
     (server.root / "a.ipynb").write_bytes(notebook(waits(tmp_path), "6 * 7"))
-    async with await jupyter_runtimed.open(server.url, "a.ipynb", server.token) as nb:
+    async with jupyter_runtimed.connect(server.url, "a.ipynb", server.token) as nb:
         asked = asyncio.create_task(nb.run("c0", 100))
-        await nb.until(lambda: bool(nb.outputs("c0")), 60)
+        await nb.wait_for(lambda: bool(nb.outputs("c0")), 60)
         server.kill()
         gateway.stop()
         gateway.start()

@@ -1,4 +1,4 @@
-"""Messages on a kernel's socket are read as they come, and nothing a client sends breaks that."""
+"""Parsing of messages on a kernel's WebSocket, including arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from jupyter_server.services.kernels.connection.base import (
     serialize_msg_to_ws_v1,
 )
 
-from jupyter_runtimed.host.kernel_wire import is_of_output_widgets
+from jupyter_runtimed.host.kernels.wire import is_of_output_widgets
 from jupyter_runtimed.room.events import User
-from jupyter_runtimed.server.kernelframes import (
-    About,
+from jupyter_runtimed.server.kernels.open_websockets import KernelSockets
+from jupyter_runtimed.server.kernels.ws_messages import (
     CellRequest,
-    about,
-    comm_message,
+    MessageHeader,
     execute_request,
+    iopub_message,
+    message_header,
+    says_idle,
 )
-from jupyter_runtimed.server.kernelsockets import KernelSockets
 
 HEADER = {"msg_id": "m", "msg_type": "execute_request", "session": "s"}
 CONTENT = {"code": "1", "silent": False}
@@ -39,7 +40,7 @@ def v1(**changed: Any) -> bytes:
 
 
 @pytest.mark.parametrize("form", [legacy, v1])
-def test_a_request_to_run_a_cell(form: Any) -> None:
+def test_an_execute_request_with_a_cell_id_is_recognised(form: Any) -> None:
     assert execute_request(form()) == CellRequest("m", "c", "1")
 
 
@@ -58,19 +59,19 @@ def test_a_request_to_run_a_cell(form: Any) -> None:
         {"content": None},
     ],
 )
-def test_what_is_none(form: Any, changed: dict[str, Any]) -> None:
+def test_a_request_that_runs_no_cell_is_ignored(form: Any, changed: dict[str, Any]) -> None:
     assert execute_request(form(**changed)) is None
 
 
 @pytest.mark.parametrize("rubbish", ["cellId", "", "[]cellId", b"cellId", b"", b"\xff" * 40, None])
-def test_rubbish_is_none(rubbish: Any) -> None:
+def test_arbitrary_bytes_are_ignored(rubbish: Any) -> None:
     assert execute_request(rubbish) is None
-    assert about(rubbish) == About()
+    assert message_header(rubbish) == MessageHeader()
 
 
 @pytest.mark.parametrize("is_v1", [True, False])
-def test_a_widgets_state_looks_as_if_the_kernel_had_told_it(is_v1: bool) -> None:
-    data = comm_message({"comm_id": "w", "data": {}}, session="kernel", v1=is_v1)
+def test_a_widget_state_message_looks_like_the_kernels_own(is_v1: bool) -> None:
+    data = iopub_message("comm_msg", {"comm_id": "w", "data": {}}, session="kernel", v1=is_v1)
     if isinstance(data, bytes):
         channel, parts = deserialize_msg_from_ws_v1(data)
         header, content = json.loads(parts[0]), json.loads(parts[3])
@@ -79,6 +80,15 @@ def test_a_widgets_state_looks_as_if_the_kernel_had_told_it(is_v1: bool) -> None
         channel, header, content = whole["channel"], whole["header"], whole["content"]
     assert (channel, header["msg_type"], header["session"]) == ("iopub", "comm_msg", "kernel")
     assert content["comm_id"] == "w"
+
+
+@pytest.mark.parametrize("state", ["idle", "busy", None])
+def test_a_status_says_idle_in_both_forms(state: str | None) -> None:
+    content = json.dumps({"execution_state": state})
+    parts = [b"client", b"<IDS|MSG>", b"", b"{}", b"{}", b"{}", content.encode()]
+    assert says_idle(parts) == (state == "idle")
+    assert says_idle(json.dumps({"content": json.loads(content)})) == (state == "idle")
+    assert not says_idle(parts[:-1])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +103,9 @@ def test_a_widgets_state_looks_as_if_the_kernel_had_told_it(is_v1: bool) -> None
         ("stream", b"{}", True),
     ],
 )
-def test_only_what_output_widgets_say_is_decoded(kind: str, content: bytes, wanted: bool) -> None:
+def test_only_messages_of_output_widgets_are_decoded(
+    kind: str, content: bytes, wanted: bool
+) -> None:
     assert is_of_output_widgets(kind, content) is wanted
 
 
@@ -109,8 +121,13 @@ class Page:
         return 1
 
 
-async def test_pages_at_a_kernel_are_shown_the_newest() -> None:
-    sockets = KernelSockets(is_run=lambda _: False, overheard=lambda *_: False)
+async def test_pages_on_a_kernel_get_the_newest_widget_state() -> None:
+    sockets = KernelSockets(
+        running=lambda *_: "",
+        is_run=lambda _: False,
+        overheard=lambda *_: False,
+        path_of=lambda _: "",
+    )
     here, elsewhere, left = Page("k"), Page("other"), Page("k")
     for page in (here, elsewhere, left, here):
         sockets.add(page)
@@ -126,9 +143,14 @@ async def test_pages_at_a_kernel_are_shown_the_newest() -> None:
     ("page", "shown", "needs_it"),
     [(True, True, False), (True, False, True), (False, True, True), (False, False, True)],
 )
-def test_who_asked_gets_the_output_unless_its_page_shows_the_room(
+def test_the_requesting_client_gets_the_output_unless_its_page_shows_the_room(
     page: bool, shown: bool, needs_it: bool
 ) -> None:
-    sockets = KernelSockets(is_run=lambda _: True, overheard=lambda *_: shown)
+    sockets = KernelSockets(
+        is_run=lambda _: True,
+        overheard=lambda *_: shown,
+        path_of=lambda _: "",
+        running=lambda *_: "",
+    )
     request = CellRequest("m", "c", "1")
     assert sockets.overhear("k", request, User("ana", "Ana"), page=page) is needs_it

@@ -1,7 +1,8 @@
-"""Kernels of rooms are Jupyter's own: sessions, restarts, deaths, and administrators' choices."""
+"""Rooms use Jupyter's own kernels: sessions, restarts, deaths, and configured classes."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import uuid
@@ -33,11 +34,11 @@ def seen() -> list[str]:
 
 
 async def kernel_is(nb: LiveNotebook, *states: str) -> None:
-    await nb.until(lambda: nb.kernel.state in states, 60)
+    await nb.wait_for(lambda: nb.kernel.state in states, 60)
 
 
 class TestSessions:
-    async def test_a_kernel_that_jupyter_started_is_the_rooms(self, place: Place) -> None:
+    async def test_a_room_uses_the_kernel_of_a_new_jupyter_session(self, place: Place) -> None:
         place.write("a.ipynb", "6 * 7")
         nb = await place.open("a.ipynb")
         assert nb.kernel.state == "none"
@@ -47,7 +48,7 @@ class TestSessions:
         assert (await nb.run("c0", 60)).text == "42\n"
         assert len((await place.ask("GET", "api/kernels")).json) == 1
 
-    async def test_a_kernel_that_was_there_before_the_room(self, place: Place) -> None:
+    async def test_a_room_uses_the_kernel_of_an_existing_session(self, place: Place) -> None:
         place.write("a.ipynb", "6 * 7")
         session = await place.start_session("a.ipynb")
         nb = await place.open("a.ipynb")
@@ -55,7 +56,9 @@ class TestSessions:
         assert nb.kernel.id == session["kernel"]["id"]
         assert (await nb.run("c0", 60)).text == "42\n"
 
-    async def test_another_kernel_is_chosen_and_then_none(self, place: Place) -> None:
+    async def test_a_room_follows_a_change_and_the_removal_of_its_kernel(
+        self, place: Place
+    ) -> None:
         place.write("a.ipynb", "words")
         nb = await place.open("a.ipynb")
         session = await place.start_session("a.ipynb")
@@ -63,7 +66,7 @@ class TestSessions:
         path = f"api/sessions/{session['id']}"
         changed = await place.ask("PATCH", path, {"kernel": {"name": "echo"}})
         assert changed.status == 200, changed.body
-        await nb.until(lambda: nb.kernel.name == "echo" and nb.kernel.state == "idle", 60)
+        await nb.wait_for(lambda: nb.kernel.name == "echo" and nb.kernel.state == "idle", 60)
         assert (await nb.run("c0", 60)).text == "words"
         assert (await place.ask("DELETE", path)).status == 204
         await kernel_is(nb, "none")
@@ -87,7 +90,7 @@ class TestSessions:
         assert (session["path"], session["type"]) == ("a.ipynb", "notebook")
         assert session["kernel"]["name"] == nb.kernel.name == "echo"
 
-    async def test_a_kernel_that_there_is_not(self, place: Place) -> None:
+    async def test_an_unknown_kernel_name_is_reported(self, place: Place) -> None:
         place.write("a.ipynb", "x", kernelspec={"name": "fortran77", "display_name": "F"})
         nb = await place.open("a.ipynb")
         result = await nb.run("c0", 60)
@@ -106,7 +109,7 @@ class TestSessions:
         assert len((await place.ask("GET", "api/kernels")).json) == 1
 
 
-async def test_a_kernel_that_failed_to_start_does_not_keep_the_server_from_its_end(
+async def test_a_kernel_that_failed_to_start_does_not_prevent_the_servers_end(
     place: Place,
 ) -> None:
     place.write("a.ipynb", "x", kernelspec={"name": "fortran77", "display_name": "F"})
@@ -125,16 +128,16 @@ class TestWhatHappensToIt:
         states: list[str] = []
         nb.on_change(lambda _: states.append(nb.kernel.state))
         assert (await place.ask("POST", f"{kernel}/restart", {})).status == 200
-        await nb.until(lambda: "restarting" in states and nb.kernel.state == "idle", 60)
+        await nb.wait_for(lambda: "restarting" in states and nb.kernel.state == "idle", 60)
         assert (await nb.run("c1", 60)).text == "False\n"
         room = await place.room("a.ipynb")
         await place.call(room, "run", cells=["c2"])
-        await nb.until(lambda: bool(nb.outputs("c2")), 60)
+        await nb.wait_for(lambda: bool(nb.outputs("c2")), 60)
         assert (await place.ask("POST", f"{kernel}/interrupt", {})).status == 204
-        await nb.until(lambda: nb.last_run("c2").state == "error", 60)
+        await nb.wait_for(lambda: nb.last_run("c2").state == "error", 60)
         assert nb.outputs("c2")[-1]["ename"] == "KeyboardInterrupt"
 
-    async def test_it_dies_and_is_there_again(self, place: Place) -> None:
+    async def test_a_kernel_that_dies_is_restarted(self, place: Place) -> None:
         place.write("a.ipynb", "import os\nos._exit(1)", "6 * 7")
         nb = await place.open("a.ipynb")
         reasons: set[str] = set()
@@ -147,14 +150,14 @@ class TestWhatHappensToIt:
 
 
 class Browser:
-    """A kernel's own WebSocket, as JupyterLab opens it."""
+    """A kernel's WebSocket, as JupyterLab opens it."""
 
     def __init__(self, socket: Any) -> None:
         self.socket = socket
         self.messages: list[dict[str, Any]] = []
 
     async def until_idle(self, parent: str) -> list[str]:
-        """The types of the messages of a request, up to its end."""
+        """Return the message types of a request up to its end."""
         while True:
             message = _message(await self.socket.recv())
             self.messages.append(message)
@@ -166,18 +169,37 @@ class Browser:
         ours = [m for m in self.messages if m["parent_header"].get("msg_id") == parent]
         return [message["header"]["msg_type"] for message in ours]
 
+    async def until_states(self, *states: str) -> None:
+        """Wait until exactly these kernel states were received, in this order."""
+        while self.states != list(states):
+            self.messages.append(_message(await asyncio.wait_for(self.socket.recv(), 60)))
+
+    @property
+    def states(self) -> list[str]:
+        told = [m["content"] for m in self.messages if m["header"]["msg_type"] == "status"]
+        return [content["execution_state"] for content in told]
+
     async def execute(self, code: str, metadata: dict[str, Any] | None = None, **more: Any) -> str:
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
+        return await self.ask("execute_request", content | more, metadata)
+
+    async def ask(
+        self,
+        msg_type: str,
+        content: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+        channel: str = "shell",
+    ) -> str:
         header = {
-            "msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "",
+            "msg_id": uuid.uuid4().hex, "msg_type": msg_type, "username": "",
             "session": "browser", "version": "5.3", "date": "2026-01-01T00:00:00Z",
         }  # fmt: skip
-        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-        whole = [header, {}, metadata or {}, content | more]
+        whole = [header, {}, metadata or {}, content or {}]
         if self.socket.subprotocol == V1:
-            await self.socket.send(_v1("shell", whole))
+            await self.socket.send(_v1(channel, whole))
         else:
             names = ("header", "parent_header", "metadata", "content")
-            message = dict(zip(names, whole, strict=True)) | {"channel": "shell", "buffers": []}
+            message = dict(zip(names, whole, strict=True)) | {"channel": channel, "buffers": []}
             await self.socket.send(json.dumps(message))
         return str(header["msg_id"])
 
@@ -232,7 +254,9 @@ class TestChosenClasses:
             }
         }
 
-    async def test_do_their_work(self, place: Place, seen: list[str]) -> None:
+    async def test_configured_kernel_and_session_classes_are_used(
+        self, place: Place, seen: list[str]
+    ) -> None:
         place.write("a.ipynb", "print('out')")
         nb = await place.open("a.ipynb")
         assert (await nb.run("c0", 60)).text == "out\n"
@@ -248,11 +272,14 @@ class TestChosenClasses:
 
 
 class TestSyncKernels:
-    @pytest.fixture
-    def settings(self) -> dict[str, Any]:
-        return {"ServerApp": {"kernel_manager_class": f"{CHOSEN}.SyncKernels"}}
+    @pytest.fixture(params=["SyncKernels", "PlainKernels"])
+    def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
+        classes = {"kernel_manager_class": f"{CHOSEN}.{request.param}"}
+        if request.param == "PlainKernels":
+            classes["session_manager_class"] = f"{CHOSEN}.PlainSessions"
+        return {"ServerApp": classes}
 
-    async def test_run_restart_and_shut_down(self, place: Place) -> None:
+    async def test_a_cell_runs_and_the_kernel_restarts_and_shuts_down(self, place: Place) -> None:
         place.write("a.ipynb", "6 * 7")
         nb = await place.open("a.ipynb")
         assert (await nb.run("c0", 60)).text == "42\n"
@@ -261,6 +288,8 @@ class TestSyncKernels:
         kernel = nb.kernel.id
         assert (await place.ask("DELETE", f"api/kernels/{kernel}")).status == 204
         await kernel_is(nb, "none")
+        assert (await nb.run("c0", 60)).text == "42\n"
+        await place.app.cleanup_kernels()
 
 
 async def test_a_provisioner_launches_the_kernel(
@@ -284,7 +313,7 @@ async def test_a_provisioner_launches_the_kernel(
     assert seen.count("launch") == 2
 
 
-async def test_a_kernel_of_another_language(place: Place, jp_kernel_dir: Path) -> None:
+async def test_a_kernel_of_another_language_runs_cells(place: Place, jp_kernel_dir: Path) -> None:
     spec = {
         "argv": [sys.executable, "-m", "bash_kernel", "-f", "{connection_file}"],
         "display_name": "Bash",
@@ -317,7 +346,7 @@ class TestGateway:
     def settings(self, gateway: LiveServer) -> dict[str, Any]:
         return {"GatewayClient": {"url": gateway.url, "auth_token": gateway.token}}
 
-    async def test_run_restart_and_shut_down(self, place: Place) -> None:
+    async def test_a_cell_runs_and_the_kernel_restarts_and_shuts_down(self, place: Place) -> None:
         place.write(
             "a.ipynb", "print('out')\n6 * 7", "print(1, flush=True)\nimport time; time.sleep(600)"
         )
@@ -326,15 +355,15 @@ class TestGateway:
         assert (result.state, result.text) == ("ok", "out\n42\n")
         room = await place.room("a.ipynb")
         await place.call(room, "run", cells=["c1"])
-        await nb.until(lambda: bool(nb.outputs("c1")), 60)
+        await nb.wait_for(lambda: bool(nb.outputs("c1")), 60)
         await nb.interrupt()
-        await nb.until(lambda: nb.last_run("c1").state == "error", 60)
+        await nb.wait_for(lambda: nb.last_run("c1").state == "error", 60)
         await nb.restart()
         assert (await nb.run("c0", 60)).text == "out\n42\n"
         await nb.shutdown()
         await kernel_is(nb, "none")
 
-    async def test_output_widgets(self, place: Place) -> None:
+    async def test_output_widgets_work_through_a_gateway(self, place: Place) -> None:
         place.write(
             "a.ipynb",
             "import ipywidgets\nout = ipywidgets.Output()",

@@ -1,4 +1,4 @@
-"""Jupyter Server hears all of a kernel's states, and of a flood only that there is one."""
+"""Jupyter Server receives all kernel states, but only a summary of a flood of output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import zmq
 from jupyter_client.session import Session
 from zmq.eventloop.zmqstream import ZMQStream
 
-from jupyter_runtimed.server.kernelwatch import AT_ONCE, lighten
+from jupyter_runtimed.server.kernels.activity_monitor import AT_ONCE, lighten
 
 from .people import Place
 
@@ -19,7 +19,7 @@ FLOOD = 10 * AT_ONCE
 
 
 class Watched:
-    """A socket that publishes, and all that the watch of it has recorded."""
+    """A publishing socket, and everything that its monitor has recorded."""
 
     def __init__(self, context: zmq.Context[Any]) -> None:
         self.session = Session(key=b"key")
@@ -73,7 +73,7 @@ async def test_every_state_is_recorded_in_order(watched: Watched) -> None:
     assert 0 < len(watched.recorded) < FLOOD / 10
 
 
-async def test_what_comes_after_a_rest_is_recorded(watched: Watched) -> None:
+async def test_output_after_a_pause_is_recorded_as_activity(watched: Watched) -> None:
     lighten(watched.kernel)
     for _ in range(3):
         watched.say("status", execution_state="idle")
@@ -82,7 +82,7 @@ async def test_what_comes_after_a_rest_is_recorded(watched: Watched) -> None:
     assert watched.recorded == ["idle"] * 3
 
 
-async def test_a_watch_that_ended_is_left_alone(watched: Watched) -> None:
+async def test_a_stopped_activity_monitor_is_not_used(watched: Watched) -> None:
     lighten(watched.kernel)
     watched.say("status", execution_state="idle")
     await asyncio.wait_for(watched.over.wait(), 30)
@@ -96,7 +96,7 @@ async def test_a_watch_that_ended_is_left_alone(watched: Watched) -> None:
     assert failed == []
 
 
-async def test_a_kernel_that_nobody_watches(watched: Watched) -> None:
+async def test_a_kernel_without_an_activity_monitor_has_no_effect(watched: Watched) -> None:
     lighten(SimpleNamespace())
     lighten(SimpleNamespace(_activity_stream=None))
     watched.stream.stop_on_recv()
@@ -105,11 +105,11 @@ async def test_a_kernel_that_nobody_watches(watched: Watched) -> None:
 
 
 @pytest.mark.kernel
-async def test_the_server_says_when_a_kernel_is_busy_and_when_it_was_last(place: Place) -> None:
+async def test_the_server_reports_busy_kernels_and_their_last_activity(place: Place) -> None:
     place.write("a.ipynb", "for i in range(3000): print(i, flush=True)")
     nb = await place.open("a.ipynb")
     session = await place.start_session("a.ipynb")
-    await nb.until(lambda: nb.kernel.state == "idle", 60)
+    await nb.wait_for(lambda: nb.kernel.state == "idle", 60)
     path = f"api/kernels/{session['kernel']['id']}"
     before = after = (await place.ask("GET", path)).json
     assert (await nb.run("c0", 60)).text.endswith("2999\n")

@@ -1,4 +1,4 @@
-"""A kernel that is used for days: what is kept of its runs is as large as what they show."""
+"""After days of runs on one kernel, the stored data is as large as the visible content."""
 
 from __future__ import annotations
 
@@ -27,21 +27,23 @@ def server(tmp_path: Path) -> Iterator[LiveServer]:
 
 
 def memory(server: LiveServer) -> int:
-    """Of the server's process, in bytes."""
+    """Return the memory of the server's process in bytes."""
     assert server._process is not None
     return int(psutil.Process(server._process.pid).memory_info().rss)
 
 
 async def received(server: LiveServer) -> int:
-    """The bytes that somebody gets who comes now, and has nothing."""
-    async with await jupyter_runtimed.open(server.url, "a.ipynb", server.token) as late:
+    """Return the number of bytes that a new client receives."""
+    async with jupyter_runtimed.connect(server.url, "a.ipynb", server.token) as late:
         assert late.cells[0].outputs[0]["text"] == "one\n"
         return late.received_bytes
 
 
-async def test_ten_thousand_runs_of_a_real_kernel(server: LiveServer) -> None:
+async def test_ten_thousand_runs_of_a_real_kernel_leave_a_small_document(
+    server: LiveServer,
+) -> None:
     (server.root / "a.ipynb").write_bytes(notebook("print('one')\nNone"))
-    async with await jupyter_runtimed.open(server.url, "a.ipynb", server.token) as nb:
+    async with jupyter_runtimed.connect(server.url, "a.ipynb", server.token) as nb:
         assert (await nb.run("c0", 60)).ok
         before = memory(server)
         for _ in range(RUNS):

@@ -1,4 +1,4 @@
-"""Renames, deletes and saves that meet: the file is where it was put, with all that was typed."""
+"""Concurrent renames, deletes and saves: the file is at its last path with all typed text."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from .people import Place
 class TestWhileTyping:
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
-        quick = {"autosave_quiet_seconds": 0.001, "autosave_longest_seconds": 0.001}
+        quick = {"autosave_delay": 0.001, "autosave_max_delay": 0.001}
         return {"RuntimedExtension": quick}
 
-    async def test_a_notebook_that_wanders_is_saved_where_it_is(self, place: Place) -> None:
+    async def test_a_notebook_renamed_while_typing_is_saved_at_its_new_path(
+        self, place: Place
+    ) -> None:
         place.write("n0.ipynb", "")
         ana = await place.open("n0.ipynb")
         for i in range(1, 25):
@@ -26,9 +28,9 @@ class TestWhileTyping:
             answer = await place.ask("PATCH", f"api/contents/n{i - 1}.ipynb", body)
             assert answer.status == 200, answer.body
             await typing
-        await ana.until(lambda: ana.path == "n24.ipynb", 30)
+        await ana.wait_for(lambda: ana.path == "n24.ipynb", 30)
         await ana.append("c0", "!")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         assert [file.name for file in place.root.glob("*.ipynb")] == ["n24.ipynb"]
         (text,) = place.on_disk("n24.ipynb")
         assert (text.count("x"), ana.source("c0")) == (120, text)
@@ -44,13 +46,13 @@ class TestWhileTyping:
             assert (await place.ask("DELETE", f"api/contents/{path}")).status == 204
             await typing
             await socket.event("deleted")
-            await ana.acked(30)
+            await ana.wait_acknowledged(30)
             await asyncio.gather(*place.host(path)._tasks._running)
             assert not (place.root / path).exists(), path
 
 
-async def test_a_save_on_its_way_when_the_file_moves(place: Place) -> None:
-    """The rename comes between the moment a save begins and the moment it looks at the file."""
+async def test_a_save_in_progress_follows_a_rename(place: Place) -> None:
+    """The rename happens after a save begins and before it reads the file."""
     place.write("a.ipynb", "x")
     ana = await place.open("a.ipynb")
     host = place.host("a.ipynb")
@@ -66,14 +68,14 @@ async def test_a_save_on_its_way_when_the_file_moves(place: Place) -> None:
 
     files.write = write_late
     await ana.append("c0", "!")
-    await ana.saved(30)
+    await ana.wait_saved(30)
     assert moved == ["a.ipynb"]
     assert place.on_disk("b.ipynb") == ["x!"]
     assert not (place.root / "a.ipynb").exists()
 
 
-async def test_a_file_that_was_missed_before_its_move_was_heard_of(place: Place) -> None:
-    """What was typed meanwhile is not undone by the older file that is found again."""
+async def test_a_file_reported_missing_before_its_rename_keeps_typed_text(place: Place) -> None:
+    """Finding the older file again does not undo the text typed in between."""
     place.write("a.ipynb", "x")
     ana = await place.open("a.ipynb")
     socket = await place.socket(await place.room("a.ipynb"))
@@ -81,10 +83,10 @@ async def test_a_file_that_was_missed_before_its_move_was_heard_of(place: Place)
     (place.root / "a.ipynb").rename(place.root / "b.ipynb")
     await socket.event("deleted")
     await ana.append("c0", " typed meanwhile")
-    await ana.acked(30)
+    await ana.wait_acknowledged(30)
     place.extension.rooms.moved("a.ipynb", "b.ipynb")
     await ana.append("c0", "!")
-    await ana.saved(30)
+    await ana.wait_saved(30)
     assert ana.source("c0") == "x typed meanwhile!"
     assert place.on_disk("b.ipynb") == ["x typed meanwhile!"]
 
@@ -95,16 +97,18 @@ class TestFileIds:
         kind = f"jupyter_server_fileid.manager.{request.param}"
         return {"FileIdExtension": {"file_id_manager_class": kind}}
 
-    async def test_a_room_stays_the_files_when_it_is_saved(self, place: Place) -> None:
+    async def test_a_save_keeps_the_file_id_of_a_room(self, place: Place) -> None:
         place.write("d/a.ipynb", "x")
         ana = await place.open("d/a.ipynb")
         room = await place.room("d/a.ipynb")
         for _ in range(3):
             await ana.append("c0", "!")
-            await ana.saved(30)
+            await ana.wait_saved(30)
             assert await place.room("d/a.ipynb") == room
 
-    async def test_asking_for_what_is_not_there_spoils_no_later_rename(self, place: Place) -> None:
+    async def test_a_request_for_a_missing_file_does_not_affect_a_later_rename(
+        self, place: Place
+    ) -> None:
         place.write("a.ipynb", "x")
         room = await place.room("a.ipynb")
         missing = await place.ask("PUT", "api/runtimed/rooms", {"path": "b.ipynb"})
@@ -127,46 +131,50 @@ class TestShelf:
         }  # fmt: skip
         chosen.Shelf.kept.clear()
         chosen.Shelf.kept["a.ipynb"] = (whole, 1)
-        monkeypatch.setattr("jupyter_runtimed.server.files.POLL_SECONDS", 0.05)
+        monkeypatch.setattr("jupyter_runtimed.server.contents.manager_files.POLL_SECONDS", 0.05)
         return {"ServerApp": {"contents_manager_class": chosen.Shelf}}
 
     def kept(self, path: str) -> list[str]:
         return [cell["source"] for cell in chosen.Shelf.kept[path][0]["cells"]]
 
-    async def test_open_edit_save(self, place: Place) -> None:
+    async def test_a_notebook_of_a_manager_without_files_is_opened_edited_and_saved(
+        self, place: Place
+    ) -> None:
         ana = await place.open("a.ipynb")
         assert [cell.source for cell in ana.cells] == ["x", "y"]
         await ana.append("c0", "!")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         assert self.kept("a.ipynb") == ["x!", "y"]
         assert (await place.contents("a.ipynb"))["content"]["cells"][0]["source"] == "x!"
 
-    async def test_changes_of_others_are_merged(self, place: Place) -> None:
+    async def test_changes_in_the_managers_storage_are_merged(self, place: Place) -> None:
         ana = await place.open("a.ipynb")
         whole, times = chosen.Shelf.kept["a.ipynb"]
         theirs = {**whole, "cells": [whole["cells"][0], {**whole["cells"][1], "source": "y + 1"}]}
         chosen.Shelf.kept["a.ipynb"] = (theirs, times + 1)
         await ana.append("c0", "!")
-        await ana.until(lambda: ana.source("c1") == "y + 1", 30)
-        await ana.saved(30)
+        await ana.wait_for(lambda: ana.source("c1") == "y + 1", 30)
+        await ana.wait_saved(30)
         assert self.kept("a.ipynb") == ["x!", "y + 1"]
 
-    async def test_rename_and_delete(self, place: Place) -> None:
+    async def test_a_notebook_of_a_manager_without_files_is_renamed_and_deleted(
+        self, place: Place
+    ) -> None:
         ana = await place.open("a.ipynb")
         room = await place.room("a.ipynb")
         renamed = await place.ask("PATCH", "api/contents/a.ipynb", {"path": "b.ipynb"})
         assert renamed.status == 200, renamed.body
-        await ana.until(lambda: ana.path == "b.ipynb", 30)
+        await ana.wait_for(lambda: ana.path == "b.ipynb", 30)
         assert await place.room("b.ipynb") == room
         await ana.append("c0", "!")
-        await ana.saved(30)
+        await ana.wait_saved(30)
         assert list(chosen.Shelf.kept) == ["b.ipynb"]
         assert (await place.ask("DELETE", "api/contents/b.ipynb")).status == 204
         await ana.append("c0", "!")
-        await ana.acked(30)
+        await ana.wait_acknowledged(30)
         assert not chosen.Shelf.kept
 
-    async def test_a_shelf_that_is_full(
+    async def test_a_manager_that_cannot_save_is_reported(
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ana = await place.open("a.ipynb")
@@ -179,6 +187,6 @@ class TestShelf:
         await ana.save()
         assert self.kept("a.ipynb") == ["x!", "y"]
 
-    async def test_what_is_not_there(self, place: Place) -> None:
+    async def test_a_missing_notebook_of_the_manager_is_not_found(self, place: Place) -> None:
         answer = await place.ask("PUT", "api/runtimed/rooms", {"path": "no.ipynb"})
         assert answer.status == 404

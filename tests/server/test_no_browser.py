@@ -1,4 +1,4 @@
-"""Nobody watches: what ran with every browser closed is there afterwards, whole."""
+"""The output of runs without an open browser is complete afterwards."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ ASKS = "print(input('who? '))"
 
 
 async def ask_to_run(place: Place, path: str, *cells: str) -> None:
-    """Without ever being in the room."""
+    """Request runs without connecting to the room."""
     answer = await place.call(await place.room(path), "run", cells=list(cells))
     assert answer.status == 200, answer.body
 
 
 async def opened(place: Place, path: str) -> LiveNotebook:
-    """When it is all over, which it is unless the machine is very slow."""
+    """Open the notebook and wait until all its runs have ended."""
     nb = await place.open(path)
-    await nb.until(lambda: all(cell.run and cell.run.finished_at for cell in nb.cells), 60)
+    await nb.wait_for(lambda: all(cell.run and cell.run.finished_at for cell in nb.cells), 60)
     return nb
 
 
 async def let_pass(clock: LiveNotebook, seconds: float) -> None:
-    """Real time, by the clock of another notebook's kernel."""
+    """Wait real time, measured by another notebook's kernel."""
     await clock.replace("c0", f"import time; time.sleep({seconds})")
     assert (await clock.run("c0", 120)).ok
 
@@ -47,7 +47,7 @@ async def let_pass(clock: LiveNotebook, seconds: float) -> None:
 class TestARealServer:
     @pytest.fixture
     def settings(self) -> dict[str, Any]:
-        return {"RuntimedExtension": {"room_idle_seconds": COLLECTED_SECONDS}}
+        return {"RuntimedExtension": {"room_idle_timeout": COLLECTED_SECONDS}}
 
     @pytest.mark.kernel
     async def test_runs_of_every_kind_with_every_browser_closed(self, place: Place) -> None:
@@ -98,10 +98,10 @@ class TestARealServer:
 
     async def assert_asks(self, place: Place) -> None:
         nb = await place.open("asks.ipynb")
-        await nb.until(lambda: CellId("c0") in nb.prompts(), 60)
+        await nb.wait_for(lambda: CellId("c0") in nb.prompts(), 60)
         assert nb.prompts()[CellId("c0")].text == "who? "
-        await nb.answer("c0", "ana")
-        await nb.until(lambda: nb.cells[0].run is not None and nb.cells[0].run.state == "ok", 60)
+        await nb.answer_input("c0", "ana")
+        await nb.wait_for(lambda: nb.cells[0].run is not None and nb.cells[0].run.state == "ok", 60)
         assert "ana" in "".join(output["text"] for output in nb.cells[0].outputs)
 
 
@@ -111,27 +111,27 @@ class TestCulling:
         culling = {"cull_idle_timeout": 2, "cull_interval": 1, "cull_connected": True}
         return {
             "MappingKernelManager": culling,
-            "RuntimedExtension": {"room_idle_seconds": COLLECTED_SECONDS},
+            "RuntimedExtension": {"room_idle_timeout": COLLECTED_SECONDS},
         }
 
     @pytest.mark.kernel
-    async def test_a_run_outlives_it_and_an_idle_kernel_is_said_to_be_culled(
+    async def test_a_run_outlives_culling_and_a_culled_idle_kernel_is_reported(
         self, place: Place
     ) -> None:
         place.write("a.ipynb", "import time; time.sleep(6); 6 * 7", "7 * 8")
         await ask_to_run(place, "a.ipynb", "c0", "c1")
         nb = await place.open("a.ipynb")
-        await nb.until(lambda: "without activity" in nb.kernel.reason, 60)
+        await nb.wait_for(lambda: "without activity" in nb.kernel.reason, 60)
         assert nb.kernel.state == "none"
         shown = [cell.outputs[0]["data"]["text/plain"] for cell in nb.cells]
         assert shown == ["42", "56"]
         assert [run.state for cell in nb.cells if (run := cell.run) is not None] == ["ok", "ok"]
-        # It is not the end: who runs a cell gets a kernel.
+        # The next run of a cell starts a kernel.
         assert (await nb.run("c1", 60)).text == "56\n"
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_ten_minutes_of_silence_with_nobody_there(seed: int) -> None:
+def test_a_run_survives_ten_silent_minutes_without_clients(seed: int) -> None:
     code = f"print before\nwait {TEN_MINUTES_MS}\nprint after\nwait 5\nresult 7"
     settings = Settings(idle_ms=COLLECTED_SECONDS * 1000)
     net = Network(code, "result next", "ask who", seed=seed, settings=settings)

@@ -1,4 +1,4 @@
-"""What a running cell asks, and what becomes of the answer."""
+"""Input requests of a running cell, and their answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = "quicksilver-4711"
 
 
 def said(document: Document) -> str:
-    """All that was ever written into a document."""
+    """Return every value that was ever written into a document."""
     return " ".join(str(op.value) for change in document.changes_after(()) for op in change.ops)
 
 
@@ -28,7 +28,7 @@ def files(folder: Path) -> Iterator[bytes]:
             yield file.read_bytes()
 
 
-async def test_the_answer_to_a_password_prompt_is_kept_nowhere(
+async def test_the_answer_to_a_password_prompt_is_not_stored(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -41,10 +41,10 @@ async def test_the_answer_to_a_password_prompt_is_kept_nowhere(
     room = await place.room("a.ipynb")
     for cell, text in (("c0", KEY), ("c1", "plainly-visible")):
         await place.call(room, "run", cells=[cell])
-        await nb.until(lambda cell=cell: cell in nb.prompts(), 60)  # type: ignore[misc]
+        await nb.wait_for(lambda cell=cell: cell in nb.prompts(), 60)  # type: ignore[misc]
         assert nb.prompts()[cell].password is (cell == "c0")
-        await nb.answer(cell, text)
-        await nb.until(lambda cell=cell: nb.last_run(cell).state == "ok", 60)  # type: ignore[misc]
+        await nb.answer_input(cell, text)
+        await nb.wait_for(lambda cell=cell: nb.last_run(cell).state == "ok", 60)  # type: ignore[misc]
     assert f"length {len(KEY)}" in str(nb.outputs("c0"))
     await place.call(room, "save")
     host = place.host("a.ipynb")
@@ -56,11 +56,11 @@ async def test_the_answer_to_a_password_prompt_is_kept_nowhere(
         said(host.room.runtime.document),
         caplog.text,
         b"".join(files(place.root)).decode(errors="replace"),
-        # Changes are packed in the store, so its files are looked at packed and unpacked.
+        # The store compresses changes, so the test searches compressed and decompressed files.
         " ".join(map(said, kept)),
         b"".join(files(place.extension.config_frozen.data_dir)).decode(errors="replace"),
     ]
     assert not any(KEY in text for text in places)
-    # What is no secret is found in the same places: they were looked at.
+    # A public value is found in the same places, which proves that the search works.
     found = ["plainly-visible" in text for text in places[:-1]]
     assert found == [False, True, False, True, True]

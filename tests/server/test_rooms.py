@@ -1,4 +1,4 @@
-"""Rooms over REST and over the socket, in one real server."""
+"""Rooms over REST and over the WebSocket, in one real server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jupyter_runtimed.protocol import frames
 from .people import Place
 
 
-async def test_from_put_to_ack(place: Place) -> None:
+async def test_a_room_is_opened_and_an_edit_acknowledged(place: Place) -> None:
     place.write("a.ipynb", "x = 1")
     room = await place.room("a.ipynb")
     assert await place.room("/a.ipynb/") == room
@@ -19,16 +19,16 @@ async def test_from_put_to_ack(place: Place) -> None:
     ]
     ana, bob = await place.open("a.ipynb"), await place.open("a.ipynb", "bob")
     await ana.append("c0", " + 1")
-    await ana.acked(30)
-    await bob.until(lambda: bob.source("c0") == "x = 1 + 1", 30)
+    await ana.wait_acknowledged(30)
+    await bob.wait_for(lambda: bob.source("c0") == "x = 1 + 1", 30)
     whole = (await place.ask("GET", f"api/runtimed/rooms/{room}")).json
     assert [cell["source"] for cell in whole["cells"]] == ["x = 1 + 1"]
     assert whole["nbformat"] == 4
-    await ana.saved(30)
+    await ana.wait_saved(30)
     assert place.on_disk("a.ipynb") == ["x = 1 + 1"]
 
 
-async def test_the_welcome_says_who_and_where_one_is(place: Place) -> None:
+async def test_the_welcome_has_the_user_and_the_path(place: Place) -> None:
     place.write("a.ipynb")
     room = await place.room("a.ipynb")
     socket = await place.socket(room)
@@ -41,7 +41,7 @@ async def test_the_welcome_says_who_and_where_one_is(place: Place) -> None:
     assert [(sync.doc, sync.full) for sync in syncs] == [("notebook", True), ("runtime", True)]
 
 
-async def test_status(place: Place) -> None:
+async def test_the_status_request_reports_version_and_conflicts(place: Place) -> None:
     answer = await place.ask("GET", "api/runtimed/status")
     assert answer.json["protocol"] == frames.PROTOCOL
     assert answer.json["conflicts"] == []
@@ -53,34 +53,34 @@ async def test_every_call_over_rest(place: Place) -> None:
     room = await place.room("a.ipynb")
     ana = await place.open("a.ipynb")
     (run,) = (await place.call(room, "run", cells=["c0"], heads=list(ana.heads))).json["runs"]
-    await ana.until(lambda: (last := ana.last_run("c0")) is not None and last.state == "ok", 60)
+    await ana.wait_for(lambda: (last := ana.last_run("c0")) is not None and last.state == "ok", 60)
     assert ana.last_run("c0").id == run
     await place.call(room, "run", cells=["c1", "c2"])
-    await ana.until(lambda: "c1" in ana.prompts(), 60)
+    await ana.wait_for(lambda: "c1" in ana.prompts(), 60)
     prompt = ana.prompts()["c1"].id
     assert (await place.call(room, "answer", prompt=prompt, text="Ana")).json == {}
-    await ana.until(lambda: (last := ana.last_run("c2")) is not None and last.state == "ok", 60)
+    await ana.wait_for(lambda: (last := ana.last_run("c2")) is not None and last.state == "ok", 60)
     assert (await place.call(room, "save")).json.keys() == {"hash", "last_modified"}
     assert "4" in place.on_disk_outputs("a.ipynb")
     await place.call(room, "clear", cells=["c0"])
-    await ana.until(lambda: not ana.outputs("c0"), 30)
+    await ana.wait_for(lambda: not ana.outputs("c0"), 30)
     assert (await place.call(room, "trust")).json == {}
     output = {"output_type": "stream", "name": "stdout", "text": "imported"}
     answer = await place.call(
         room, "import_outputs", cell="c0", outputs=[output], execution_count=7
     )
     assert answer.json == {}
-    await ana.until(lambda: ana.execution_count("c0") == 7, 30)
+    await ana.wait_for(lambda: ana.execution_count("c0") == 7, 30)
     assert (await place.call(room, "interrupt")).json == {}
     assert (await place.call(room, "restart", clear=True)).json == {}
     assert not ana.outputs("c2")
     assert (await place.call(room, "run_all")).status == 200
     assert (await place.call(room, "cancel", runs=[])).json == {}
     assert (await place.call(room, "shutdown")).json == {}
-    await ana.until(lambda: ana.kernel.state == "none", 30)
+    await ana.wait_for(lambda: ana.kernel.state == "none", 30)
 
 
-async def test_calls_that_cannot_be(place: Place) -> None:
+async def test_invalid_rest_calls_are_refused(place: Place) -> None:
     place.write("a.ipynb", "x")
     room = await place.room("a.ipynb")
     answer = await place.call(room, "run", cells=["gone"])
@@ -110,7 +110,9 @@ class TestBlobs:
         (shown,) = place.host("a.ipynb").room.runtime.outcome("c0").outputs
         return str(shown.data["text/html"].sha256)
 
-    async def test_is_served_in_a_form_that_runs_nothing(self, place: Place, blob: str) -> None:
+    async def test_a_blob_is_served_with_headers_that_prevent_scripts(
+        self, place: Place, blob: str
+    ) -> None:
         answer = await place.ask("GET", f"api/runtimed/blobs/{blob}", params={"type": "text/html"})
         assert answer.status == 200
         assert answer.body.startswith(b"<script>")
@@ -120,7 +122,7 @@ class TestBlobs:
         assert answer.headers["Content-Disposition"] == "attachment"
         assert "immutable" in answer.headers["Cache-Control"]
 
-    async def test_has_a_type_that_is_safe(self, place: Place, blob: str) -> None:
+    async def test_a_blob_is_served_with_a_safe_type(self, place: Place, blob: str) -> None:
         for wanted, given in (
             ("text/plain", "text/plain; charset=utf-8"),
             ("image/png", "image/png"),
@@ -134,20 +136,20 @@ class TestBlobs:
             assert "Set-Cookie" not in answer.headers or "a=b" not in answer.headers["Set-Cookie"]
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
-    async def test_is_sent_once(self, place: Place, blob: str) -> None:
+    async def test_an_unchanged_blob_is_not_sent_again(self, place: Place, blob: str) -> None:
         again = {"If-None-Match": f'"{blob}"'}
         answer = await place.ask("GET", f"api/runtimed/blobs/{blob}", headers=again)
         assert answer.status == 304
 
     @pytest.mark.parametrize("name", ["x", "A" * 64, "0" * 63, "0" * 65, "..%2f..%2fsecret"])
-    async def test_has_a_hash_for_a_name(self, place: Place, name: str) -> None:
+    async def test_a_blob_with_an_invalid_hash_is_not_found(self, place: Place, name: str) -> None:
         assert (await place.ask("GET", f"api/runtimed/blobs/{name}")).status in (400, 404)
 
-    async def test_that_is_unknown(self, place: Place) -> None:
+    async def test_an_unknown_blob_is_not_found(self, place: Place) -> None:
         answer = await place.ask("GET", "api/runtimed/blobs/" + "0" * 64)
         assert answer.status == 404
 
-    async def test_is_for_the_authenticated(self, place: Place, blob: str) -> None:
+    async def test_a_blob_requires_a_login(self, place: Place, blob: str) -> None:
         answer = await place.ask(
             "GET",
             f"api/runtimed/blobs/{blob}",

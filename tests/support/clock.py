@@ -1,4 +1,4 @@
-"""Simulated time: things happen in an order that a seed decides, and nothing waits for real."""
+"""Simulated time: a seed decides the order of events, and nothing waits in real time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Clock:
-    """Milliseconds since the simulation began; what is due at one time runs in seeded order."""
+    """Milliseconds since the simulation began; simultaneous actions run in seeded order."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
@@ -25,7 +25,7 @@ class Clock:
         self.at(self.now + delay_ms, do)
 
     def step(self, until_ms: int | None = None) -> bool:
-        """Do the next thing; False if there is none (before `until_ms`)."""
+        """Run the next action; return False if there is none before `until_ms`."""
         if not self._agenda or (until_ms is not None and self._agenda[0][0] > until_ms):
             if until_ms is not None:
                 self.now = max(self.now, until_ms)

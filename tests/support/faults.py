@@ -1,4 +1,4 @@
-"""A simulated server on which things break: the store, the file's disk, the clock, the process."""
+"""A simulated server with faults of the store, the file's disk, the clock and the process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import TypeAlias
 
-from jupyter_runtimed.document.authority import Rights
+from jupyter_runtimed.document.permissions import Permissions
 from jupyter_runtimed.ids import SessionId
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.room import Room
@@ -14,11 +14,12 @@ from jupyter_runtimed.room.room import Room
 from .server import SimServer
 
 INTEND_MS = 2_000
-"""How long a save waits for a store that fails, as the host does."""
+"""How long a save waits for a failing store, as in the host."""
 
 
 _Kept: TypeAlias = (
-    "tuple[dict[str, tuple[str, list[bytes]]], ev.SavedState | None, ev.SavedState | None]"
+    "tuple[dict[str, tuple[str, list[bytes]]], ev.SavedState | None, ev.SavedState | None, "
+    "list[ev.SavedState]]"
 )
 
 
@@ -27,21 +28,25 @@ class _Died(Exception):
 
 
 class FaultySimServer(SimServer):
-    """`store_trouble` and `file_trouble`, while set, say why nothing can be written.
+    """`store_trouble` and `file_trouble`, while set, are the reason why writes fail.
 
-    `dies_in` counts down effects until the process is gone; `skew_ms` is how wrong its clock is.
+    `dies_in` counts down effects until the process ends; `skew_ms` is the error of its clock.
     """
 
     store_trouble: str | None = None
     file_trouble: str | None = None
+    file_lands = False
+    """Whether the file is written although the write reports a failure."""
     dies_in: int | None = None
+    dies_while_archiving = True
+    """Whether the process sometimes ends between the two writes of a rotation."""
     skew_ms = 0
     saved_ahead = False
-    """May the file ever have been saved with what the store does not have?"""
+    """Whether the file may have been saved with edits that the store lacks."""
     lied = False
-    """Has the disk ever lost what it said it had?"""
+    """Whether the disk has lost data that it reported as written."""
     built_on_a_lie = False
-    """Has the document begun anew since then, perhaps without what somebody may still bring?"""
+    """Whether the document was rotated since, perhaps without edits that a client still has."""
     _before: _Kept | None = None
 
     def write_torn(self, data: bytes, whole_after_ms: int) -> None:
@@ -54,15 +59,21 @@ class FaultySimServer(SimServer):
         self._inbox.clear()
         self.dies_in = None
         if lost_fsync and self._before is not None and "notebook" in self._before[0]:
-            # Without its first write a room begins anew from the file; nobody can know better.
+            # Without its first write a room is made from the file again.
             self.saved_ahead = self.lied = True
-            self.disk.documents, self.disk.saved, self.disk.intended = self._before
+            (
+                self.disk.documents, self.disk.saved, self.disk.intended, self.disk.tried
+            ) = self._before  # fmt: skip
         self._before = None
 
     # ------------------------------------------------------------ the process and its clock
 
     def connect(
-        self, name: str, rights: Rights, outlet: Callable[[bytes], None], hangup: Callable[[], None]
+        self,
+        name: str,
+        rights: Permissions,
+        outlet: Callable[[bytes], None],
+        hangup: Callable[[], None],
     ) -> SessionId:
         try:
             return super().connect(name, rights, outlet, hangup)
@@ -90,7 +101,8 @@ class FaultySimServer(SimServer):
 
     def _commit(self) -> None:
         if self.store_trouble is None:
-            self._before = copy.deepcopy((self.disk.documents, self.disk.saved, self.disk.intended))
+            disk = self.disk
+            self._before = copy.deepcopy((disk.documents, disk.saved, disk.intended, disk.tried))
             super()._commit()
             return
         self._early_in()
@@ -102,7 +114,7 @@ class FaultySimServer(SimServer):
         self.clock.after(delay_ms, lambda: call() if life == self._life else None)
 
     def _early_in(self) -> None:
-        """Who waits for the store is let in when it fails."""
+        """Connect waiting clients when the store fails."""
         early, self._early = self._early, []
         for event in early:
             self.post(event)
@@ -121,7 +133,7 @@ class FaultySimServer(SimServer):
                 self.built_on_a_lie = self.lied
 
     def _kept_aside(self) -> None:
-        if self.clock.random.random() < 0.2:
+        if self.dies_while_archiving and self.clock.random.random() < 0.2:
             raise _Died
 
     # ------------------------------------------------------------ the file
@@ -147,7 +159,11 @@ class FaultySimServer(SimServer):
         self._submit(kept)
         self._again(waited, INTEND_MS)
 
-    def _write_file(self, effect: ev.SaveFile, expected: ev.Stamp, data: bytes) -> ev.Event | None:
+    def _write_file(
+        self, effect: ev.SaveFile, expected: ev.FileStamp, data: bytes
+    ) -> ev.Event | None:
         if self.file_trouble is not None:
-            return ev.SaveFailed(effect.attempt, self.file_trouble)
+            if self.file_lands:
+                super()._write_file(effect, expected, data)
+            return ev.FileSaveFailed(effect.attempt, self.file_trouble)
         return super()._write_file(effect, expected, data)

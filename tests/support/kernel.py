@@ -1,4 +1,4 @@
-"""A simulated kernel: says what a real one would, in simulated time.
+"""A simulated kernel that sends the messages of a real one, in simulated time.
 
 A cell's source is its script, one order a line:
 
@@ -32,10 +32,12 @@ class SimKernel:
         self._life = 0
 
     def start(self) -> None:
-        self._tell(ev.KernelIs("starting", id=self.id, name="sim", display_name="Simulated"))
-        self._later(30, lambda: self._tell(ev.KernelIs("idle", id=self.id)))
+        self._tell(
+            ev.KernelStatusChanged("starting", id=self.id, name="sim", display_name="Simulated")
+        )
+        self._later(30, lambda: self._tell(ev.KernelStatusChanged("idle", id=self.id)))
 
-    def execute(self, effect: ev.Execute) -> None:
+    def execute(self, effect: ev.ExecuteCell) -> None:
         self._count += 1
         orders = [line for line in effect.code.split("\n") if line.strip()]
         self._say(effect.run, "status", {"execution_state": "busy"})
@@ -50,14 +52,14 @@ class SimKernel:
 
     def restart(self) -> None:
         self._life += 1
-        self._tell(ev.KernelIs("restarting", id=self.id, reason="restarted"))
-        self._later(20, lambda: self._tell(ev.KernelIs("idle", id=self.id)))
+        self._tell(ev.KernelStatusChanged("restarting", id=self.id, reason="restarted"))
+        self._later(20, lambda: self._tell(ev.KernelStatusChanged("idle", id=self.id)))
 
     def kill(self) -> None:
-        """The process is gone without a word."""
+        """End the process without a message."""
         self._alive = False
 
-    # ------------------------------------------------------------ inside
+    # ------------------------------------------------------------ internals
 
     def _later(self, delay_ms: int, do: Callable[[], None]) -> None:
         life = self._life
@@ -73,7 +75,7 @@ class SimKernel:
             content,
             parent_type="execute_request",
         )
-        self._later(1, lambda: self._tell(ev.KernelSaid((message,))))
+        self._later(1, lambda: self._tell(ev.KernelMessages((message,))))
 
     def _stream(self, run: str, text: str) -> None:
         self._say(run, "stream", {"name": "stdout", "text": text})
@@ -105,7 +107,7 @@ class SimKernel:
                     self._say(run, "input_request", {"prompt": rest, "password": False}, "stdin")
                     return
                 case "die":
-                    dead = ev.KernelIs("dead", id=self.id, reason="the kernel died")
+                    dead = ev.KernelStatusChanged("dead", id=self.id, reason="the kernel died")
                     self._later(2, self.kill)
                     self._clock.after(5, partial(self._tell, dead))
                     return

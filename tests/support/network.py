@@ -1,8 +1,8 @@
 """The simulated network: rooms, browsers, agents, a kernel, a disk and a clock in one thread.
 
-Everything happens in an order that the seed decides; a failure replays from its seed. Peers are the
-real client machine, the server is the real room. What each peer typed and saw acknowledged is
-written down, so that `assert_nothing_lost` can look for it.
+The seed decides the order of all events, so a failure replays from its seed. The peers and the room
+are the real ones. The network records the acknowledged text of each peer, so that
+`assert_nothing_lost` can search for it.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from collections.abc import Callable
 from typing import Literal
 
 from jupyter_runtimed.document import ipynb
-from jupyter_runtimed.document.authority import Rights
 from jupyter_runtimed.document.content import Cell, Content, to_json
 from jupyter_runtimed.document.notebook import Notebook
+from jupyter_runtimed.document.permissions import Permissions
 from jupyter_runtimed.ids import CellId, SessionId
+from jupyter_runtimed.peer.events import Acknowledged, CallReplied, PeerEvent, Rebased
+from jupyter_runtimed.peer.peer import Peer
 from jupyter_runtimed.protocol.frames import PeerKind
-from jupyter_runtimed.protocol.happened import Acked, Happened, Rebased, Replied
-from jupyter_runtimed.protocol.peer import Peer
 from jupyter_runtimed.room.events import Settings
 
 from .clock import Clock
 from .server import Disk, SimServer
 
-MAY_ALL = Rights(write=True, execute=True)
-MAY_EDIT = Rights(write=True, execute=False)
-MAY_READ = Rights(write=False, execute=False)
+MAY_ALL = Permissions(write=True, execute=True)
+MAY_EDIT = Permissions(write=True, execute=False)
+MAY_READ = Permissions(write=False, execute=False)
 RECONNECT_MS = 40
 
 
 def notebook_bytes(*sources: str) -> bytes:
-    """An `.ipynb` with these code cells; their ids are c0, c1, ..."""
+    """Return an `.ipynb` with these code cells; their ids are c0, c1, ..."""
     cells = tuple(Cell(CellId(f"c{i}"), "code", source) for i, source in enumerate(sources))
     metadata = {"kernelspec": to_json({"name": "sim", "display_name": "Simulated"})}
     content = Content(5, metadata, {}, cells)
@@ -41,11 +41,11 @@ def notebook_bytes(*sources: str) -> bytes:
 class SimPeer:
     """A browser tab or an agent, with a connection that can be cut."""
 
-    def __init__(self, net: Network, name: str, rights: Rights, kind: PeerKind) -> None:
+    def __init__(self, net: Network, name: str, rights: Permissions, kind: PeerKind) -> None:
         self.name = name
         self.rights = rights
         self.peer = Peer(name, kind)
-        self.happened: list[Happened] = []
+        self.happened: list[PeerEvent] = []
         self.typed: list[str] = []
         self.acknowledged: set[str] = set()
         self.dropped: list[Rebased] = []
@@ -57,9 +57,9 @@ class SimPeer:
         self.cut = False
         self.lag_ms = 0
         self.mangle: Literal["double", "drop"] | None = None
-        """What becomes of the next frame, either way."""
+        """The fault of the next frame, in either direction."""
 
-    # ------------------------------------------------------------ using it
+    # ------------------------------------------------------------ actions of the user
 
     @property
     def notebook(self) -> Notebook:
@@ -75,7 +75,7 @@ class SimPeer:
         return self.notebook.source(CellId(cell))
 
     def outputs(self, cell: str) -> str:
-        """The text of a cell's outputs, as this peer sees it."""
+        """Return the text of a cell's outputs in this peer's copy."""
         assert self.peer.runtime is not None
         outcome = self.peer.runtime.outcome(CellId(cell))
         return ipynb_text(outcome.outputs, self._net.disk.blobs)
@@ -86,7 +86,7 @@ class SimPeer:
         return None if run is None else run.state
 
     def type(self, cell: str, text: str, at: int | None = None) -> None:
-        """Insert text in a cell, at its end unless told where."""
+        """Insert text in a cell, by default at its end."""
         length = len(self.source(cell))
         self.notebook.splice(CellId(cell), length if at is None else min(at, length), 0, text)
         self.typed.append(text)
@@ -109,11 +109,11 @@ class SimPeer:
     def run(self, *cells: str) -> int:
         return self.call("run", cells=list(cells))
 
-    def reply_to(self, call_id: int) -> Replied | None:
-        replies = (h for h in self.happened if isinstance(h, Replied) and h.id == call_id)
+    def reply_to(self, call_id: int) -> CallReplied | None:
+        replies = (h for h in self.happened if isinstance(h, CallReplied) and h.id == call_id)
         return next(replies, None)
 
-    # ------------------------------------------------------------ its line
+    # ------------------------------------------------------------ the connection
 
     def connect(self) -> None:
         if self.cut or self._session is not None or not self._net.server.up:
@@ -130,13 +130,13 @@ class SimPeer:
             lambda: self._hung_up(line),
         )
         if self._session not in self._net.server.outlets:
-            self._hung_up(line)  # the server died at it
+            self._hung_up(line)  # The server died while handling the frame.
             return
         for data in self.peer.connected():
             self._send(data)
 
     def hang_up(self) -> None:
-        """The connection is lost; what is on the way is lost with it."""
+        """Cut the connection; frames in transit are lost."""
         session, self._session = self._session, None
         self._line += 1
         if session is not None:
@@ -165,11 +165,11 @@ class SimPeer:
             self._travel("up", self._line, lambda: server.receive(session, data, self.rights))
 
     def _travel(self, way: str, line: int, arrive: Callable[[], None]) -> None:
-        """In order, with a delay of its own for each frame."""
+        """Deliver frames in order, each with its own delay."""
         clock = self._net.clock
         mangle, self.mangle = self.mangle, None
         if mangle == "drop":
-            # A stream that lost a part is of no use any more; that shows a while later.
+            # A stream that lost a part is unusable; the connection breaks a while later.
             clock.after(clock.random.randint(0, 2_000), lambda: self._broken(line))
             return
         for _ in range(2 if mangle == "double" else 1):
@@ -188,13 +188,13 @@ class SimPeer:
             self._take(happened)
         self._flush()
 
-    def _take(self, happened: Happened) -> None:
+    def _take(self, happened: PeerEvent) -> None:
         self.happened.append(happened)
-        if isinstance(happened, Acked) and self.peer.unacked == 0:
+        if isinstance(happened, Acknowledged) and self.peer.pending_edits == 0:
             self.acknowledged.update(self.typed)
         if isinstance(happened, Rebased):
             self.dropped.append(happened)
-        if isinstance(happened, Replied):
+        if isinstance(happened, CallReplied):
             self.open_calls.discard(happened.id)
 
 
@@ -217,10 +217,15 @@ class Network:
     def new_id(self) -> str:
         return f"{self._ids.getrandbits(128):032x}"
 
-    # ------------------------------------------------------------ who is here
+    # ------------------------------------------------------------ peers
 
     def join(
-        self, name: str, rights: Rights = MAY_ALL, kind: PeerKind = "browser", *, wait: bool = True
+        self,
+        name: str,
+        rights: Permissions = MAY_ALL,
+        kind: PeerKind = "browser",
+        *,
+        wait: bool = True,
     ) -> SimPeer:
         peer = self.peers[name] = SimPeer(self, name, rights, kind)
         peer.connect()
@@ -229,12 +234,12 @@ class Network:
         return peer
 
     def leave(self, name: str) -> None:
-        """The tab is closed."""
+        """Close the tab."""
         peer = self.peers.pop(name)
         peer.hang_up()
         self.gone.append(peer)
 
-    # ------------------------------------------------------------ weather
+    # ------------------------------------------------------------ faults
 
     def cut(self, name: str) -> None:
         self.peers[name].cut = True
@@ -265,7 +270,7 @@ class Network:
             assert self.clock.step(until), "this did not happen in time"
 
     def run_until_quiet(self, limit_ms: int = 600_000) -> None:
-        """Until everybody who is connected is up to date, and everything is saved."""
+        """Run until all connected peers are up to date and everything is saved."""
         self.run_until(self._quiet, limit_ms)
 
     def _quiet(self) -> bool:
@@ -274,7 +279,7 @@ class Network:
         return (
             self.server.up
             and room is not None
-            and all(p.peer.live and p.peer.unacked == 0 and p.peer.runtime for p in here)
+            and all(p.peer.live and p.peer.pending_edits == 0 and p.peer.runtime for p in here)
             and not any(p.open_calls for p in here)
             and all(p.notebook.heads == room.notebook.heads for p in here)
             and all(p.runtime_heads == room.runtime.heads for p in map(_Seen, here))
@@ -282,10 +287,10 @@ class Network:
             and not room.filing.unsaved
         )
 
-    # ------------------------------------------------------------ what must hold
+    # ------------------------------------------------------------ assertions
 
     def assert_converged(self) -> None:
-        """Everybody who is connected, the room and the file hold the same."""
+        """Assert that all connected peers, the room and the file are equal."""
         room = self.server.open_room()
         here = room.content()
         for peer in self.peers.values():
@@ -296,7 +301,7 @@ class Network:
         assert on_disk == [(cell.id, cell.cell_type, cell.source) for cell in here.cells]
 
     def assert_nothing_lost(self) -> None:
-        """Each piece of text that somebody saw acknowledged is in the room."""
+        """Assert that each acknowledged text is in the room."""
         text = "\n".join(cell.source for cell in self.server.open_room().content().cells)
         for peer in (*self.peers.values(), *self.gone):
             missing = [piece for piece in peer.acknowledged if piece not in text]
@@ -310,8 +315,8 @@ class _Seen:
 
 
 def ipynb_text(outputs: object, blobs: dict[str, bytes]) -> str:
-    """All text of a cell's outputs in a row: streams, then plain text of displays."""
-    from jupyter_runtimed.document.content import Blob, Display, ErrorOutput, Stream
+    """Return all text of a cell's outputs: streams, then plain text of displays."""
+    from jupyter_runtimed.document.content import Blob, DisplayOutput, ErrorOutput, StreamOutput
 
     def text(value: object) -> str:
         if isinstance(value, Blob):
@@ -322,9 +327,9 @@ def ipynb_text(outputs: object, blobs: dict[str, bytes]) -> str:
     assert isinstance(outputs, tuple)
     for output in outputs:
         match output:
-            case Stream():
+            case StreamOutput():
                 parts += [text(chunk) for chunk in output.chunks]
-            case Display():
+            case DisplayOutput():
                 parts.append(text(output.data.get("text/plain", "")))
             case ErrorOutput():
                 parts.append(f"{output.ename}: {output.evalue}")

@@ -1,15 +1,15 @@
-"""A kernel that says just what its cells tell it to, over real sockets: any message in any order.
+"""A kernel whose cells send arbitrary messages in any order, over real sockets.
 
-It is a program of its own: `scripted_kernel.py CONNECTION_FILE`. A cell is Python, and nothing is
-said for it, not even that it runs, unless it says so itself:
+The program is `scripted_kernel.py CONNECTION_FILE`. A cell is Python code and sends every message
+itself, including its status:
 
     busy() idle() reply() began(3)     the frame of an ordinary run
-    say("stream", name=..., text=...)  a message on iopub; `channel=` and `parent=` as wanted
+    say("stream", name=..., text=...)  a message on iopub; optional `channel=` and `parent=`
     show("text", "an id")              a display          printed("text")     on stdout
     raw("stream", b"...")              content as bytes   forged("stream", ...)  a wrong signature
-    parts([b"", b"x"])                 anything at all on iopub
-    ask("prompt")                      a question, and its answer
-    asked[-2]                          the headers of the requests so far, to be parents
+    parts([b"", b"x"])                 arbitrary parts on iopub
+    ask("prompt")                      an input request, and its answer
+    asked[-2]                          the headers of earlier requests, to use as parents
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Kernel:
             self._context.destroy(linger=1000)
             sys.exit(0)
 
-    # ------------------------------------------------------------ what cells say
+    # ------------------------------------------------------------ functions for cells
 
     def busy(self, **more: Any) -> None:
         self.say("status", execution_state="busy", **more)
@@ -127,7 +127,7 @@ class Kernel:
         _, parts = self.session.feed_identities(self._sockets["stdin"].recv_multipart())
         return str(self.session.deserialize(parts)["content"]["value"])
 
-    # ------------------------------------------------------------ the wire
+    # ------------------------------------------------------------ wire protocol
 
     def _send(
         self, channel: str, kind: str, content: Any, parent: Any, idents: list[bytes]

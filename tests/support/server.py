@@ -1,6 +1,6 @@
-"""A simulated server: the real room, with a disk, a store and a kernel that can fail under it.
+"""A simulated server: the real room, with a disk, a store and a kernel that can fail.
 
-It carries out effects as the host does, in simulated time. What a crash leaves is what was durable:
+The server carries out effects as the host does, in simulated time. A crash keeps only durable data:
 committed writes of the store, blobs, and the file.
 """
 
@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jupyter_runtimed.document import ipynb
-from jupyter_runtimed.document.authority import Rights
+from jupyter_runtimed.document.permissions import Permissions
 from jupyter_runtimed.errors import NotebookError
-from jupyter_runtimed.host.formers import last_changes
-from jupyter_runtimed.host.store import recent
+from jupyter_runtimed.host.archived_documents import last_changes_by_actor
+from jupyter_runtimed.host.storage.store import recent, unseen
 from jupyter_runtimed.ids import RoomId, SessionId, Sha256
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.room import events as ev
-from jupyter_runtimed.room import opening
-from jupyter_runtimed.room.filing import Past
-from jupyter_runtimed.room.merging import merge
+from jupyter_runtimed.room import factory
+from jupyter_runtimed.room.file.file_sync import Past
+from jupyter_runtimed.room.file.merge import merge
 from jupyter_runtimed.room.room import Room
 
 from .clock import Clock
@@ -31,24 +31,25 @@ SECRET = b"a secret of the simulation"
 COMMIT_MS = 3
 WRITE_MS = 8
 MERGE_MS = 60
-"""The longest that finding out what is new in a file takes."""
+"""The maximum duration of a merge of an outside change."""
 
 
 @dataclass
 class Disk:
-    """What survives a crash."""
+    """The data that survives a crash."""
 
     file: bytes
     documents: dict[str, tuple[str, list[bytes]]] = field(default_factory=dict)
-    saved: ev.SavedState | None = None
-    intended: ev.SavedState | None = None
+    saved: ev.FileVersion | None = None
+    intended: ev.FileVersion | None = None
+    tried: list[ev.FileVersion] = field(default_factory=list)
     past: list[Past] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
     former: dict[str, bytes] = field(default_factory=dict)
     writes: int = 0
 
-    def stamp(self) -> ev.Stamp:
-        return ev.Stamp(hashlib.sha256(self.file).hexdigest(), "now")
+    def stamp(self) -> ev.FileStamp:
+        return ev.FileStamp(hashlib.sha256(self.file).hexdigest(), "now")
 
 
 class SimServer:
@@ -66,7 +67,7 @@ class SimServer:
         self.commit_ms = COMMIT_MS
         self.outlets: dict[SessionId, Callable[[bytes], None]] = {}
         self.hangups: dict[SessionId, Callable[[], None]] = {}
-        self.answers: dict[int, ev.Answered] = {}
+        self.answers: dict[int, ev.CallResult] = {}
         self.executed: dict[str, str] = {}
         self._new_id = new_id
         self._pending: list[Callable[[], None]] = []
@@ -85,11 +86,15 @@ class SimServer:
 
     @property
     def may_open(self) -> bool:
-        """A room is made from a notebook, or from what the store has."""
+        """Make a room from a notebook, or from the store."""
         return self.up and ("notebook" in self.disk.documents or self._read_file() is not None)
 
     def connect(
-        self, name: str, rights: Rights, outlet: Callable[[bytes], None], hangup: Callable[[], None]
+        self,
+        name: str,
+        rights: Permissions,
+        outlet: Callable[[bytes], None],
+        hangup: Callable[[], None],
     ) -> SessionId:
         self.open_room()
         self._sessions += 1
@@ -99,12 +104,12 @@ class SimServer:
         self._when_kept(ev.Joined(session, ev.User(name, name), rights))
         return session
 
-    def receive(self, session: SessionId, data: bytes, rights: Rights) -> None:
+    def receive(self, session: SessionId, data: bytes, rights: Permissions) -> None:
         if session in self.outlets:
             self._when_kept(ev.Received(session, frames.decode(data), rights))
 
     def _when_kept(self, event: ev.Event) -> None:
-        """Nobody comes in before the room's documents are durable."""
+        """Connect clients only after the room's documents are durable."""
         if "notebook" in self.disk.documents:
             self.post(event)
         else:
@@ -115,10 +120,10 @@ class SimServer:
             self.hangups.pop(session)
             self._when_kept(ev.Left(session))
 
-    # ------------------------------------------------------------ life
+    # ------------------------------------------------------------ start, stop and crash
 
     def crash(self) -> None:
-        """`kill -9`: everything that is not on the disk is gone, the kernel with it."""
+        """Kill the server with `kill -9`: everything not on disk is lost, including the kernel."""
         self._life += 1
         self.up = False
         self.room = None
@@ -141,7 +146,7 @@ class SimServer:
         if self.room is not None:
             return self.room
         self.opened += 1
-        making = opening.Making(
+        making = factory.RoomContext(
             RoomId("room"), "a.ipynb", self.settings, SECRET, self._new_id, "simulated",
             tuple(self.disk.past),
         )  # fmt: skip
@@ -150,14 +155,15 @@ class SimServer:
         self._handled_ms = now
         if "notebook" in kept:
             both = {
-                name: opening.Kept(epoch, b"".join(chunks))  # type: ignore[arg-type]
+                name: factory.StoredDocument(epoch, b"".join(chunks))  # type: ignore[arg-type]
                 for name, (epoch, chunks) in kept.items()
             }
-            self.room, effects = opening.reopen(
+            self.room, effects = factory.from_store(
                 making,
                 both["notebook"],
                 both.get("runtime"),
                 [base for base in (self.disk.saved, self.disk.intended) if base is not None],
+                rendered=self.disk.tried,
                 file=None if found is None else found.content,
                 stamp=None if found is None else self.disk.stamp(),
                 trusted=(),
@@ -165,37 +171,37 @@ class SimServer:
             )
             self._carry_out(effects)
             if self.kernel is None:
-                self._post_later(1, lambda: ev.KernelIs("none"))
+                self._post_later(1, lambda: ev.KernelStatusChanged("none"))
         else:
             assert found is not None
-            self.room, effects = opening.create(
+            self.room, effects = factory.from_file(
                 making, found.content, self.disk.stamp(), trusted=(), now_ms=now
             )
             self._carry_out(effects)
         return self.room
 
     def _read_file(self) -> ipynb.FileContent | None:
-        """None: it is no notebook now."""
+        """None: the file is not a notebook."""
         try:
             return ipynb.read(self.disk.file, new_id=self._new_id, put_blob=self._put_blob)
         except NotebookError:
             return None
 
-    def write_outside(self, data: bytes) -> None:
-        """Somebody else writes the file: git, an editor, an agent."""
+    def write_outside(self, data: bytes, *, by: ev.User | None = None) -> None:
+        """Write the file as another program, or as the contents manager in the name of a user."""
         self.disk.file = data
         life = self._life
 
         def seen() -> None:
             if life == self._life and (found := self._seen()) is not None:
-                self.post(found)
+                self.post(replace(found, by=by))
 
         self.clock.after(20, seen)
 
     # ------------------------------------------------------------ the host's part
 
     def post(self, event: ev.Event) -> None:
-        """As the host: what comes up while effects are carried out waits for its turn."""
+        """Queue events that occur while effects are carried out, as the host does."""
         self._inbox.append(event)
         if self._draining:
             return
@@ -204,14 +210,14 @@ class SimServer:
             while self._inbox:
                 event = self._inbox.popleft()
                 if self.room is not None:
-                    due_ms = self._wish_ms if isinstance(event, ev.Tick) else 0
+                    due_ms = self._wish_ms if isinstance(event, ev.TimerFired) else 0
                     self._handled_ms = max(self._now(), due_ms)
                     self._carry_out(self.room.handle(event, self._handled_ms))
         finally:
             self._draining = False
 
     def _now(self) -> int:
-        """The time as this server knows it."""
+        """Return the server's own time."""
         return self.clock.now
 
     def _post_later(self, delay_ms: int, event: Callable[[], ev.Event | None]) -> None:
@@ -233,13 +239,13 @@ class SimServer:
                 for session in effect.sessions:
                     if session in self.outlets:
                         self.outlets[session](effect.data)
-            case ev.Append() | ev.Replace() | ev.Remember():
+            case ev.Append() | ev.Replace() | ev.RecordFileVersion():
                 self._store(effect)
             case ev.PutBlob():
                 self._put_blob(effect.data)
-            case ev.SaveFile() | ev.MergeFile() | ev.LookBack():
+            case ev.SaveFile() | ev.MergeFile() | ev.ReadArchive():
                 self._file_do(effect)
-            case ev.WakeAt():
+            case ev.SetTimer():
                 room = self.room
                 self._wish_ms = effect.at_ms
                 delay = effect.at_ms - self._handled_ms
@@ -253,31 +259,32 @@ class SimServer:
                 hangup = self.hangups.pop(effect.session, None)
                 if hangup is not None:
                     hangup()
-            case ev.Answered():
+            case ev.CallResult():
                 self.answers[effect.ticket] = effect
             case _:
                 self._kernel_do(effect)
 
     def _put_away(self, room: Room) -> None:
-        if (anew := room.put_away()) is not None:
+        if (anew := room.rotate_history()) is not None:
             self.disk.former[anew.former_epoch] = anew.former
             self._kept_aside()
             self.disk.documents["notebook"] = (anew.epoch, [anew.data])
-            self.disk.saved, self.disk.intended, self.disk.past = anew.saved, None, []
+            self.disk.saved, self.disk.intended = anew.saved, None
+            self.disk.tried, self.disk.past = [], []
 
     def _kept_aside(self) -> None:
-        """The first of the two writes with which a document begins anew is done."""
+        """Do the first of the two writes of a rotation."""
 
-    def _looked_back(self, effect: ev.LookBack) -> ev.LookedBack:
+    def _looked_back(self, effect: ev.ReadArchive) -> ev.ArchiveRead:
         data = self.disk.former.get(effect.epoch)
-        last = {} if data is None else last_changes(data)
-        return ev.LookedBack(effect.session, effect.hello, last)
+        last = {} if data is None else last_changes_by_actor(data)
+        return ev.ArchiveRead(effect.session, effect.hello, last)
 
-    def _woken(self, room: Room | None, at_ms: int) -> ev.Tick | None:
-        """As the host: of several wishes only the newest counts."""
-        return ev.Tick() if self.room is room and self._wish_ms == at_ms else None
+    def _woken(self, room: Room | None, at_ms: int) -> ev.TimerFired | None:
+        """Keep only the newest timer request, as the host does."""
+        return ev.TimerFired() if self.room is room and self._wish_ms == at_ms else None
 
-    def _file_do(self, effect: ev.SaveFile | ev.MergeFile | ev.LookBack) -> None:
+    def _file_do(self, effect: ev.SaveFile | ev.MergeFile | ev.ReadArchive) -> None:
         if isinstance(effect, ev.SaveFile):
             self._post_later(WRITE_MS, lambda: self._intend(effect))
             return
@@ -293,40 +300,40 @@ class SimServer:
                 self._kernels += 1
                 self.kernel = SimKernel(self.clock, self.post, self._kernels)
                 self.kernel.start()
-            case ev.Execute() if self.kernel is not None:
+            case ev.ExecuteCell() if self.kernel is not None:
                 self.executed[effect.run] = effect.code
                 self.kernel.execute(effect)
-            case ev.Reply() if self.kernel is not None:
+            case ev.AnswerInput() if self.kernel is not None:
                 self.kernel.answer(effect.text)
-            case ev.Restart() if self.kernel is None:
+            case ev.RestartKernel() if self.kernel is None:
                 self._post_later(5, lambda: ev.KernelFailed("there is no kernel", effect.ticket))
-            case ev.Restart() if self.kernel is not None:
+            case ev.RestartKernel() if self.kernel is not None:
                 self.kernel.restart()
-                self._post_later(25, lambda: ev.Done(effect.ticket))
-            case ev.Interrupt():
+                self._post_later(25, lambda: ev.KernelActionDone(effect.ticket))
+            case ev.InterruptKernel():
                 self._post_later(5, lambda: self._interrupted(effect.ticket))
-            case ev.Shutdown():
+            case ev.ShutdownKernel():
                 if self.kernel is not None:
                     self.kernel.kill()
                     self.kernel = None
-                self._post_later(5, lambda: ev.KernelIs("none"))
-                self._post_later(6, lambda: ev.Done(effect.ticket))
+                self._post_later(5, lambda: ev.KernelStatusChanged("none"))
+                self._post_later(6, lambda: ev.KernelActionDone(effect.ticket))
 
     def _interrupted(self, ticket: int) -> ev.Event:
         if self.refuse_interrupts:
             return ev.KernelFailed("the kernel takes no interrupts", ticket)
-        return ev.Done(ticket)
+        return ev.KernelActionDone(ticket)
 
     def _put_blob(self, data: bytes) -> Sha256:
         sha256 = Sha256(hashlib.sha256(data).hexdigest())
         self.disk.blobs[sha256] = data
         return sha256
 
-    def _store(self, effect: ev.Append | ev.Replace | ev.Remember) -> None:
+    def _store(self, effect: ev.Append | ev.Replace | ev.RecordFileVersion) -> None:
         self._submit(lambda: self._commit_one(effect))
 
     def _submit(self, write: Callable[[], None]) -> None:
-        """Group commit: what was asked for until the commit comes is durable together, in order."""
+        """Commit in groups: writes requested before the commit become durable together."""
         self._pending.append(write)
         if self._committing:
             return
@@ -347,7 +354,7 @@ class SimServer:
         for event in early:
             self._when_kept(event)
 
-    def _commit_one(self, effect: ev.Append | ev.Replace | ev.Remember) -> None:
+    def _commit_one(self, effect: ev.Append | ev.Replace | ev.RecordFileVersion) -> None:
         self._durable = effect.number
         match effect:
             case ev.Append():
@@ -356,33 +363,46 @@ class SimServer:
                 chunks.append(effect.data)
             case ev.Replace():
                 self.disk.documents[effect.doc] = (effect.epoch, [effect.data])
-            case ev.Remember():
-                saved = ev.SavedState(effect.heads, effect.stamp)
+            case ev.RecordFileVersion():
+                saved = ev.FileVersion(effect.heads, effect.stamp)
                 if self.disk.saved not in (None, saved):
                     self.disk.past = recent(
                         [*self.disk.past, (effect.at, self.disk.saved)], effect.at
                     )
                 self.disk.saved = saved
-                self.disk.intended = None
+                self._intended_over(None, effect.stamp)
 
     def _intend(self, effect: ev.SaveFile) -> ev.Event | None:
-        """Render, and make it known what the file is about to hold; the file is replaced later."""
+        """Render and report the bytes of the save; the file is replaced later."""
         stamp = self.disk.stamp()
         if effect.expected is not None and effect.expected.hash != stamp.hash:
             return self._seen(effect.attempt)
         data = ipynb.write(
             effect.content, get_blob=lambda sha: self.disk.blobs[sha], like=self.disk.file
         )
-        made = ev.Stamp(hashlib.sha256(data).hexdigest(), "now")
+        made = ev.FileStamp(hashlib.sha256(data).hexdigest(), "now")
+
+        if data != self.disk.file:
+            self.post(ev.Rendered(effect.heads, effect.content, made))
 
         def intended() -> None:
-            self.disk.intended = ev.SavedState(effect.heads, made)
+            self._intended_over(ev.FileVersion(effect.heads, made), made)
 
         def write() -> None:
             self._post_later(WRITE_MS, lambda: self._write_file(effect, stamp, data))
 
         self._intend_and(intended, write)
         return None
+
+    def _intended_over(self, fresh: ev.FileVersion | None, known: ev.FileStamp) -> None:
+        tried, was = self.disk.tried, self.disk.intended
+        versions = unseen(
+            [(one.heads, one.stamp) for one in tried],
+            None if was is None else (was.heads, was.stamp),
+            ((), known),
+        )
+        self.disk.tried = [ev.FileVersion(heads, stamp) for heads, stamp in versions]
+        self.disk.intended = fresh
 
     def _intend_and(self, intended: Callable[[], None], write: Callable[[], None]) -> None:
         def both() -> None:
@@ -391,7 +411,9 @@ class SimServer:
 
         self._submit(both)
 
-    def _write_file(self, effect: ev.SaveFile, expected: ev.Stamp, data: bytes) -> ev.Event | None:
+    def _write_file(
+        self, effect: ev.SaveFile, expected: ev.FileStamp, data: bytes
+    ) -> ev.Event | None:
         if self.disk.stamp() != expected:
             return self._seen(effect.attempt)
         if data != self.disk.file:
@@ -401,6 +423,6 @@ class SimServer:
 
     def _seen(self, attempt: int | None = None) -> ev.Event | None:
         if (found := self._read_file()) is not None:
-            return ev.FileSeen(found.content, self.disk.stamp(), attempt)
-        # Half-written: waited for, never taken, and nothing is saved over it.
-        return None if attempt is None else ev.SaveFailed(attempt, "this is not a notebook now")
+            return ev.FileChanged(found.content, self.disk.stamp(), attempt)
+        # A half-written file is not merged, and nothing is saved over it.
+        return None if attempt is None else ev.FileSaveFailed(attempt, "this is not a notebook now")

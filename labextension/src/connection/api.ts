@@ -5,7 +5,15 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
 
+import type { Bytes } from '../protocol/frames';
+import { ApiError, OWN_HEADER, readError } from './responses';
+import { WebSocketReach } from './webSocketReach';
+
+export { ApiError } from './responses';
+
 const ROOT = 'api/runtimed';
+/** So long after a login that failed none is tried again without the user. */
+const LOGIN_PAUSE_MS = 20_000;
 
 export interface ServerStatus {
   version: string;
@@ -14,25 +22,26 @@ export interface ServerStatus {
   conflicts: string[];
 }
 
-/** The server answered, and said no. */
-export class ApiError extends Error {
-  override readonly name = 'ApiError';
-
-  constructor(
-    readonly status: number,
-    message: string
-  ) {
-    super(message);
-  }
-}
-
 export class Api {
+  /** What is known of WebSockets between this page and the server. */
+  readonly reach = new WebSocketReach();
+  private login: Promise<boolean> | null = null;
+
   constructor(readonly settings: ServerConnection.ISettings) {}
+
+  /** A page that logs in, by way of a Hub if there is one, and says that it is done. */
+  get loginUrl(): string {
+    return URLExt.join(this.settings.baseUrl, ROOT, 'login');
+  }
 
   /** Null if the server part is not there. */
   async status(): Promise<ServerStatus | null> {
     try {
-      const found = (await this.json('GET', 'status')) as Partial<ServerStatus>;
+      const response = await this.fetch({ method: 'GET' }, 'status');
+      if (!response.ok) {
+        throw await readError(response);
+      }
+      const found = (await response.json()) as Partial<ServerStatus>;
       return {
         version: found.version ?? '',
         protocol: found.protocol ?? 0,
@@ -79,28 +88,101 @@ export class Api {
     return appendToken && token !== '' ? `${url}?token=${encodeURIComponent(token)}` : url;
   }
 
+  // ------------------------------------------------------------ frames over HTTP
+
+  /** Opens a connection over plain HTTP; the path of its requests. */
+  async openPolling(room: string): Promise<string> {
+    const path = URLExt.join('rooms', encodeURIComponent(room), 'polling');
+    const { connection } = (await this.json('POST', path)) as { connection?: unknown };
+    if (typeof connection !== 'string') {
+      throw new ApiError(502, 'The server answered without naming the connection');
+    }
+    return URLExt.join(path, encodeURIComponent(connection));
+  }
+
+  /** A request that carries frames, there or back; `where` has a query. */
+  async frames(
+    method: 'GET' | 'POST',
+    where: string,
+    signal: AbortSignal,
+    body?: Bytes
+  ): Promise<Bytes> {
+    const init: RequestInit = { method, signal };
+    if (body !== undefined) {
+      init.headers = { 'Content-Type': 'application/octet-stream' };
+      init.body = body.slice().buffer;
+    }
+    return new Uint8Array(await (await this.request(init, where)).arrayBuffer());
+  }
+
+  /** Lets go of a connection; also while the page is left. */
+  closePolling(path: string): void {
+    this.request({ method: 'DELETE', keepalive: true }, path).catch(() => undefined);
+  }
+
+  // ------------------------------------------------------------ what is in the way
+
+  /**
+   * What another program that answered for the server says of it. A Hub answers a `GET` with more
+   * than it tells of other requests.
+   */
+  async explain(error: unknown): Promise<unknown> {
+    if (!(error instanceof ApiError) || error.own) {
+      return error;
+    }
+    try {
+      await this.request({ method: 'GET' }, 'status');
+      return null;
+    } catch (better) {
+      return better;
+    }
+  }
+
+  /**
+   * Logs in without asking the user, which a Hub allows while its own login lasts; whether that was
+   * done. The cookies of a single-user server end with the server.
+   */
+  async renewLogin(): Promise<boolean> {
+    if (this.login === null) {
+      this.login = this.logIn();
+      const forget = (): void => {
+        this.login = null;
+      };
+      void this.login.then(done => setTimeout(forget, done ? 0 : LOGIN_PAUSE_MS));
+    }
+    return await this.login;
+  }
+
+  private async logIn(): Promise<boolean> {
+    try {
+      const { init, fetch, Request } = this.settings;
+      const asked = new Request(this.loginUrl, { ...init, cache: 'no-store' });
+      const response = await fetch(asked);
+      return response.ok && response.headers.has(OWN_HEADER);
+    } catch {
+      return false;
+    }
+  }
+
+  // ------------------------------------------------------------ requests
+
   private async json(method: string, path: string, body?: unknown): Promise<unknown> {
     const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
     const response = await this.request(init, path);
     return (await response.json()) as unknown;
   }
 
+  /** An answer that is good, and this extension's own. Throws `ApiError` for any other. */
   private async request(init: RequestInit, path: string): Promise<Response> {
-    const url = URLExt.join(this.settings.baseUrl, ROOT, path);
-    const response = await ServerConnection.makeRequest(url, init, this.settings);
-    if (!response.ok) {
-      throw new ApiError(response.status, await said(response));
+    const response = await this.fetch(init, path);
+    if (!response.ok || !response.headers.has(OWN_HEADER)) {
+      throw await readError(response);
     }
     return response;
   }
-}
 
-async function said(response: Response): Promise<string> {
-  const ordinary = `${response.status} ${response.statusText}`;
-  try {
-    const { message } = (await response.json()) as { message?: unknown };
-    return typeof message === 'string' && message !== '' ? message : ordinary;
-  } catch {
-    return ordinary;
+  private async fetch(init: RequestInit, path: string): Promise<Response> {
+    const url = URLExt.join(this.settings.baseUrl, ROOT, path);
+    return await ServerConnection.makeRequest(url, init, this.settings);
   }
 }

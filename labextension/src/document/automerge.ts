@@ -23,6 +23,7 @@ export {
   hasHeads,
   ImmutableString,
   init,
+  isImmutableString,
   load,
   save,
   splice,

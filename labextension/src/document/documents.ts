@@ -10,11 +10,12 @@ import type { Doc, Patch } from './automerge';
 import * as am from './automerge';
 import type { NotebookEdit, RuntimeEdit } from './patches';
 import { allCells, diffNotebook, groupNotebook, groupRuntime } from './patches';
-import { changeInPieces } from './pieces';
+import { changeInPieces } from './largeEdits';
 import { reapply } from './rebase';
 import type { DocName, Rebased, Replica } from './replica';
 import type { NotebookNode, RuntimeNode } from './schema';
 import { NO_NOTEBOOK, NO_RUNTIME } from './schema';
+import { readable } from './schemaCheck';
 
 /** Two states of the notebook and what lies between them. */
 export interface NotebookBatch {
@@ -23,6 +24,8 @@ export interface NotebookBatch {
   edit: NotebookEdit;
   /** Whether a document was loaded, rather than changed. */
   loaded: boolean;
+  /** Who made the changes of others that delete cells. */
+  actors: readonly string[];
 }
 
 export interface RuntimeBatch {
@@ -30,6 +33,8 @@ export interface RuntimeBatch {
   after: RuntimeNode;
   edit: RuntimeEdit;
 }
+
+const OWN = { loaded: false, actors: [] };
 
 interface Held<T> {
   doc: Doc<T>;
@@ -39,7 +44,7 @@ interface Held<T> {
 export class RoomDocuments implements Replica {
   /** The notebook as it is now, or as it was last; an empty one while nothing is loaded. */
   get notebook(): NotebookNode {
-    return this._notebook?.doc ?? this._left.notebook;
+    return readable(this._notebook?.doc ?? this._left.notebook);
   }
 
   get runtime(): RuntimeNode {
@@ -68,15 +73,16 @@ export class RoomDocuments implements Replica {
     return held === null ? [] : [...am.getHeads<unknown>(held.doc)].sort();
   }
 
-  load(doc: DocName, epoch: string, data: Uint8Array): void {
+  load(doc: DocName, epoch: string, data: Uint8Array, changes: readonly Uint8Array[] = []): void {
     this._refuseInside();
     if (doc === 'notebook') {
-      this._replaceNotebook({ doc: am.load<NotebookNode>(data, this._options()), epoch });
+      const whole = withChanges(am.load<NotebookNode>(data, this._options()), changes);
+      this._replaceNotebook({ doc: whole, epoch });
       return;
     }
     const before = this.runtime;
     const old = this._runtime;
-    this._runtime = { doc: am.load<RuntimeNode>(data), epoch };
+    this._runtime = { doc: withChanges(am.load<RuntimeNode>(data), changes), epoch };
     const after = this.runtime;
     this._runtimeChanged.emit({ before, after, edit: allCells(before, after) });
     release(old);
@@ -119,6 +125,11 @@ export class RoomDocuments implements Replica {
     return held !== null && am.hasHeads(held.doc, [am.decodeChange(change).hash]);
   }
 
+  knows(heads: readonly string[]): boolean {
+    const held = this._notebook;
+    return held !== null && am.hasHeads(held.doc, [...heads]);
+  }
+
   rebase(own: Uint8Array[], epoch: string, fresh: Uint8Array): Rebased {
     this._refuseInside();
     const held = this._notebook;
@@ -157,8 +168,9 @@ export class RoomDocuments implements Replica {
     made.forEach(change => {
       this._localChanged.emit(change);
     });
-    const after = held.doc;
-    return { before, after, edit: groupNotebook(patches.flat(), before, after), loaded: false };
+    const [was, after] = [readable(before), readable(held.doc)];
+    const edit = groupNotebook(patches.flat(), was, after);
+    return { before: was, after, edit, ...OWN };
   }
 
   dispose(): void {
@@ -174,13 +186,14 @@ export class RoomDocuments implements Replica {
     if (held === null) {
       throw new Error('a change of a notebook that is not loaded');
     }
-    const before = held.doc;
+    const before = this.notebook;
     let patches: Patch[] = [];
-    [held.doc] = am.applyChanges(before, changes, { patchCallback: made => (patches = made) });
+    [held.doc] = am.applyChanges(held.doc, changes, { patchCallback: made => (patches = made) });
     if (patches.length > 0) {
-      const after = held.doc;
+      const after = this.notebook;
       const edit = groupNotebook(patches, before, after);
-      this._notebookChanged.emit({ before, after, edit, loaded: false });
+      const actors = edit.deleted.size > 0 ? actorsOf(changes) : [];
+      this._notebookChanged.emit({ before, after, edit, loaded: false, actors });
     }
   }
 
@@ -207,7 +220,7 @@ export class RoomDocuments implements Replica {
     });
     const after = this.notebook;
     const edit = diffNotebook(before, after);
-    this._notebookChanged.emit({ before, after, edit, loaded: true });
+    this._notebookChanged.emit({ before, after, edit, loaded: true, actors: [] });
     release(old);
   }
 
@@ -233,6 +246,15 @@ export class RoomDocuments implements Replica {
   private readonly _localChanged = new Signal<this, Uint8Array>(this);
   private readonly _notebookChanged = new Signal<this, NotebookBatch>(this);
   private readonly _runtimeChanged = new Signal<this, RuntimeBatch>(this);
+}
+
+function withChanges<T>(doc: Doc<T>, changes: readonly Uint8Array[]): Doc<T> {
+  const chunks = changes.flatMap(change => am.splitChunks(change));
+  return chunks.length === 0 ? doc : am.applyChanges(doc, chunks)[0];
+}
+
+function actorsOf(changes: readonly Uint8Array[]): string[] {
+  return [...new Set(changes.map(change => am.decodeChange(change).actor))];
 }
 
 function release(held: Held<NotebookNode> | Held<RuntimeNode> | null): void {

@@ -11,10 +11,11 @@ import type { Doc } from './automerge';
 import * as am from './automerge';
 import type { NotebookEdit } from './patches';
 import { groupNotebook } from './patches';
-import { changeInPieces, isFull } from './pieces';
+import { changeInPieces, isFull } from './largeEdits';
 import type { Rebased } from './replica';
 import type { NotebookNode } from './schema';
 import { copyCell, own } from './schema';
+import { readable } from './schemaCheck';
 import { coarseDiff, fromText, toText } from './text';
 import type { EntryPath } from './writes';
 import { changeText, deleteCell, getEntry, putCell, setEntry, setText } from './writes';
@@ -118,7 +119,7 @@ class Walk {
       const known = heads.filter(head => am.hasHeads(old, [head]));
       [this.both] = am.applyChanges(this.both, am.getChangesSince(fresh, known));
       this.at = heads;
-      for (const [id, cell] of Object.entries(fresh.cells)) {
+      for (const [id, cell] of Object.entries(readable(fresh).cells)) {
         this.beside.set(id, ChangeSet.empty(cell.source.length));
       }
     }
@@ -178,8 +179,8 @@ class Walk {
   }
 
   private between(from: string[], to: string[]): Intent {
-    const before = am.view(this.both, from);
-    const after = am.view(this.both, to);
+    const before = readable(am.view(this.both, from));
+    const after = readable(am.view(this.both, to));
     return { before, after, edit: groupNotebook(am.diff(this.both, from, to), before, after) };
   }
 }

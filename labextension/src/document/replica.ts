@@ -31,14 +31,19 @@ export interface Replica {
   epoch(doc: DocName): string | null;
   /** Sorted hex change hashes; empty while nothing is loaded. */
   heads(doc: DocName): string[];
-  /** Replaces the document by a whole one; wrappers and editors stay alive. */
-  load(doc: DocName, epoch: string, data: Uint8Array): void;
+  /**
+   * Replaces the document by a whole one and the changes that follow it, and tells of both as one;
+   * wrappers and editors stay alive.
+   */
+  load(doc: DocName, epoch: string, data: Uint8Array, changes?: readonly Uint8Array[]): void;
   /** Applies concatenated change chunks that came from elsewhere. Throws on bytes that are not changes. */
   apply(doc: DocName, data: Uint8Array): void;
   /** Notebook changes that are not among the ancestors of `heads`, oldest first. */
   changesSince(heads: string[]): Uint8Array[];
   /** Whether the notebook has this change. */
   has(change: Uint8Array): boolean;
+  /** Whether the notebook's history has all of these heads. */
+  knows(heads: readonly string[]): boolean;
   /** The whole document as Automerge saves it. */
   save(doc: DocName): Uint8Array;
   /** The actor of local changes from now on. */

@@ -78,6 +78,8 @@ export const NO_NOTEBOOK: NotebookNode = { schema: 1, metadata: {}, extra: {}, c
 export const NO_RUNTIME: RuntimeNode = { schema: 1, kernel: {}, queue: [], cells: {}, runs: {} };
 
 export const TRUSTED = 'trusted';
+/** No map of a document has this key: Automerge refuses it in JavaScript, where it is no plain name. */
+export const FORBIDDEN_KEY = '__proto__';
 const DEFAULT_MINOR = 5;
 
 export function minorOf(notebook: NotebookNode): number {

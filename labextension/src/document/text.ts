@@ -19,6 +19,12 @@ export function normalizeLines(source: string | readonly string[] | undefined): 
   return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
 }
 
+/** What a caller sets as a cell's text: as it is where the cell has carriage returns to keep. */
+export function adopted(before: string, given: string | readonly string[] | undefined): string {
+  const text = typeof given === 'string' ? given : (given ?? []).join('');
+  return before.includes('\r') ? text : normalizeLines(text);
+}
+
 /** Replaces [from, to) of a text of `length` UTF-16 units. */
 export function replacement(length: number, from: number, to: number, insert: string): ChangeSet {
   return ChangeSet.of({ from, to, insert: toText(insert) }, length);
@@ -77,4 +83,10 @@ export function toDelta(changes: ChangeSet): Delta<string> {
     told = toA;
   });
   return delta;
+}
+
+/** `theirs` with what turned `base` into `mine`. */
+export function mergeText(base: string, mine: string, theirs: string): string {
+  const changes = coarseDiff(base, mine).map(coarseDiff(base, theirs));
+  return fromText(changes.apply(toText(theirs)));
 }

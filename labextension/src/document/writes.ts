@@ -5,10 +5,10 @@
  */
 import type { ChangeSet } from '@codemirror/state';
 import * as am from './automerge';
-import { isFull, pieceOf, writeLater } from './pieces';
-import { LONGEST, spread } from './positions';
+import { isFull, pieceOf, writeLater } from './largeEdits';
+import { LONGEST, spread } from './fractionalIndex';
 import type { CellNode, JsonMap, NotebookNode } from './schema';
-import { own } from './schema';
+import { FORBIDDEN_KEY, own } from './schema';
 import { coarseDiff, cutsPair, fromText, replacement } from './text';
 
 /** One scalar of the document that an edit may set or remove: keys of maps of JSON text, mostly. */
@@ -137,7 +137,7 @@ function textOf(map: JsonMap, key: string): string | null {
 function put(map: JsonMap, key: string, text: string | null): void {
   if (text === null) {
     Reflect.deleteProperty(map, key);
-  } else {
+  } else if (key !== FORBIDDEN_KEY) {
     map[key] = am.str(text);
   }
 }

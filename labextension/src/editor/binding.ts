@@ -6,10 +6,11 @@
  */
 import type { Extension } from '@codemirror/state';
 import { Compartment, EditorState, Prec } from '@codemirror/state';
-import type { EditorView, PluginValue, ViewUpdate } from '@codemirror/view';
-import { ViewPlugin } from '@codemirror/view';
+import type { PluginValue, ViewUpdate } from '@codemirror/view';
+import { EditorView, ViewPlugin } from '@codemirror/view';
 import { holds, resync, toTransaction } from './incoming';
 import { toCell } from './outgoing';
+import { normalizeLines } from '../document/text';
 import type { EditorSource, TextChange } from './source';
 
 class Binding implements PluginValue {
@@ -20,6 +21,8 @@ class Binding implements PluginValue {
   ) {
     _cell.textChanged.connect(this._onText);
     _cell.readOnlyChanged.connect(this._onReadOnly);
+    _view.contentDOM.addEventListener('compositionstart', this._onComposition);
+    _view.contentDOM.addEventListener('compositionend', this._onComposition);
     if (!holds(_view.state.doc, _cell.getSource())) {
       this._lostStep();
     }
@@ -35,7 +38,21 @@ class Binding implements PluginValue {
     this._isDestroyed = true;
     this._cell.textChanged.disconnect(this._onText);
     this._cell.readOnlyChanged.disconnect(this._onReadOnly);
+    this._view.contentDOM.removeEventListener('compositionstart', this._onComposition);
+    this._view.contentDOM.removeEventListener('compositionend', this._onComposition);
+    this._cell.compose(this, false);
   }
+
+  private readonly _onComposition = ({ type }: Event): void => {
+    if (type === 'compositionstart') {
+      this._cell.compose(this, true);
+    } else {
+      // The editor takes in what was composed after this event.
+      setTimeout(() => {
+        this._cell.compose(this, this._view.composing);
+      });
+    }
+  };
 
   private readonly _onText = (_sender: unknown, change: TextChange): void => {
     if (change.origin === this || this._isBehind) {
@@ -70,10 +87,23 @@ class Binding implements PluginValue {
   private _isDestroyed = false;
 }
 
+/**
+ * A carriage return is a character of its line, as in the document: read as the end of a line, it
+ * would become a line feed with the next key that is typed near it. Pasted text has line feeds only.
+ */
+const LINES: Extension = [
+  EditorState.lineSeparator.of('\n'),
+  EditorView.clipboardInputFilter.of(text => normalizeLines(text))
+];
+
 /** The extension that binds an editor to a cell, for as long as the editor lives. */
 export function roomBinding(cell: EditorSource): Extension {
   const locks = new Compartment();
-  return [locks.of(lock(cell.readOnly)), ViewPlugin.define(view => new Binding(view, cell, locks))];
+  return [
+    LINES,
+    locks.of(lock(cell.readOnly)),
+    ViewPlugin.define(view => new Binding(view, cell, locks))
+  ];
 }
 
 /** Nothing for writers: an editor has reasons of its own to be read-only. */

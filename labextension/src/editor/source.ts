@@ -22,6 +22,8 @@ export interface EditorSource {
   /** Every change of the text, in order; each starts from the text that the one before left. */
   readonly textChanged: ISignal<unknown, TextChange>;
   getSource(): string;
+  /** An input method composes text in an editor of this cell, which must stay until that ends. */
+  compose(editor: object, isComposing: boolean): void;
   /**
    * Takes in an edit of a text that was `base`, which may be behind the cell's own. False when it
    * was refused.

@@ -11,13 +11,20 @@ import { Signal } from '@lumino/signaling';
 import type { CellEdit } from '../document/patches';
 import type { CellNode } from '../document/schema';
 import { readJsonMap, TRUSTED } from '../document/schema';
-import { coarseDiff, fromText, normalizeLines, replacement, toDelta } from '../document/text';
+import {
+  adopted,
+  coarseDiff,
+  fromText,
+  normalizeLines,
+  replacement,
+  toDelta
+} from '../document/text';
 import { changeText, setText } from '../document/writes';
 import type { EditorSource, TextChange } from '../editor/source';
 import type { Plan } from './metadata';
 import { metadataEvents, parseEntry, planAll, planKey, planRemoval, sameJson } from './metadata';
 import type { RoomNotebook } from './notebook';
-import type { Transaction } from './transaction';
+import type { Draft } from './draft';
 import type { UndoStack } from './undo';
 
 /** The origin that JupyterLab gives to writes of which it wants no event. */
@@ -50,6 +57,11 @@ export abstract class RoomCell implements EditorSource {
   /** Undefined once disposed, as JupyterLab's list of cells relies on. */
   getId(): string {
     return this._isDisposed ? (undefined as unknown as string) : this._id;
+  }
+
+  /** The id, also of a disposed cell. */
+  get cellId(): string {
+    return this._id;
   }
 
   /** Always true: JupyterLab's own models mean "belongs to a notebook" by it. */
@@ -118,7 +130,7 @@ export abstract class RoomCell implements EditorSource {
 
   setSource(value: string): void {
     this.write(tx => {
-      setText(tx.draft, this._id, normalizeLines(value));
+      setText(tx.draft, this._id, adopted(this.getSource(), value));
     }, true);
   }
 
@@ -132,13 +144,17 @@ export abstract class RoomCell implements EditorSource {
   }
 
   applyEditorChange(changes: ChangeSet, base: Text, origin: unknown): boolean {
-    const write = (tx: Transaction): void => {
+    const write = (tx: Draft): void => {
       const source = this.getSource();
       const current = source.length === base.length && source === fromText(base);
       const mine = current ? changes : changes.map(coarseDiff(fromText(base), source));
       changeText(tx.draft, this._id, mine);
     };
     return this.node !== undefined && this.write(write, true, origin);
+  }
+
+  compose(editor: object, isComposing: boolean): void {
+    this.notebook.core.hold(this._id, editor, isComposing);
   }
 
   get metadata(): Metadata {
@@ -168,7 +184,7 @@ export abstract class RoomCell implements EditorSource {
     }
     if (metadata === TRUSTED) {
       this.noteTrust(value);
-    } else if (!sameJson(this.getMetadata(metadata), value)) {
+    } else if (!sameJson(this.getMetadata(metadata) ?? null, value)) {
       this._plan(current => planKey(current, metadata, value));
     }
   }
@@ -231,9 +247,9 @@ export abstract class RoomCell implements EditorSource {
     return this.notebook.core.cellNode(this._id);
   }
 
-  protected write(f: (tx: Transaction) => void, undoable: boolean, origin?: unknown): boolean {
+  protected write(f: (tx: Draft) => void, undoable: boolean, origin?: unknown): boolean {
     const stack = undoable ? this.undoManager : null;
-    const present = (tx: Transaction): void => {
+    const present = (tx: Draft): void => {
       if (this.node !== undefined) {
         f(tx);
       }

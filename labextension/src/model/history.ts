@@ -6,11 +6,11 @@ import type { ChangeSet } from '@codemirror/state';
 import type { NotebookBatch } from '../document/documents';
 import { read } from '../document/automerge';
 import type { RuntimeNode } from '../document/schema';
-import { own, runOf } from '../document/schema';
+import { own, runIdOf, runOf } from '../document/schema';
 import { coarseDiff, toText } from '../document/text';
 import type { EntryPath } from '../document/writes';
 import { changeText, getEntry, setEntry } from '../document/writes';
-import type { Transaction } from './transaction';
+import type { Draft } from './draft';
 import type { EntryUndo, KeptOutputs, UndoClock, UndoHost, UndoItem } from './undo';
 import { emptyItem, isEmpty, UndoStack } from './undo';
 
@@ -66,9 +66,7 @@ export class History {
   rescue(batch: NotebookBatch, runtime: RuntimeNode): string[] {
     const lost = [...batch.edit.deleted].filter(id => this._typedIn(id));
     for (const id of lost) {
-      const item = emptyItem();
-      noteDeleted(item, id, batch, runtime);
-      this.notebook.keep(item);
+      this.notebook.keep(deletedIn(batch, id, runtime));
     }
     return lost;
   }
@@ -89,6 +87,13 @@ export class History {
 
   private readonly _cells = new Map<string, UndoStack>();
   private readonly _lastTexts = new Map<string, string>();
+}
+
+/** What restores a cell that a batch deletes. */
+export function deletedIn(batch: NotebookBatch, id: string, runtime: RuntimeNode): UndoItem {
+  const item = emptyItem();
+  noteDeleted(item, id, batch, runtime);
+  return item;
 }
 
 /** What undoes a local batch; null when there is nothing to undo in it. */
@@ -130,7 +135,7 @@ export function inverseOf(
 }
 
 /** Writes what an item restores. The cells that came back, or got their outputs back, by id. */
-export function applyItem(item: UndoItem, tx: Transaction): void {
+export function applyItem(item: UndoItem, tx: Draft): void {
   for (const [id, was] of item.cells) {
     if (was === null) {
       tx.take(id);
@@ -148,12 +153,9 @@ export function applyItem(item: UndoItem, tx: Transaction): void {
   }
 }
 
-function undoEntry(entry: EntryUndo, tx: Transaction): void {
+function undoEntry(entry: EntryUndo, tx: Draft): void {
   if (getEntry(tx.draft, entry.path) === entry.now) {
     setEntry(tx.draft, entry.path, entry.was);
-    if (entry.path[0] === 'cells' && entry.path.length === 3) {
-      tx.renewed.add(entry.path[1]);
-    }
   }
 }
 
@@ -188,6 +190,7 @@ function keptOutputs(runtime: RuntimeNode, id: string): KeptOutputs | null {
   return {
     outputs: run.outputs,
     executionCount: run.execution_count ?? null,
-    trusted: own(runtime.cells, id)?.trusted === true
+    trusted: own(runtime.cells, id)?.trusted === true,
+    run: runIdOf(runtime, id)
   };
 }

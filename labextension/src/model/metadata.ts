@@ -50,13 +50,26 @@ export function planAll(given: Values): Plan {
   } else if (jupyter['outputs_hidden'] != null) {
     all['collapsed'] = jupyter['outputs_hidden'];
   }
-  return withoutTrust(new Map(Object.entries(all).filter(([, value]) => value !== undefined)));
+  return withoutTrust(new Map(present(all)));
 }
 
-/** Makes `current` say exactly what is given. */
+/** Makes a cell's metadata, as it is `current`, say exactly what is given. */
 export function planWhole(current: Values, given: Values): Plan {
+  return new Map([...removals(current, given), ...planAll(given)]);
+}
+
+/** Makes a notebook's metadata say exactly what is given: there no key has a meaning. */
+export function planNotebook(current: Values, given: Values): Plan {
+  return new Map([...removals(current, given), ...present(given)]);
+}
+
+function removals(current: Values, given: Values): [string, undefined][] {
   const gone = Object.keys(current).filter(key => own(given, key) === undefined);
-  return new Map([...gone.map((key): [string, unknown] => [key, undefined]), ...planAll(given)]);
+  return gone.map(key => [key, undefined]);
+}
+
+function present(given: Values): [string, unknown][] {
+  return Object.entries(given).filter(([, value]) => value !== undefined);
 }
 
 function withoutTrust(plan: Plan): Plan {

@@ -21,13 +21,13 @@ import type { RoomDocuments } from '../document/documents';
 import type { Placeholder } from '../document/outputs';
 import { minorOf, readJsonMap } from '../document/schema';
 import { LocalAwareness } from './awareness';
-import type { Context, Refusal } from './core';
-import { NotebookCore } from './core';
-import type { AnyRoomCell } from './dispatch';
+import type { Context, DeletedCell, Refusal } from './transactions';
+import { Transactions } from './transactions';
+import type { AnyRoomCell } from './cellList';
 import type { Plan } from './metadata';
-import { isEmptyStandIn, parseEntry, planWhole, sameJson, without } from './metadata';
-import type { RuntimeRequests } from './requests';
-import type { Transaction } from './transaction';
+import { isEmptyStandIn, parseEntry, planNotebook, sameJson, without } from './metadata';
+import type { RuntimeRequests } from './outputRequests';
+import type { Draft } from './draft';
 import type { UndoClock, UndoStack } from './undo';
 
 export interface RoomNotebookOptions {
@@ -36,18 +36,23 @@ export interface RoomNotebookOptions {
   requests?: RuntimeRequests;
   placeholder?: Placeholder;
   clock?: UndoClock;
+  /** Whether the views can move a cell (`teachMoves`), so that a cell that moved keeps its wrapper. */
+  keepsMoved?: boolean;
 }
 
 export class RoomNotebook implements ISharedNotebook {
   constructor(options: RoomNotebookOptions = {}) {
     this.disableDocumentWideUndoRedo = options.disableDocumentWideUndoRedo ?? false;
-    this.core = new NotebookCore(this, options);
+    this.keepsMoved = options.keepsMoved ?? false;
+    this.core = new Transactions(this, options);
   }
 
   readonly version = '2.0.0';
   readonly isRoomNotebook = true;
   readonly disableDocumentWideUndoRedo: boolean;
-  readonly core: NotebookCore;
+  /** Whether a cell that moved keeps its wrapper. */
+  readonly keepsMoved: boolean;
+  readonly core: Transactions;
   readonly awareness = new LocalAwareness() as unknown as IAwareness;
   readonly changed = new Signal<this, NotebookChange>(this);
   readonly metadataChanged = new Signal<this, IMapChange>(this);
@@ -210,9 +215,15 @@ export class RoomNotebook implements ISharedNotebook {
   get nbformat(): number {
     return 4;
   }
+  set nbformat(value: number) {
+    mustBe('nbformat', this.nbformat, value);
+  }
 
   get nbformat_minor(): number {
     return minorOf(this.documents.notebook);
+  }
+  set nbformat_minor(value: number) {
+    mustBe('nbformat_minor', this.nbformat_minor, value);
   }
 
   get metadata(): nbformat.INotebookMetadata {
@@ -235,10 +246,10 @@ export class RoomNotebook implements ISharedNotebook {
   setMetadata(metadata: string, value: PartialJSONValue): void;
   setMetadata(metadata: nbformat.INotebookMetadata | string, value?: PartialJSONValue): void {
     if (typeof metadata !== 'string') {
-      this._plan(planWhole(this.getMetadata(), { ...metadata }));
+      this._plan(planNotebook(this.getMetadata(), { ...metadata }));
     } else if (value === undefined) {
       throw new TypeError(`'${metadata}' cannot be set to undefined; delete it instead`);
-    } else {
+    } else if (!sameJson(this.getMetadata(metadata) ?? null, value)) {
       this.updateMetadata({ [metadata]: value });
     }
   }
@@ -247,6 +258,7 @@ export class RoomNotebook implements ISharedNotebook {
     const current = this.getMetadata();
     const entries = Object.entries(value).filter(
       ([key, entry]) =>
+        entry !== undefined &&
         !sameJson(current[key], entry) &&
         !(current[key] === undefined && isEmptyStandIn(key, entry))
     );
@@ -326,6 +338,14 @@ export class RoomNotebook implements ISharedNotebook {
     return this.core.runs.isTrusted(cellId);
   }
 
+  /**
+   * Keeps a cell that others delete in the change that is being told, so that it can be restored
+   * with the text that it is given. Null for any other cell.
+   */
+  keepDeleted(cellId: string): DeletedCell | null {
+    return this.core.keepDeleted(cellId);
+  }
+
   /** Asks again for outputs that could not be fetched. */
   retryBlobs(): void {
     this.core.runs.retryBlobs();
@@ -335,20 +355,29 @@ export class RoomNotebook implements ISharedNotebook {
     return { stack: this.undoManager, origin: this };
   }
 
-  private _structure(f: (tx: Transaction) => void): void {
+  private _structure(f: (tx: Draft) => void): void {
     this.core.write(f, this._context);
   }
 
   private _plan(plan: Plan): void {
     if (plan.size > 0) {
-      const write = (tx: Transaction): void => {
+      const write = (tx: Draft): void => {
         tx.applyPlan(key => ['metadata', key], plan);
       };
       this.core.write(write, { stack: null, origin: this });
     }
   }
 
-  private readonly _state: Record<string, JSONValue> = {};
+  private readonly _state: Record<string, JSONValue> = { dirty: false };
   private _readOnly = false;
   private _isDisposed = false;
+}
+
+/** The server alone decides the format, because it writes the file. */
+function mustBe(name: string, now: number, value: number): void {
+  if (value !== now) {
+    throw new Error(
+      `${name} stays ${now}, as in the notebook's file; save the file as ${value} first`
+    );
+  }
 }

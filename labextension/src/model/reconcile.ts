@@ -1,8 +1,7 @@
 /**
  * From the list of cells that a view has to the list that the document says.
  *
- * Pure. A cell that moved gets a new wrapper, as JupyterLab's lists cannot move one; as few as
- * possible move. At the same place insertions stand before deletions: the notebook's notion of its
+ * Pure. As few cells as possible move. At the same place insertions stand before deletions: the notebook's notion of its
  * active cell depends on it.
  */
 export interface Step {
@@ -51,7 +50,7 @@ function add(steps: Step[], kind: Step['kind'], ids: string[]): void {
 }
 
 /** The longest common subsequence of two lists of unique ids: a longest increasing run of places. */
-function longestKept(
+export function longestKept(
   before: readonly string[],
   after: readonly string[],
   renewed: ReadonlySet<string>

@@ -21,6 +21,8 @@ export interface KeptOutputs {
   outputs: readonly OutputNode[];
   executionCount: number | null;
   trusted: boolean;
+  /** The run that the cell had. The server keeps it for a while. */
+  run: string | undefined;
 }
 
 export interface UndoItem {

@@ -5,7 +5,7 @@ import type { Notebook } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 
 import type { NotebookBatch, RoomDocuments } from '../document/documents';
-import { IRooms } from './tokens';
+import { IRooms } from '../tokens';
 
 const FOLDED = 'jp-MarkdownHeadingCollapsed';
 

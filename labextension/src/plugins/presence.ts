@@ -5,47 +5,81 @@ import { EditorExtensionRegistry, IEditorExtensionRegistry } from '@jupyterlab/c
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
 
+import { IStatusBar } from '@jupyterlab/statusbar';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { isRoomCell } from '../editor/source';
 import type { RoomCell } from '../model/cell';
+import type { Guest, guestsOf as GuestsOf } from '../presence/guests';
 import type { People } from '../presence/people';
-import type { PresenceState } from '../protocol/frames';
-import { DOMAIN, IRooms } from './tokens';
-import type { OpenRoom } from './tokens';
+import type { PresenceState, User } from '../protocol/frames';
+import { toolbarEndOf } from '../views/toolbarEnd';
+import { DOMAIN, IRooms } from '../tokens';
+import type { OpenRoom } from '../tokens';
 
-interface Places {
-  nameOf: (peer: PresenceState) => string;
-  colorOf: (peer: PresenceState) => string;
+interface Guests {
+  guestsOf: typeof GuestsOf;
 }
 
-/** Marks the cells in which others are. */
-function mark(panel: NotebookPanel, room: OpenRoom, { nameOf, colorOf }: Places): void {
+type Trans = TranslationBundle;
+
+type Make = (room: () => OpenRoom | null, goTo: (cell: string) => void) => People;
+
+/** So many are shown in the status bar of a narrow page. */
+const FEW = 4;
+
+/** Puts the names of the others at the cells in which they are, each in its own colour. */
+function mark(panel: NotebookPanel, room: OpenRoom, { guestsOf }: Guests, trans: Trans): void {
   const peers = [...room.connection.peers.values()];
-  for (const cell of panel.content.widgets) {
-    const here = peers.filter(peer => peer.cell === cell.model.id);
-    const { dataset, style } = cell.node;
-    const [first] = here;
-    if (first === undefined) {
-      delete dataset['runtimedPeers'];
-    } else {
-      dataset['runtimedPeers'] = [...new Set(here.map(nameOf))].join(', ');
-      style.setProperty('--jp-runtimed-color', colorOf(first));
+  for (const { model, node } of panel.content.widgets) {
+    const here = guestsOf(
+      peers.filter(peer => peer.cell === model.id),
+      null,
+      trans
+    );
+    const before = node.querySelector(':scope > .jp-RuntimedCellPresence');
+    const said = JSON.stringify(here);
+    if (here.length === 0) {
+      before?.remove();
+    } else if (!(before instanceof HTMLElement && before.dataset['said'] === said)) {
+      before?.remove();
+      node.append(namesOf(here, said));
     }
   }
 }
 
+function namesOf(guests: readonly Guest[], said: string): HTMLElement {
+  const names = document.createElement('div');
+  names.className = 'jp-RuntimedCellPresence';
+  names.dataset['said'] = said;
+  for (const { title, color, agent, away } of guests) {
+    const name = document.createElement('span');
+    name.className = 'jp-RuntimedCellPresence-name';
+    name.classList.toggle('jp-mod-agent', agent);
+    name.classList.toggle('jp-mod-away', away);
+    name.textContent = title;
+    name.style.setProperty('--jp-runtimed-color', color);
+    names.append(name);
+  }
+  return names;
+}
+
 /** Tells the others which cell is active, and shows at which cells they are. */
-function follow(panel: NotebookPanel, room: OpenRoom, places: Places): void {
+function follow(panel: NotebookPanel, room: OpenRoom, guests: Guests, trans: Trans): void {
   const { content } = panel;
+  const { connection } = room;
   const tell = (): void => {
     const cell = content.activeCell?.model.id;
-    if (!room.connection.isDisposed && content.mode === 'command') {
-      room.connection.setPresence(cell === undefined ? null : { cell, doing: 'reading' });
+    // Where somebody types is told by the editor; but who comes is seen at once, wherever they are.
+    if (!connection.isDisposed && (content.mode === 'command' || connection.presence === null)) {
+      connection.setPresence(
+        cell === undefined ? { doing: 'reading' } : { cell, doing: 'reading' }
+      );
     }
   };
   const show = (): void => {
-    mark(panel, room, places);
+    mark(panel, room, guests, trans);
   };
   content.activeCellChanged.connect(tell);
   room.connection.presenceChanged.connect(show);
@@ -55,17 +89,59 @@ function follow(panel: NotebookPanel, room: OpenRoom, places: Places): void {
   tell();
 }
 
-/** Initials of who else is here, at the end of the toolbar. */
+/** Initials of who is here, at the end of the toolbar. */
 function welcome(panel: NotebookPanel, room: OpenRoom, people: People): void {
   const refresh = (): void => {
     people.update();
   };
   room.connection.presenceChanged.connect(refresh);
+  // Who the user is comes with the first answer of the server.
+  room.connection.statusChanged.connect(refresh);
   people.disposed.connect(() => {
     room.connection.presenceChanged.disconnect(refresh);
+    room.connection.statusChanged.disconnect(refresh);
   });
-  panel.toolbar.addItem('runtimed-people', people);
+  toolbarEndOf(panel).addWidget(people);
   refresh();
+}
+
+/** On a page that is too narrow for a toolbar row: the people of the current notebook. */
+function addItem(
+  statusBar: IStatusBar,
+  tracker: INotebookTracker,
+  rooms: IRooms,
+  make: Make
+): void {
+  let room: OpenRoom | null = null;
+  const people = make(
+    () => room,
+    cell => {
+      if (tracker.currentWidget !== null) {
+        goTo(tracker.currentWidget, cell);
+      }
+    }
+  );
+  people.addClass('jp-RuntimedPeople-item');
+  const refresh = (): void => {
+    people.update();
+  };
+  const follow = (): void => {
+    room?.connection.presenceChanged.disconnect(refresh);
+    room?.connection.statusChanged.disconnect(refresh);
+    room = rooms.of(tracker.currentWidget?.context.model.sharedModel);
+    room?.connection.presenceChanged.connect(refresh);
+    room?.connection.statusChanged.connect(refresh);
+    refresh();
+  };
+  tracker.currentChanged.connect(follow);
+  statusBar.registerStatusItem('jupyter-runtimed:people', {
+    item: people,
+    align: 'right',
+    rank: 49,
+    priority: 1,
+    isActive: () => room !== null
+  });
+  follow();
 }
 
 function goTo({ content }: NotebookPanel, cell: string): void {
@@ -92,18 +168,19 @@ export const presence: JupyterFrontEndPlugin<void> = {
   description: 'Shows who else is in a notebook, and where.',
   autoStart: true,
   requires: [IRooms, INotebookTracker, IEditorExtensionRegistry],
-  optional: [ITranslator],
+  optional: [ITranslator, IStatusBar],
   activate: async (
     _,
     rooms: IRooms,
     tracker: INotebookTracker,
     extensions: IEditorExtensionRegistry,
-    translator: ITranslator | null
+    translator: ITranslator | null,
+    statusBar: IStatusBar | null
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const [{ editorPresence }, places, { People }] = await Promise.all([
+    const [{ editorPresence }, guests, { People }] = await Promise.all([
       import('../presence/editor'),
-      import('../presence/places'),
+      import('../presence/guests'),
       import('../presence/people')
     ]);
     extensions.addExtension({
@@ -118,16 +195,30 @@ export const presence: JupyterFrontEndPlugin<void> = {
             );
       }
     });
+    const people = (
+      room: () => OpenRoom | null,
+      go: (cell: string) => void,
+      most?: number
+    ): People => {
+      const peers = (): Iterable<PresenceState> => room()?.connection.peers.values() ?? [];
+      const self = (): User | null => room()?.connection.user ?? null;
+      return new People(peers, self, go, trans, most);
+    };
     const take = (panel: NotebookPanel): void => {
       const room = rooms.of(panel.context.model.sharedModel);
       if (room !== null) {
-        follow(panel, room, places);
+        follow(panel, room, guests, trans);
         trust(panel, room);
-        const peers = (): Iterable<PresenceState> => room.connection.peers.values();
-        const go = goTo.bind(null, panel);
-        welcome(panel, room, new People(peers, go, trans));
+        welcome(
+          panel,
+          room,
+          people(() => room, goTo.bind(null, panel))
+        );
       }
     };
+    if (statusBar !== null) {
+      addItem(statusBar, tracker, rooms, (room, go) => people(room, go, FEW));
+    }
     tracker.forEach(take);
     tracker.widgetAdded.connect((_sender, panel) => {
       take(panel);

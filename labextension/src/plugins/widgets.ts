@@ -6,25 +6,30 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { arrival, filled, VIEW, whenOpened } from './arrivals';
-import { Lag } from './lag';
-import { DOMAIN, IRooms } from './tokens';
-import type { OpenRoom } from './tokens';
-import { keepState } from './widgetstate';
+import { modelReady, filled, VIEW, whenOpened } from '../widgets/modelReady';
+import { OutputLag } from '../widgets/outputLag';
+import { DOMAIN, IRooms } from '../tokens';
+import type { OpenRoom } from '../tokens';
+import { keepState } from '../widgets/savedState';
 
 type Renderer = ReturnType<NotebookPanel['content']['rendermime']['createRenderer']>;
 
 const MANAGER = '@jupyter-widgets/jupyterlab-manager:plugin';
 
 /** Makes the renderer of a widget wait for its model. */
-function hold(renderer: Renderer, panel: NotebookPanel, lag: Lag, trans: TranslationBundle): void {
+function hold(
+  renderer: Renderer,
+  panel: NotebookPanel,
+  lag: OutputLag,
+  trans: TranslationBundle
+): void {
   const render = renderer.renderModel.bind(renderer);
   renderer.renderModel = async model => {
     const kernel = panel.sessionContext.session?.kernel ?? null;
     const { model_id: id } = (model.data[VIEW] ?? {}) as { model_id?: string };
     if (kernel !== null && id !== undefined && id !== '') {
       renderer.node.textContent = trans.__('Loading widget…');
-      if ((await arrival(kernel, id, lag)) === 'settled') {
+      if ((await modelReady(kernel, id, lag)) === 'settled') {
         const stop = whenOpened(kernel, id, () => {
           if (!renderer.isDisposed) {
             renderer.removeClass('jupyter-widgets');
@@ -42,7 +47,7 @@ function hold(renderer: Renderer, panel: NotebookPanel, lag: Lag, trans: Transla
 }
 
 function take(panel: NotebookPanel, room: OpenRoom, trans: TranslationBundle): void {
-  const lag = new Lag(panel.sessionContext, room.model.documents);
+  const lag = new OutputLag(panel.sessionContext, room.model.documents);
   panel.disposed.connect(() => {
     lag.dispose();
   });

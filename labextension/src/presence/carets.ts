@@ -9,30 +9,27 @@ import type { Place } from './places';
 export const setPlaces = StateEffect.define<readonly Place[]>();
 
 class Caret extends WidgetType {
-  constructor(
-    private readonly name: string,
-    private readonly color: string,
-    /** Whether there is no line above, over which the name could stand. */
-    private readonly isFirst: boolean
-  ) {
+  constructor(private readonly place: Place) {
     super();
   }
 
-  override eq(other: Caret): boolean {
-    const { name, color, isFirst } = this;
-    return other.name === name && other.color === color && other.isFirst === isFirst;
+  override eq({ place: other }: Caret): boolean {
+    const { name, color, agent, away } = this.place;
+    return (
+      other.name === name && other.color === color && other.agent === agent && other.away === away
+    );
   }
 
   toDOM(): HTMLElement {
+    const { name, color, agent, away } = this.place;
     const caret = document.createElement('span');
     caret.className = 'jp-RuntimedCaret';
-    caret.classList.toggle('jp-mod-first', this.isFirst);
-    caret.style.setProperty('--jp-runtimed-color', this.color);
+    caret.classList.toggle('jp-mod-agent', agent);
+    caret.classList.toggle('jp-mod-away', away);
+    caret.style.setProperty('--jp-runtimed-color', color);
     caret.setAttribute('aria-hidden', 'true');
-    const label = document.createElement('span');
-    label.className = 'jp-RuntimedCaret-name';
-    label.textContent = this.name;
-    caret.append(label);
+    // The name stands at the cell. Here it is for those who point at the caret, over no text.
+    caret.title = name;
     return caret;
   }
 
@@ -51,7 +48,7 @@ function decorations(places: readonly Place[], text: Text): DecorationSet {
       const mark = Decoration.mark({ class: 'jp-RuntimedSelection', attributes });
       ranges.push(mark.range(Math.min(anchor, head), Math.max(anchor, head)));
     }
-    const widget = new Caret(place.name, place.color, text.lineAt(head).number === 1);
+    const widget = new Caret(place);
     ranges.push(Decoration.widget({ widget, side: 1 }).range(head));
   }
   return Decoration.set(ranges, true);

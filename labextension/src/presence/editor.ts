@@ -3,9 +3,9 @@ import type { Extension } from '@codemirror/state';
 import type { EditorView, PluginValue, ViewUpdate } from '@codemirror/view';
 import { ViewPlugin } from '@codemirror/view';
 
-import type { OpenRoom } from '../plugins/tokens';
+import type { OpenRoom } from '../tokens';
 import { carets, setPlaces } from './carets';
-import { cursorsOf, placesIn } from './places';
+import { AWAY, cursorsOf, placesIn } from './places';
 
 /** Others learn of a moving cursor at most so often. */
 const TELL_MS = 100;
@@ -26,7 +26,8 @@ class EditorPresence implements PluginValue {
   }
 
   update(update: ViewUpdate): void {
-    if ((update.selectionSet || update.focusChanged) && update.view.hasFocus) {
+    const leaves = update.focusChanged && !update.view.hasFocus;
+    if (leaves || ((update.selectionSet || update.focusChanged) && update.view.hasFocus)) {
       this.timer ??= setTimeout(() => {
         this.timer = null;
         this.tell();
@@ -43,10 +44,18 @@ class EditorPresence implements PluginValue {
   }
 
   private tell(): void {
-    const { ranges } = this.view.state.selection;
-    const cursors = cursorsOf(this.room.model.documents, this.cell, ranges);
-    if (cursors !== null && !this.room.connection.isDisposed) {
-      this.room.connection.setPresence({ cell: this.cell, cursors, doing: 'editing' });
+    const { view, room, cell } = this;
+    if (room.connection.isDisposed) {
+      return;
+    }
+    if (!view.hasFocus && room.connection.presence?.cell !== cell) {
+      // They went to another cell, and have told it from there.
+      return;
+    }
+    const cursors = cursorsOf(room.model.documents, cell, view.state.selection.ranges);
+    if (cursors !== null) {
+      const doing = view.hasFocus ? 'editing' : AWAY;
+      room.connection.setPresence({ cell, cursors, doing });
     }
   }
 

@@ -1,62 +1,93 @@
-/** Who else is here, as initials in a notebook's toolbar; a click goes to where somebody is. */
+/** Who is here, as initials beside a notebook's toolbar; a click goes to where somebody is. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import type { PresenceState } from '../protocol/frames';
+import type { PresenceState, User } from '../protocol/frames';
 import type { Guest } from './guests';
-import { guestsOf, initialsOf } from './guests';
-
-const MOST_SHOWN = 5;
-const MOST_NAMED = 30;
+import { guestsOf } from './guests';
 
 export class People extends Widget {
   private shown = '';
+  private showsAll = false;
 
   constructor(
     private readonly peers: () => Iterable<PresenceState>,
+    private readonly self: () => User | null,
     private readonly goTo: (cell: string) => void,
-    private readonly trans: TranslationBundle
+    private readonly trans: TranslationBundle,
+    /** How many are shown until all are asked for. */
+    private readonly most = 6
   ) {
     super();
     this.addClass('jp-RuntimedPeople');
     this.node.setAttribute('role', 'group');
-    this.node.setAttribute('aria-label', trans.__('Who else is here'));
+    this.node.setAttribute('aria-label', trans.__('Who is here'));
   }
 
   protected override onUpdateRequest(): void {
-    const guests = guestsOf(this.peers(), this.trans);
-    const now = JSON.stringify(guests);
+    const guests = guestsOf(this.peers(), this.self(), this.trans);
+    const now = JSON.stringify([guests, this.showsAll]);
     if (now === this.shown) {
       return;
     }
     this.shown = now;
-    const shown = guests.slice(0, MOST_SHOWN).map(guest => this.button(guest));
-    const others = guests.slice(MOST_SHOWN);
-    this.node.replaceChildren(...shown, ...(others.length > 0 ? [this.rest(others)] : []));
+    const count = this.showsAll ? guests.length : this.most;
+    const nodes = guests.slice(0, count).map(guest => this.person(guest));
+    const others = guests.slice(this.most);
+    if (others.length > 0) {
+      nodes.push(this.rest(others));
+    }
+    this.replace(nodes);
   }
 
-  private button({ name, title, color, cell }: Guest): HTMLElement {
-    const button = document.createElement('button');
-    button.className = 'jp-RuntimedPerson';
-    button.textContent = initialsOf(name);
-    button.title = title;
-    button.setAttribute('aria-label', this.trans.__('Go to %1', title));
-    button.style.setProperty('--jp-runtimed-color', color);
-    button.disabled = cell === null;
-    button.addEventListener('click', () => {
+  /** Whoever was reached by keyboard stays reached. */
+  private replace(nodes: HTMLElement[]): void {
+    const focused = document.activeElement;
+    const key =
+      focused instanceof HTMLElement && this.node.contains(focused)
+        ? focused.getAttribute('aria-label')
+        : null;
+    this.node.replaceChildren(...nodes);
+    nodes.find(node => key !== null && node.getAttribute('aria-label') === key)?.focus();
+  }
+
+  private person(guest: Guest): HTMLElement {
+    const { title, initials, color, cell, agent, self, away } = guest;
+    const node = document.createElement(self ? 'span' : 'button');
+    node.className = 'jp-RuntimedPerson';
+    node.classList.toggle('jp-mod-agent', agent);
+    node.classList.toggle('jp-mod-self', self);
+    node.classList.toggle('jp-mod-away', away);
+    node.textContent = initials;
+    node.title = title;
+    node.style.setProperty('--jp-runtimed-color', color);
+    if (self) {
+      node.setAttribute('role', 'img');
+      node.setAttribute('aria-label', title);
+      return node;
+    }
+    node.setAttribute('aria-label', this.trans.__('Go to %1', title));
+    // Not disabled: the name of whoever is in no cell must be reached by keyboard too.
+    node.setAttribute('aria-disabled', String(cell === null));
+    node.addEventListener('click', () => {
       if (cell !== null) {
         this.goTo(cell);
       }
     });
-    return button;
+    return node;
   }
 
-  private rest(guests: readonly Guest[]): HTMLElement {
-    const more = document.createElement('span');
+  private rest(others: readonly Guest[]): HTMLElement {
+    const more = document.createElement('button');
     more.className = 'jp-RuntimedPeople-more';
-    more.textContent = `+${guests.length}`;
-    const names = guests.slice(0, MOST_NAMED).map(({ title }) => title);
-    more.title = [...names, ...(guests.length > MOST_NAMED ? ['…'] : [])].join('\n');
+    more.textContent = this.showsAll ? '−' : `+${others.length}`;
+    more.title = others.map(({ title }) => title).join('\n');
+    more.setAttribute('aria-label', this.trans.__('Show everybody'));
+    more.setAttribute('aria-expanded', String(this.showsAll));
+    more.addEventListener('click', () => {
+      this.showsAll = !this.showsAll;
+      this.update();
+    });
     return more;
   }
 }

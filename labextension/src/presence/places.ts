@@ -9,7 +9,11 @@ import { own } from '../document/schema';
 import type { PresenceState } from '../protocol/frames';
 
 export interface Place {
+  /** Who it is, as it is said: an agent's name says that it is one. */
   name: string;
+  agent: boolean;
+  /** Whether they have left the cell or the page since. */
+  away: boolean;
   /** A CSS colour. */
   color: string;
   anchor: number;
@@ -22,6 +26,9 @@ export interface Selected {
 }
 
 const COLORS = 7;
+
+/** What a peer does that looks at something else. */
+export const AWAY = 'away';
 
 /** The selections of an editor as cursors; null while the cell is in no document. */
 export function cursorsOf(
@@ -48,7 +55,8 @@ export function placesIn(
     for (const cursor of peer.cell === cell ? (peer.cursors ?? []) : []) {
       const [anchor, head] = cursor.map(each => indexOf(documents, cell, each));
       if (anchor !== undefined && head !== undefined) {
-        places.push({ name: nameOf(peer), color: colorOf(peer), anchor, head });
+        const who = { name: nameOf(peer), color: colorOf(peer) };
+        places.push({ ...who, agent: isAgent(peer), away: isAway(peer), anchor, head });
       }
     }
   }
@@ -59,7 +67,16 @@ export function nameOf(peer: PresenceState): string {
   return peer.user?.name ?? '';
 }
 
-/** The user's own colour, or one of the theme's, the same for one name everywhere. */
+export function isAgent(peer: PresenceState): boolean {
+  return peer.kind === 'agent';
+}
+
+/** Whether somebody has gone from the place that they show last. */
+export function isAway(peer: PresenceState): boolean {
+  return peer.doing === AWAY;
+}
+
+/** The user's colour, which the server gives to those who have none; of an older server, or one of the theme's, the same for one name everywhere. */
 export function colorOf(peer: PresenceState): string {
   const own = peer.user?.color;
   if (own != null && own !== '') {

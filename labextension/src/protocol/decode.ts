@@ -239,7 +239,7 @@ function presenceState(value: unknown): PresenceState | null {
   if (who !== undefined) {
     state.user = who;
   }
-  for (const key of ['kind', 'cell', 'doing'] as const) {
+  for (const key of ['kind', 'actor', 'cell', 'doing'] as const) {
     const said = from[key];
     if (typeof said === 'string') {
       state[key] = said;

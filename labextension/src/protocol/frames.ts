@@ -46,6 +46,8 @@ export interface CallError {
 export interface PresenceState {
   user?: User;
   kind?: string;
+  /** How the actors of its changes begin, in hex; the server says it. */
+  actor?: string;
   cell?: string;
   /** Automerge cursors in the text of `cell`: anchor and head of each selection. */
   cursors?: [anchor: string, head: string][];

@@ -19,14 +19,14 @@ export function cellsView(
   captions: Captions,
   trans: TranslationBundle
 ): HTMLElement {
-  const list = element('div', 'jp-RuntimedCells');
+  const list = element('div', 'jp-RuntimedCellDiff');
   list.append(...cells.map(cell => section(cell, captions, trans)));
   return list;
 }
 
 function section(cell: ShownCell, captions: Captions, trans: TranslationBundle): HTMLElement {
-  const whole = element('section', 'jp-RuntimedCells-cell');
-  const heading = element('h3', 'jp-RuntimedCells-what');
+  const whole = element('section', 'jp-RuntimedCellDiff-cell');
+  const heading = element('h3', 'jp-RuntimedCellDiff-what');
   heading.textContent = whatHappened(cell, trans);
   whole.append(heading);
   if (cell.before !== cell.after) {
@@ -61,7 +61,7 @@ interface Marked {
 function sides({ before, after }: CellDifference, captions: Captions): HTMLElement {
   const changes =
     before === null || after === null ? [] : presentableDiff(before, after, { scanLimit: 1000 });
-  const both = element('div', 'jp-RuntimedCells-sides');
+  const both = element('div', 'jp-RuntimedCellDiff-sides');
   const old = changes.map(({ fromA, toA }) => ({ from: fromA, to: toA }));
   const now = changes.map(({ fromB, toB }) => ({ from: fromB, to: toB }));
   both.append(side(captions.before, before, old, 'del'), side(captions.after, after, now, 'ins'));
@@ -74,15 +74,15 @@ function side(
   marked: readonly Marked[],
   tag: 'del' | 'ins'
 ): HTMLElement {
-  const column = element('div', 'jp-RuntimedCells-side');
-  const label = element('div', 'jp-RuntimedCells-caption');
+  const column = element('div', 'jp-RuntimedCellDiff-side');
+  const label = element('div', 'jp-RuntimedCellDiff-caption');
   label.textContent = caption;
   column.append(label, source === null ? element('p', '') : text(source, marked, tag));
   return column;
 }
 
 function text(source: string, marked: readonly Marked[], tag: 'del' | 'ins' = 'ins'): HTMLElement {
-  const pre = element('pre', 'jp-RuntimedCells-text');
+  const pre = element('pre', 'jp-RuntimedCellDiff-text');
   let at = 0;
   for (const { from, to } of marked) {
     const mark = document.createElement(tag);

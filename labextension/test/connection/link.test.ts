@@ -1,21 +1,43 @@
 // @vitest-environment jsdom
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { backoffMs, Link } from '../../src/connection/link';
+import { backoffMs, ReconnectingSocket } from '../../src/connection/reconnectingSocket';
+import type { Target } from '../../src/connection/reconnectingSocket';
+import { WebSocketReach } from '../../src/connection/webSocketReach';
+import type { Transport, TransportEvents } from '../../src/connection/transport';
+import { openSocket } from '../../src/connection/transport';
 import { FakeSocket } from './sockets';
 
 let log: string[];
-let link: Link;
-let target: () => Promise<string>;
+let link: ReconnectingSocket;
+let target: () => Promise<Target>;
+let reach: WebSocketReach;
+let polls: { events: TransportEvents; closed: boolean }[];
+
+function poll(_room: string, events: TransportEvents): Transport {
+  const opened = { events, closed: false };
+  polls.push(opened);
+  return {
+    send: data => log.push(`polled ${data.length}`),
+    close: () => {
+      opened.closed = true;
+    }
+  };
+}
 
 beforeEach(() => {
   vi.useFakeTimers();
   FakeSocket.all = [];
   log = [];
-  target = () => Promise.resolve('ws://x');
-  link = new Link({
+  target = () => Promise.resolve({ room: 'x', answered: true });
+  reach = new WebSocketReach();
+  polls = [];
+  link = new ReconnectingSocket({
     target: () => target(),
-    WebSocket: FakeSocket as unknown as typeof WebSocket,
+    socket: (room, events) =>
+      openSocket(FakeSocket as unknown as typeof WebSocket, `ws://${room}`, events),
+    polling: poll,
+    reach,
     opened: () => log.push('opened'),
     received: data => log.push(`received ${data.length}`),
     lost: (code, _, wasOpen) => {
@@ -73,6 +95,7 @@ describe('a link', () => {
     expect(FakeSocket.all).toHaveLength(3);
     expect(log).toEqual(['opened', 'lost 1006 after open', 'lost 1006 before open']);
     FakeSocket.last().open();
+    FakeSocket.last().get(new Uint8Array([1]));
     link.settle();
     FakeSocket.last().shut(1006);
     await vi.advanceTimersByTimeAsync(250);
@@ -119,5 +142,93 @@ describe('a link', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(FakeSocket.all).toHaveLength(1);
     expect(log).toEqual(['opened']);
+  });
+});
+
+/** Handshakes fail until plain HTTP is used. */
+async function blocked(): Promise<TransportEvents> {
+  link.connect();
+  for (let count = 1; count <= 3; count += 1) {
+    await vi.advanceTimersByTimeAsync(1000);
+    FakeSocket.last().shut(1006);
+  }
+  await vi.advanceTimersByTimeAsync(1000);
+  const events = polls.at(-1)?.events;
+  if (events === undefined) {
+    throw new Error('no plain HTTP');
+  }
+  return events;
+}
+
+describe('a link where no WebSocket passes', () => {
+  it('uses plain HTTP after three handshakes that failed', async () => {
+    const events = await blocked();
+    expect(FakeSocket.all).toHaveLength(3);
+    events.opened();
+    expect(link.transport).toBeNull();
+    events.received(new Uint8Array([1]));
+    expect(link.transport).toBe('http');
+    link.send(new Uint8Array([1, 2]));
+    expect(log.slice(-3)).toEqual(['opened', 'received 1', 'polled 2']);
+  });
+
+  it('does not blame a proxy while plain HTTP is not answered either', async () => {
+    target = () => Promise.resolve({ room: 'x', answered: false });
+    link.connect();
+    for (let count = 1; count <= 5; count += 1) {
+      await vi.advanceTimersByTimeAsync(10_000);
+      FakeSocket.last().shut(1006);
+    }
+    expect(polls).toEqual([]);
+  });
+
+  it('takes sockets that open and carry nothing for blocked ones', async () => {
+    link.connect();
+    for (let count = 1; count <= 3; count += 1) {
+      await vi.advanceTimersByTimeAsync(1000);
+      FakeSocket.last().open();
+      await vi.advanceTimersByTimeAsync(20_000);
+    }
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(polls).toHaveLength(1);
+  });
+
+  it('takes a handshake without an answer for a failed one', async () => {
+    link.connect();
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(log).toEqual(['lost 1006 before open']);
+  });
+
+  it('does not take a close by the room for a blocked socket', async () => {
+    link.connect();
+    for (let count = 1; count <= 5; count += 1) {
+      await vi.advanceTimersByTimeAsync(10_000);
+      FakeSocket.last().open();
+      FakeSocket.last().shut(4404);
+    }
+    expect(polls).toEqual([]);
+  });
+
+  it('tries a WebSocket now and then, and goes back to it', async () => {
+    const events = await blocked();
+    events.opened();
+    events.received(new Uint8Array([1]));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(FakeSocket.all).toHaveLength(4);
+    FakeSocket.last().shut(1006);
+    expect(polls[0]?.closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(120_000);
+    FakeSocket.last().open();
+    expect(polls[0]?.closed).toBe(true);
+    await vi.advanceTimersByTimeAsync(1000);
+    FakeSocket.last().open();
+    FakeSocket.last().get(new Uint8Array([1]));
+    expect(link.transport).toBe('websocket');
+    expect(reach.blocked).toBe(false);
+  });
+
+  it('tells the page’s other links', async () => {
+    await blocked();
+    expect(reach.blocked).toBe(true);
   });
 });

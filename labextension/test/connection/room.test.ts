@@ -3,9 +3,10 @@ import { ServerConnection } from '@jupyterlab/services';
 import { IDBFactory } from 'fake-indexeddb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
+import type { Hindrance } from '../../src/connection/responses';
 import { Api } from '../../src/connection/api';
-import { RoomConnection } from '../../src/connection/room';
-import { RoomStore } from '../../src/connection/store';
+import { RoomConnection } from '../../src/connection/roomConnection';
+import { OfflineStore } from '../../src/connection/offlineStore';
 import * as am from '../../src/document/automerge';
 import { RoomDocuments } from '../../src/document/documents';
 import { decode } from '../../src/protocol/decode';
@@ -16,7 +17,7 @@ import type { Member } from '../protocol/room';
 import { FakeSocket } from './sockets';
 
 /** What the server answers to `PUT rooms`; null is a server that is not there. */
-let answer: { status: number; body: unknown } | null;
+let answer: { status: number; body: unknown; headers?: Record<string, string> } | null;
 /** When the server says that it was started. */
 let started: string;
 let asked: { url: string; method: string; body: string }[];
@@ -69,7 +70,8 @@ async function fetchRooms(input: RequestInfo | URL): Promise<Response> {
   if (answer === null) {
     throw new TypeError('Failed to fetch');
   }
-  return new Response(JSON.stringify(answer.body), { status: answer.status });
+  const { status, body, headers = { 'X-Jupyter-Runtimed': '0' } } = answer;
+  return new Response(JSON.stringify(body), { status, headers });
 }
 
 function settings(): ServerConnection.ISettings {
@@ -90,7 +92,7 @@ function connect(documents = new RoomDocuments()): RoomConnection & { documents:
     replica: documents,
     client: 'test',
     started: Promise.resolve(),
-    store: RoomStore.open('/base/', idb)
+    store: OfflineStore.open('/base/', idb)
   });
   open.push(connection);
   return Object.assign(connection, { documents });
@@ -143,7 +145,7 @@ function set(documents: RoomDocuments, key: string, value: string): void {
 }
 
 async function kept(): Promise<boolean> {
-  const store = await RoomStore.open('/base/', idb);
+  const store = await OfflineStore.open('/base/', idb);
   const found = await store.room('r1').load();
   store.close();
   return found !== null && found.memory.shared.length > 0;
@@ -212,13 +214,12 @@ describe('a connection', () => {
     await vi.advanceTimersByTimeAsync(1000);
     answer = FOUND;
     started = 'tuesday';
-    await vi.advanceTimersByTimeAsync(60_000);
+    await vi.advanceTimersByTimeAsync(10_000);
     join(await socket(2));
     expect(connection.status).toMatchObject({ phase: 'live', restarted: true });
   });
 
   it.each([
-    [401, 'unauthenticated'],
     [403, 'forbidden'],
     [404, 'deleted']
   ] as const)('whose room is answered with %i ends: %s', async (status, fault) => {
@@ -226,6 +227,39 @@ describe('a connection', () => {
     const connection = connect();
     await expect(connection.ready).rejects.toThrow('no');
     expect(connection.status).toMatchObject({ phase: 'closed', fault });
+  });
+
+  it.each<[number, Record<string, string>, unknown, Hindrance['kind']]>([
+    [404, {}, 'no route', 'elsewhere'],
+    [424, { 'Content-Type': 'application/json' }, { message: 'Restart it' }, 'stopped'],
+    [503, {}, { message: 'JupyterHub server no longer running' }, 'stopped'],
+    [429, {}, '', 'elsewhere'],
+    [502, {}, '', 'elsewhere'],
+    [504, {}, '', 'elsewhere'],
+    [403, {}, '', 'elsewhere'],
+    [401, {}, '', 'login'],
+    [200, { 'Content-Type': 'text/html' }, '<html>Log in', 'login'],
+    [403, { 'X-Jupyter-Runtimed': '0', 'X-Jupyter-Runtimed-Login': 'wanted' }, '', 'login'],
+    [500, { 'X-Jupyter-Runtimed': '0' }, { message: 'oops' }, 'server']
+  ])('outlives the answer %i %o of a proxy or a Hub', async (status, headers, body, kind) => {
+    const connection = connect();
+    const first = await socket(1);
+    join(first);
+    await connection.ready;
+    answer = { status, body, headers };
+    first.shut(1006);
+    await vi.advanceTimersByTimeAsync(300);
+    (await socket(2)).shut(1006);
+    await vi.waitFor(() => {
+      expect(connection.line.hindrance?.kind).toBe(kind);
+    });
+    set(connection.documents, 'a', '1');
+    expect(connection.status).toMatchObject({ phase: 'connecting', unacked: 1, fault: null });
+    answer = FOUND;
+    await vi.advanceTimersByTimeAsync(5000);
+    join(await socket(3));
+    expect(connection.status).toMatchObject({ phase: 'live', unacked: 0 });
+    expect(connection.line.hindrance).toBeNull();
   });
 
   it('calls fail with the code that the server gives', async () => {
@@ -264,15 +298,20 @@ describe('a reload', () => {
     first.dispose();
 
     const second = connect();
+    // Said before it is known what this browser keeps, and told all the same.
+    second.setPresence({ doing: 'reading' });
     await soon(second.ready);
     expect(Object.keys(second.documents.notebook.metadata)).toEqual(['a']);
     expect(second.status).toMatchObject({ phase: 'connecting', unacked: 1 });
     set(second.documents, 'b', '2');
 
     answer = FOUND;
-    await vi.advanceTimersByTimeAsync(60_000);
-    join(await socket(2));
+    await vi.advanceTimersByTimeAsync(10_000);
+    const last = await socket(2);
+    join(last);
     expect(room.metadata()).toEqual({ a: '1', b: '2' });
+    const shown = last.sent.map(data => decode(data)).filter(({ kind }) => kind === 'presence');
+    expect(shown).toEqual([{ kind: 'presence', session: '', state: { doing: 'reading' } }]);
     expect(second.status.unacked).toBe(0);
   });
 });

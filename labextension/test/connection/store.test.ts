@@ -1,9 +1,9 @@
 import { IDBFactory } from 'fake-indexeddb';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { Keeper } from '../../src/connection/keeper';
-import { RoomStore } from '../../src/connection/store';
-import type { Memory } from '../../src/protocol/effects';
+import { OfflineCopy } from '../../src/connection/offlineCopy';
+import { OfflineStore } from '../../src/connection/offlineStore';
+import type { Memory } from '../../src/peer/effects';
 
 const bytes = (...values: number[]): Uint8Array => new Uint8Array(values);
 const ticket = (n: number): Memory['tickets'][number] => ({ prefix: bytes(n), proof: bytes(n, n) });
@@ -13,11 +13,11 @@ const memory = (shared: string[], ...tickets: number[]): Memory => ({
 });
 
 let idb: IDBFactory;
-let store: RoomStore;
+let store: OfflineStore;
 
 beforeEach(async () => {
   idb = new IDBFactory();
-  store = await RoomStore.open('/', idb);
+  store = await OfflineStore.open('/', idb);
 });
 
 const row = (snapshot: Uint8Array, epoch = 'e', used = 1): Parameters<typeof put>[0] => ({
@@ -42,7 +42,7 @@ describe('the store', () => {
   it('gives back a snapshot, the changes after it, and what was remembered', async () => {
     await put(row(bytes(1)));
     await store.room('r').append('e', [bytes(2), bytes(3)], memory(['h2'], 1, 2));
-    const again = await RoomStore.open('/', idb);
+    const again = await OfflineStore.open('/', idb);
     expect(await again.room('r').load()).toEqual({
       epoch: 'e',
       snapshot: bytes(1),
@@ -130,13 +130,15 @@ describe('the store', () => {
 
   it('keeps the servers of one origin apart', async () => {
     await put(row(bytes(1)));
-    const other = await RoomStore.open('/user/ben/', idb);
+    const other = await OfflineStore.open('/user/ben/', idb);
     expect(await other.room('r').load()).toBeNull();
   });
 });
 
 describe('the keeper', () => {
-  function keeper(what: { now: Memory }, hasSnapshot = false): Keeper {
+  const failed = vi.fn();
+
+  function keeper(what: { now: Memory }, hasSnapshot = false): OfflineCopy {
     const keepable = {
       path: 'a.ipynb',
       epoch: 'e',
@@ -145,7 +147,7 @@ describe('the keeper', () => {
       },
       save: () => bytes(1)
     };
-    return new Keeper(store.room('r'), keepable, hasSnapshot);
+    return new OfflineCopy(store.room('r'), keepable, { hasSnapshot, failed });
   }
 
   it('writes a snapshot before the first change, and then appends', async () => {
@@ -157,6 +159,17 @@ describe('the keeper', () => {
     kept.keep(bytes(4));
     await kept.settled();
     expect(await store.room('r').load()).toMatchObject({ changes: [bytes(3), bytes(4)] });
+  });
+
+  it('reports once that the store refuses to write', async () => {
+    failed.mockClear();
+    const kept = keeper({ now: memory(['h'], 1) });
+    store.close();
+    kept.keep(bytes(2));
+    await kept.settled();
+    kept.keep(bytes(3));
+    await kept.settled();
+    expect(failed).toHaveBeenCalledTimes(1);
   });
 
   it('compacts when the changes have grown', async () => {
@@ -182,7 +195,7 @@ describe('the keeper', () => {
   });
 
   it('keeps refused work until it is dropped, and finds it by room or by path', async () => {
-    const aside = (room: string, path: string): Parameters<RoomStore['setAside']>[0] => ({
+    const aside = (room: string, path: string): Parameters<OfflineStore['setAside']>[0] => ({
       room,
       path,
       data: bytes(7),

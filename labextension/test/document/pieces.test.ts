@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Doc } from '../../src/document/automerge';
 import * as am from '../../src/document/automerge';
-import { changeInPieces } from '../../src/document/pieces';
+import { changeInPieces } from '../../src/document/largeEdits';
 import type { NotebookNode } from '../../src/document/schema';
 import { coarseDiff } from '../../src/document/text';
 import { changeText, deleteCell, putCell, setText } from '../../src/document/writes';

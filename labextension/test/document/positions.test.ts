@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { between, isPosition, LONGEST, spread } from '../../src/document/positions';
+import { between, isPosition, LONGEST, spread } from '../../src/document/fractionalIndex';
 import { dice } from './setup';
 
 describe('positions', () => {

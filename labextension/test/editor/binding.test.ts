@@ -4,7 +4,7 @@ import { EditorView } from '@codemirror/view';
 import { afterEach, describe, expect, it } from 'vitest';
 import { splice } from '../../src/document/automerge';
 import { roomBinding } from '../../src/editor/binding';
-import type { AnyRoomCell } from '../../src/model/dispatch';
+import type { AnyRoomCell } from '../../src/model/cellList';
 import { nextCommand, room } from '../model/room';
 
 const views: EditorView[] = [];
@@ -164,5 +164,54 @@ describe('an editor bound to a cell', () => {
     view.destroy();
     ana.cell('a').setSource('x');
     expect(view.state.doc.toString()).toBe('');
+  });
+});
+
+describe('carriage returns in a cell', () => {
+  const SOURCE = 'a\rb\r\nc\nd';
+
+  it('are in its editor as in the document', async () => {
+    const r = await room([{ id: 'a', source: SOURCE }]);
+    const view = editor(r.open().cell('a'));
+    expect(view.state.sliceDoc()).toBe(SOURCE);
+    expect(view.state.doc.lines).toBe(3);
+  });
+
+  it('stay where they are when something else is typed, pasted or set', async () => {
+    const r = await room([{ id: 'a', source: SOURCE }]);
+    const ana = r.open();
+    const cell = ana.cell('a');
+    const view = editor(cell);
+    type(view, 8, 8, '!');
+    expect(ana.sources).toEqual(['a\rb\r\nc\nd!']);
+    cell.setSource('#a\rb\r\nc\nd!\nnew');
+    expect(ana.sources).toEqual(['#a\rb\r\nc\nd!\nnew']);
+    cell.updateSource(0, 1, '');
+    expect(ana.sources).toEqual(['a\rb\r\nc\nd!\nnew']);
+    expect(view.state.sliceDoc()).toBe('a\rb\r\nc\nd!\nnew');
+  });
+
+  it('stay when the browser hands over the text of a line that was typed in', async () => {
+    const r = await room([{ id: 'a', source: SOURCE }]);
+    const ana = r.open();
+    const view = editor(ana.cell('a'));
+    const line = view.contentDOM.querySelector('.cm-line');
+    const text = line?.firstChild;
+    if (text === null || text === undefined) {
+      throw new Error('no text in the first line');
+    }
+    text.nodeValue = (text.nodeValue ?? '').replace('a', 'ax');
+    // What CodeMirror does when it sees a mutation; jsdom reports them later.
+    (view as unknown as { observer: { flush(): void } }).observer.flush();
+    expect(ana.sources[0]?.replace('x', '')).toBe(SOURCE);
+  });
+
+  it('do not come in by pasting', async () => {
+    const r = await room([{ id: 'a', source: 'x' }]);
+    const ana = r.open();
+    const view = editor(ana.cell('a'));
+    const filters = view.state.facet(EditorView.clipboardInputFilter);
+    const pasted = filters.reduce((text, filter) => filter(text, view.state), 'a\r\nb\rc');
+    expect(pasted).toBe('a\nb\nc');
   });
 });

@@ -49,6 +49,40 @@ describe('the events of a notebook', () => {
     });
   });
 
+  it('of notebook metadata know no keys with a meaning of their own', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    ana.notebook.setMetadata({
+      collapsed: true,
+      trusted: true,
+      jupyter: { outputs_hidden: false }
+    });
+    expect(ana.notebook.getMetadata()).toEqual({
+      collapsed: true,
+      trusted: true,
+      jupyter: { outputs_hidden: false }
+    });
+    ana.notebook.updateMetadata({ trusted: undefined, more: 1 });
+    ana.notebook.setMetadata('absent', null);
+    ana.notebook.deleteMetadata('collapsed');
+    expect(ana.notebook.getMetadata()).toEqual({
+      trusted: true,
+      jupyter: { outputs_hidden: false },
+      more: 1
+    });
+  });
+
+  it('of the first edit say that the notebook was clean', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    const states: unknown[] = [];
+    ana.notebook.changed.connect((_, { stateChange }) => {
+      states.push(...(stateChange ?? []));
+    });
+    ana.cell('a').setSource('x');
+    expect(states).toEqual([{ name: 'dirty', oldValue: false, newValue: true }]);
+  });
+
   it('give moved and retyped cells a new wrapper, and dispose the old one before they tell', async () => {
     const r = await room(['a', 'b', 'c']);
     const ana = r.open();
@@ -362,5 +396,25 @@ describe('a notebook as a whole', () => {
     expect(cells).toHaveLength(2002);
     expect(Math.max(...cells.map(cell => String(cell.position).length))).toBeLessThanOrEqual(24);
     expect([ana.ids[0], ana.ids.at(-1)]).toEqual(['a', 'b']);
+  });
+});
+
+describe('what ydoc has beside its interface', () => {
+  it('takes an execution count as a method, too', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    ana.code('a').setExecutionCount(null);
+    expect(ana.code('a').execution_count).toBe(null);
+  });
+
+  it('takes the format that the notebook has, and refuses another with what to do', async () => {
+    const r = await room(['a']);
+    const { notebook } = r.open();
+    notebook.nbformat = 4;
+    notebook.nbformat_minor = 5;
+    expect(() => {
+      notebook.nbformat_minor = 4;
+    }).toThrow('nbformat_minor stays 5');
+    expect(notebook.nbformat_minor).toBe(5);
   });
 });

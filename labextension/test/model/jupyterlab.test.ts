@@ -11,6 +11,7 @@ import type { CodeMirrorEditor } from '@jupyterlab/codemirror';
 import type { CodeCell, ICodeCellModel, MarkdownCell } from '@jupyterlab/cells';
 import { Notebook, NotebookActions, NotebookModel, StaticNotebook } from '@jupyterlab/notebook';
 import { RenderMimeRegistry, standardRendererFactories } from '@jupyterlab/rendermime';
+import type { EditorView } from '@codemirror/view';
 import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -18,16 +19,20 @@ import * as am from '../../src/document/automerge';
 import { fromText } from '../../src/document/text';
 import { roomBinding } from '../../src/editor/binding';
 import { isRoomCell } from '../../src/editor/source';
-import type { RuntimeRequests } from '../../src/model/requests';
+import type { RuntimeRequests } from '../../src/model/outputRequests';
 import { followHeadings } from '../../src/plugins/headings';
-import { emptied } from '../../src/plugins/rest';
+import { emptied } from '../../src/plugins/largeOutputs';
 import { display, putNew, putRun, stream } from '../document/agent';
 import { dice } from '../document/setup';
 import type { OutputNode, RuntimeNode } from '../../src/document/schema';
-import type { CellSpec, Peer, Room } from './room';
-import { nextCommand, room } from './room';
+import type { CellSpec, Room } from './room';
+import { installViewExtensions } from '../../src/views/install';
+import type { Going } from '../../src/views/notebookWidget';
+import { going } from '../../src/views/notebookWidget';
+import { nextCommand, Peer, room } from './room';
 
 const open: Notebook[] = [];
+Peer.keepsMoved = installViewExtensions();
 
 afterEach(() => {
   open.splice(0).forEach(widget => {
@@ -99,6 +104,16 @@ async function lab(
   return { r, peer, widget: show(peer) };
 }
 
+/** The text of a cell has the focus, with the caret at its end. */
+function type(widget: Notebook, index: number): EditorView {
+  widget.activeCellIndex = index;
+  widget.mode = 'edit';
+  const view = (widget.widgets[index]?.editor as CodeMirrorEditor).editor;
+  view.focus();
+  view.dispatch({ selection: { anchor: view.state.doc.length } });
+  return view;
+}
+
 /** A server that does what it is asked, at once. */
 function serverOf(r: () => Room): RuntimeRequests {
   let runs = 0;
@@ -121,6 +136,95 @@ function serverOf(r: () => Room): RuntimeRequests {
     trust: () => Promise.resolve()
   };
 }
+
+describe('a cell in which a person types', () => {
+  const CELLS = ['a', 'b', 'c', 'd'].map(id => ({ id, source: `text of ${id}` }));
+
+  it('keeps its widget, its editor and the focus when others move it', async () => {
+    const { r, peer, widget } = await lab(CELLS);
+    const view = type(widget, 1);
+    const cell = widget.widgets[1];
+    const other = r.open();
+    for (const [from, to] of [
+      [1, 3],
+      [3, 0],
+      [0, 2]
+    ] as const) {
+      other.notebook.moveCell(from, to);
+      r.sync();
+      assertShown(widget, peer);
+      expect(widget.activeCell).toBe(cell);
+      expect(widget.activeCellIndex).toBe(to);
+      expect(view.hasFocus).toBe(true);
+      expect([...widget.viewportNode.children]).toEqual(widget.widgets.map(each => each.node));
+      expect([...widget.layout.widgets]).toEqual(widget.widgets);
+    }
+    view.dispatch(view.state.replaceSelection('!'));
+    expect(peer.cell('b').getSource()).toBe('text of b!');
+  });
+
+  it('hands focus and selection over when others change its type', async () => {
+    const { r, peer, widget } = await lab(CELLS);
+    type(widget, 1).dispatch({ selection: { anchor: 2, head: 6 } });
+    const other = r.open();
+    for (const cellType of ['markdown', 'raw', 'code']) {
+      other.notebook.transact(() => {
+        const { source } = other.cell('b');
+        other.notebook.deleteCell(1);
+        other.notebook.insertCell(1, { id: 'b', cell_type: cellType, source });
+      });
+      r.sync();
+      assertShown(widget, peer);
+      const view = (widget.widgets[1]?.editor as CodeMirrorEditor).editor;
+      expect(view.hasFocus).toBe(true);
+      expect([view.state.selection.main.anchor, view.state.selection.main.head]).toEqual([2, 6]);
+      expect(widget.activeCellIndex).toBe(1);
+      expect(widget.activeCell).toBe(widget.widgets[1]);
+      expect(widget.mode).toBe('edit');
+    }
+  });
+
+  it('is told of while it still stands when others delete it, and only then', async () => {
+    const { r, widget } = await lab(CELLS);
+    const told: Going[] = [];
+    const hear = (_: unknown, event: Going): void => {
+      expect(event.cell.isDisposed).toBe(false);
+      told.push(event);
+    };
+    going.connect(hear);
+    type(widget, 1);
+    const other = r.open();
+    other.notebook.deleteCell(2);
+    r.sync();
+    expect(told).toEqual([]);
+    other.notebook.deleteCell(1);
+    r.sync();
+    going.disconnect(hear);
+    expect(told.map(({ possession }) => possession.text)).toEqual(['text of b']);
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])('has its editor after many changes by others (%i)', async seed => {
+    const { r, peer, widget } = await lab(CELLS);
+    const view = type(widget, 1);
+    const other = r.open();
+    const roll = dice(seed);
+    for (let turn = 0; turn < 12; turn++) {
+      const n = other.ids.length;
+      other.notebook.moveCell(roll(n), roll(n));
+      other.notebook.transact(() => {
+        const at = roll(n);
+        if (n > 3 && other.ids[at] !== 'b' && roll(2) === 0) {
+          other.notebook.deleteCell(at);
+        }
+        other.notebook.insertCell(roll(3), { cell_type: roll(2) === 0 ? 'code' : 'raw' });
+      });
+      r.sync();
+      assertShown(widget, peer);
+      expect(view.hasFocus).toBe(true);
+      expect(widget.activeCell?.model.id).toBe('b');
+    }
+  });
+});
 
 describe("JupyterLab's notebook on a room", () => {
   it('folds a heading that somebody else folds', async () => {

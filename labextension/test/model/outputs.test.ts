@@ -1,8 +1,10 @@
+import type { CellChange } from '@jupyter/ydoc';
+import type { IOutput } from '@jupyterlab/nbformat';
 import { describe, expect, it } from 'vitest';
 import { str } from '../../src/document/automerge';
 import type { BlobNode, OutputNode, RuntimeNode } from '../../src/document/schema';
 import { RoomNotebook } from '../../src/model/notebook';
-import type { Import, RuntimeRequests, Seen } from '../../src/model/requests';
+import type { Import, RuntimeRequests, Seen } from '../../src/model/outputRequests';
 import { display, putRun, stream } from '../document/agent';
 import type { Peer } from './room';
 import { listen, listenCell, nextCommand, room } from './room';
@@ -12,6 +14,10 @@ function outputsOf(draft: RuntimeNode): OutputNode[] {
 }
 
 /** What a view shows that follows the events as JupyterLab's output area does. */
+function shownAs(text: string): IOutput {
+  return { output_type: 'display_data', data: { 'text/plain': text }, metadata: {} };
+}
+
 function view(peer: Peer): { texts: () => unknown[]; replaced: () => number } {
   const cell = peer.code('a');
   let shown: unknown[] = cell.outputs.map(output => output['text'] ?? output['data']);
@@ -306,19 +312,45 @@ describe('what JupyterLab asks about outputs', () => {
     expect(shown).toEqual([{ executionCountChange: { oldValue: 1, newValue: null } }]);
   });
 
+  it('through the shared model is shown at once, as in JupyterLab without rooms', async () => {
+    const r = await room(['a'], draft => {
+      putRun(draft, 'r1', 'a', 'ok', [stream('one'), display({ 'text/plain': str('two') })]);
+    });
+    const ana = r.open({ requests: new Requests() });
+    const cell = ana.code('a');
+    const shown = listenCell(cell);
+    const deltas = (): unknown[] => shown.splice(0).map(change => change.outputsChange);
+    cell.clearOutputs();
+    expect(deltas()).toEqual([[{ delete: 2 }]]);
+    cell.setOutputs([shownAs('three'), shownAs('four')]);
+    expect(deltas()).toMatchObject([[{ insert: [{}, {}] }]]);
+    cell.updateOutputs(1, 2, [shownAs('five')]);
+    expect(deltas()).toEqual([expect.any(Array)]);
+    cell.updateOutputs(0, 1, [], 'silent-change');
+    expect(deltas()).toEqual([]);
+  });
+
   it('that is refused, or asked of nobody, is undone in the views', async () => {
     for (const requests of [new Requests(true), undefined]) {
       const r = await room(['a'], draft => {
         putRun(draft, 'r1', 'a', 'ok', [stream('kept')]);
       });
       const ana = r.open(requests === undefined ? {} : { requests });
-      const told = new Promise(resolve =>
-        ana.code('a').changed.connect((_, c) => {
-          resolve(c);
+      const told: CellChange[] = [];
+      const back = new Promise<void>(resolve =>
+        ana.code('a').changed.connect((_, change) => {
+          told.push(change);
+          if (told.length === 2) {
+            resolve();
+          }
         })
       );
       ana.code('a').clearOutputs();
-      expect(await told).toMatchObject({ outputsChange: [{ insert: [{}] }] });
+      await back;
+      expect(told).toMatchObject([
+        { outputsChange: [{ delete: 1 }] },
+        { outputsChange: [{ insert: [{}] }] }
+      ]);
     }
   });
 
@@ -326,7 +358,7 @@ describe('what JupyterLab asks about outputs', () => {
     const requests = new Requests();
     const r = await room(['a']);
     const ana = r.open({ requests });
-    const output = { output_type: 'stream', name: 'stdout', text: 'pasted' };
+    const output = shownAs('pasted');
     ana.notebook.insertCell(1, {
       cell_type: 'code',
       source: 'x',
@@ -356,7 +388,7 @@ describe('what JupyterLab asks about outputs', () => {
       const requests = new Requests();
       const r = await room(['a']);
       const ana = r.open({ requests });
-      const output = { output_type: 'stream', name: 'stdout', text: 'pasted' };
+      const output = shownAs('pasted');
       const metadata = trusted ? { trusted } : {};
       const cell = ana.notebook.insertCell(1, {
         cell_type: 'code',

@@ -3,6 +3,7 @@ import * as am from '../../src/document/automerge';
 import type { NotebookNode } from '../../src/document/schema';
 import { Agent, joined, putNew } from '../document/agent';
 import { actorOf, dice, hex, notebookDoc } from '../document/setup';
+import { RoomNotebook } from '../../src/model/notebook';
 import type { Peer } from './room';
 import { listen, listenCell, room } from './room';
 
@@ -28,6 +29,28 @@ describe('a replica', () => {
     ana.cell('a').setSource('12');
     expect(documents(ana).changesSince(base)).toEqual(ana.unsent);
     expect(documents(ana).changesSince(documents(ana).heads('notebook'))).toEqual([]);
+  });
+
+  it('tells of what is restored and of the changes after it as one', async () => {
+    const r = await room(['a']);
+    const ana = r.open();
+    const snapshot = documents(ana).save('notebook');
+    ana.notebook.addCell({ cell_type: 'markdown', source: '' });
+    ana.notebook.cells[1]?.setSource('## t');
+    const told: [string, string][][] = [];
+    const restored = new RoomNotebook({ keepsMoved: true });
+    restored.changed.connect((_, { cellsChange }) => {
+      if (cellsChange !== undefined) {
+        told.push(restored.cells.map(cell => [cell.cell_type, cell.getSource()]));
+      }
+    });
+    restored.documents.load('notebook', 'n1', snapshot, ana.unsent);
+    expect(told).toEqual([
+      [
+        ['code', ''],
+        ['markdown', '## t']
+      ]
+    ]);
   });
 
   it('makes its changes as the actor that it was given last', async () => {

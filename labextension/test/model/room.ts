@@ -3,8 +3,8 @@ import type { NotebookChange, CellChange } from '@jupyter/ydoc';
 import { read, save } from '../../src/document/automerge';
 import type { NotebookNode, RuntimeNode } from '../../src/document/schema';
 import { cellOrder } from '../../src/document/schema';
-import type { AnyRoomCell } from '../../src/model/dispatch';
-import type { RoomCodeCell } from '../../src/model/codecell';
+import type { AnyRoomCell } from '../../src/model/cellList';
+import type { RoomCodeCell } from '../../src/model/codeCell';
 import type { RoomNotebookOptions } from '../../src/model/notebook';
 import { RoomNotebook } from '../../src/model/notebook';
 import { Agent, putNew } from '../document/agent';
@@ -15,7 +15,8 @@ let actors = 1;
 /** One open notebook, and the bytes of its own changes that others have not yet. */
 export class Peer {
   constructor(options: RoomNotebookOptions, notebook: Uint8Array, runtime: Uint8Array) {
-    this.notebook = new RoomNotebook({ disableDocumentWideUndoRedo: true, ...options });
+    const usual = { disableDocumentWideUndoRedo: true, keepsMoved: Peer.keepsMoved };
+    this.notebook = new RoomNotebook({ ...usual, ...options });
     this.notebook.documents.setActor(actorOf(++actors));
     this.notebook.attach({
       notebook: { epoch: 'n1', data: notebook },
@@ -25,6 +26,9 @@ export class Peer {
       this.unsent.push(data);
     });
   }
+
+  /** Whether JupyterLab's lists were taught to move cells. */
+  static keepsMoved = false;
 
   readonly notebook: RoomNotebook;
   unsent: Uint8Array[] = [];

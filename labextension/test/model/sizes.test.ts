@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { str } from '../../src/document/automerge';
 import { STEP_BYTES, STREAM_BYTES, VALUE_BYTES } from '../../src/document/outputs';
 import type { BlobNode, OutputNode, RuntimeNode } from '../../src/document/schema';
-import type { RuntimeRequests } from '../../src/model/requests';
+import type { RuntimeRequests } from '../../src/model/outputRequests';
 import { display, putRun, stream } from '../document/agent';
 import { nextCommand, room } from './room';
 

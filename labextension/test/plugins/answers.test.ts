@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 
-import { Answers } from '../../src/plugins/answers';
+import { AnswerHistory } from '../../src/stdin/answerHistory';
 
-function answered(...lines: string[]): Answers {
-  const answers = new Answers();
+function answered(...lines: string[]): AnswerHistory {
+  const answers = new AnswerHistory();
   lines.forEach(line => {
     answers.add(line);
   });
@@ -30,7 +30,7 @@ test('a search goes on with the text that it began with', () => {
 });
 
 test('without answers there is nothing to show', () => {
-  const look = new Answers().look();
+  const look = new AnswerHistory().look();
   expect([look.step(true, 'x'), look.step(false, 'x'), look.search(true, 'x')]).toEqual([
     null,
     null,

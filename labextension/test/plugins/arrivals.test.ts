@@ -4,8 +4,8 @@ import { Signal } from '@lumino/signaling';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import type { RoomDocuments } from '../../src/document/documents';
-import { arrival, filled, FILLED_MS, whenOpened } from '../../src/plugins/arrivals';
-import { Lag } from '../../src/plugins/lag';
+import { modelReady, filled, FILLED_MS, whenOpened } from '../../src/widgets/modelReady';
+import { OutputLag } from '../../src/widgets/outputLag';
 
 /** A page: what the room's document says, and what the kernel's own socket has brought. */
 class Page {
@@ -28,7 +28,7 @@ class Page {
     hasComm: (id: string) => this.comms.has(id)
   };
 
-  lag(): Lag {
+  lag(): OutputLag {
     const { kernel, iopubMessage, kernelChanged, connectionStatusChanged, statusChanged } = this;
     const session = {
       session: { kernel },
@@ -37,7 +37,7 @@ class Page {
       connectionStatusChanged,
       statusChanged
     } as unknown as ISessionContext;
-    return new Lag(session, this as unknown as RoomDocuments);
+    return new OutputLag(session, this as unknown as RoomDocuments);
   }
 
   /** The document says this of a run. */
@@ -59,13 +59,13 @@ class Page {
     });
   }
 
-  async wait(lag: Lag): Promise<string> {
-    return await arrival(this.kernel as unknown as Kernel.IKernelConnection, 'w', lag);
+  async wait(lag: OutputLag): Promise<string> {
+    return await modelReady(this.kernel as unknown as Kernel.IKernelConnection, 'w', lag);
   }
 }
 
 let page: Page;
-let lag: Lag;
+let lag: OutputLag;
 
 beforeEach(() => {
   page = new Page();

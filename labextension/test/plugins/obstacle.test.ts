@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 
-import { obstacle } from '../../src/plugins/obstacle';
+import { conflictOf } from '../../src/rooms/conflicts';
 
 const trans = nullTranslator.load('jupyter_runtimed');
 const HERE = { version: '0.1.0', protocol: 1, conflicts: [] as string[] };
@@ -12,7 +12,7 @@ const THEIRS = ['@jupyter/docprovider-extension:drive', CARETS];
 
 describe('what stands in the way of rooms', () => {
   it('is nothing where the server part is there, alone', () => {
-    expect(obstacle(HERE, NOBODY, trans)).toBeNull();
+    expect(conflictOf(HERE, NOBODY, trans)).toBeNull();
   });
 
   it.each([
@@ -49,7 +49,7 @@ describe('what stands in the way of rooms', () => {
     ],
     ['another protocol', { ...HERE, protocol: 2 }, NOBODY, 'another version']
   ])('is %s, and that is said', (_, status, others, words) => {
-    const text = obstacle(status, others, trans) ?? '';
+    const text = conflictOf(status, others, trans) ?? '';
     expect(text).toContain(words);
     expect(text.length).toBeLessThan(140);
   });

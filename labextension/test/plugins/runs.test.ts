@@ -1,12 +1,12 @@
 import { Signal } from '@lumino/signaling';
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import type { RoomConnection } from '../../src/connection/room';
+import type { RoomConnection } from '../../src/connection/roomConnection';
 import * as am from '../../src/document/automerge';
 import type { RuntimeNode } from '../../src/document/schema';
 import { seed } from '../../src/document/seeds';
 import { RoomNotebook } from '../../src/model/notebook';
-import { RunDesk } from '../../src/plugins/runs';
+import { RunRequests } from '../../src/rooms/runRequests';
 import { startWasm } from '../protocol/room';
 
 /** The server's runtime document, and a notebook that follows it. */
@@ -14,7 +14,7 @@ let server: am.Doc<RuntimeNode>;
 let model: RoomNotebook;
 let calls: string[][];
 let besides: object;
-let desk: RunDesk;
+let desk: RunRequests;
 let answer: (cells: string[]) => Promise<{ runs: string[] }>;
 let statusChanged: Signal<object, { phase: string }>;
 
@@ -35,7 +35,7 @@ beforeEach(async () => {
       return await answer(cells);
     }
   };
-  desk = new RunDesk({ model, connection: connection as unknown as RoomConnection });
+  desk = new RunRequests({ model, connection: connection as unknown as RoomConnection });
 });
 
 /** A turn of the event loop: everything that was only waiting for promises is done. */

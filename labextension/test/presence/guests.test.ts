@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it } from 'vitest';
 
-import { guestsOf, initialsOf } from '../../src/presence/guests';
+import { distinctInitials, guestsOf, initialsOf } from '../../src/presence/guests';
 import type { PresenceState } from '../../src/protocol/frames';
 
 const trans = nullTranslator.load('jupyter_runtimed');
@@ -14,7 +14,7 @@ const peer = (name: string, more: Partial<PresenceState> = {}): PresenceState =>
 describe('who is here', () => {
   it('is everybody once, by name, with a place if any of their windows has one', () => {
     const peers = [peer('Ben', { cell: 'b' }), peer('Ana'), peer('Ana', { cell: 'a' })];
-    const guests = guestsOf(peers, trans).map(({ title, cell }) => [title, cell]);
+    const guests = guestsOf(peers, null, trans).map(({ title, cell }) => [title, cell]);
     expect(guests).toEqual([
       ['Ana', 'a'],
       ['Ben', 'b']
@@ -22,10 +22,39 @@ describe('who is here', () => {
   });
 
   it('tells an agent from the person whose name it has', () => {
-    const titles = guestsOf([peer('Ana'), peer('Ana', { kind: 'agent' })], trans).map(
-      ({ title }) => title
-    );
-    expect(titles).toEqual(['Ana', 'Ana (agent)']);
+    const guests = guestsOf([peer('Ana'), peer('Ana', { kind: 'agent' })], null, trans);
+    expect(guests.map(({ title, agent }) => [title, agent])).toEqual([
+      ['Ana', false],
+      ['Ana (agent)', true]
+    ]);
+  });
+
+  it('begins with the user of this page, who has other windows like anybody else', () => {
+    const ana = { username: 'ana', name: 'Ana', color: '#123456' };
+    const guests = guestsOf([peer('Ben'), peer('Ana', { cell: 'a' })], ana, trans);
+    expect(guests.map(({ title, self }) => [title, self])).toEqual([
+      ['Ana (you)', true],
+      ['Ana (you, in another window)', false],
+      ['Ben', false]
+    ]);
+    expect(guests[0]?.color).toBe('#123456');
+  });
+
+  it('is away only in all of their windows', () => {
+    const away = { doing: 'away', cell: 'a' };
+    const [one] = guestsOf([peer('Ana', away), peer('Ana', { doing: 'editing' })], null, trans);
+    const [both] = guestsOf([peer('Ana', away), peer('Ana', away)], null, trans);
+    expect([one?.away, both?.away]).toEqual([false, true]);
+  });
+
+  it('can be told apart by their initials', () => {
+    const named = (...names: string[]): string[] => [
+      ...distinctInitials(names.map((name, at) => ({ username: `u${at}`, name }))).values()
+    ];
+    const anonymous = ['Anonymous Carme', 'Anonymous Callirrhoe', 'Anonymous Io', 'Ana'];
+    expect(new Set(named(...anonymous))).toEqual(new Set(['Car', 'Cal', 'AI', 'A']));
+    expect(new Set(named('Ana Berg', 'Anna Berg', 'Ada Berg')).size).toBe(3);
+    expect(named('Anonymous Io', 'Anonymous Io')).toEqual(['AI1', 'AI2']);
   });
 
   it.each([

@@ -11,11 +11,11 @@ import { RoomDocuments } from '../../src/document/documents';
 import type { DocName } from '../../src/document/replica';
 import type { NotebookNode } from '../../src/document/schema';
 import { seed } from '../../src/document/seeds';
-import type { Effect, Memory } from '../../src/protocol/effects';
+import type { Effect, Memory } from '../../src/peer/effects';
 import { decode } from '../../src/protocol/decode';
 import type { Bytes, Call, Frame, Heads, Hello, Role } from '../../src/protocol/frames';
 import { encode } from '../../src/protocol/frames';
-import { Session } from '../../src/protocol/session';
+import { Peer } from '../../src/peer/peer';
 
 // By path: where the tests have a page, `URL` is the page's and knows no files.
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -147,7 +147,7 @@ export class Room {
 
 export class Client {
   readonly documents = new RoomDocuments();
-  readonly session: Session;
+  readonly session: Peer;
   readonly sent: Frame[] = [];
   readonly effects: Effect[] = [];
   private joined = false;
@@ -161,7 +161,7 @@ export class Client {
     if (restored !== undefined) {
       this.documents.load('notebook', restored.epoch, restored.notebook);
     }
-    this.session = new Session({
+    this.session = new Peer({
       replica: this.documents,
       client: 'test',
       fork: () => new Uint8Array([0, 0, 0, ++this.forks]),

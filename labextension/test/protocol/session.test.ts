@@ -405,6 +405,42 @@ describe('calls', () => {
     expect(room.calls.map(call => call.id)).toEqual([1, 2, 2]);
   });
 
+  it('on edits that the server refuses wait for what became of these edits', () => {
+    const ana = new Client(room, 'ana').join();
+    room.refusals = ['not-allowed', 'not-allowed', 'not-allowed'];
+    const receive = room.receive.bind(room);
+    const late: Parameters<typeof receive>[] = [];
+    room.receive = (client, frame): void => {
+      if (frame.kind === 'change') {
+        late.push([client, frame]);
+      } else {
+        receive(client, frame);
+      }
+    };
+    ana.set('a', '1');
+    ana.call(1, 'run');
+    room.receive = receive;
+    late.forEach(args => {
+      receive(...args);
+    });
+    expect(room.calls.at(-1)).toMatchObject({ id: 1, heads: room.heads('notebook') });
+    expect(ana.of('setAside')).toHaveLength(1);
+  });
+
+  it('on edits that were made again after a reconnection wait for the new ones', () => {
+    const ana = new Client(room, 'ana').join();
+    const bytes = ana.documents.save('notebook');
+    ana.cut();
+    ana.set('a', '1');
+    ana.call(1, 'save', true);
+    room.rotate('notebook', 'n2', bytes);
+    room.docs.notebook.doc = am.change(room.docs.notebook.doc as NotebookNode, draft => {
+      draft.metadata['b'] = am.str('2');
+    });
+    ana.join();
+    expect(room.calls.map(call => call.heads)).toEqual([room.heads('notebook')]);
+  });
+
   it('fail at once while there is no connection', () => {
     const ana = new Client(room, 'ana').join();
     ana.cut();
@@ -436,6 +472,15 @@ describe('parting', () => {
     expect(ana.of('closed')).toEqual([{ type: 'closed', fault }]);
     expect(ana.of('fail')).toHaveLength(1);
     expect(ana.session.phase).toBe('closed');
+  });
+
+  it('what is typed after the server closed the notebook is kept and counted', () => {
+    const ana = new Client(room, 'ana').join();
+    ana.cut(4401);
+    const before = ana.of('keep').length;
+    ana.set('typed', 'later');
+    expect(ana.of('keep').length).toBe(before + 1);
+    expect(ana.session.status.unacked).toBe(1);
   });
 
   it('the third bad frame in a row is the last', () => {
@@ -488,6 +533,50 @@ describe('saving', () => {
     expect(ana.session.status.saveError).toBe('disk full');
     ana.get({ kind: 'event', name: 'saved', body: { heads: room.heads('notebook') } });
     expect(ana.session.status).toMatchObject({ saveError: null, saved: true });
+  });
+
+  it.each([
+    ['file', 'fileError'],
+    ['storage', 'storageError']
+  ] as const)('says what is wrong with the %s until that is over', (name, error) => {
+    const ana = new Client(room, 'ana').join();
+    ana.get({ kind: 'event', name, body: { ok: false, message: 'no answer' } });
+    expect(ana.session.status[error]).toBe('no answer');
+    ana.get({ kind: 'event', name, body: { ok: true, message: '' } });
+    expect(ana.session.status[error]).toBe(null);
+    ana.get({ kind: 'event', name, body: { ok: false, message: 'no answer' } });
+    ana.cut();
+    ana.join();
+    expect(ana.session.status[error]).toBe(null);
+  });
+
+  it('a file that is gone is said until it is there again, under any name', () => {
+    const ana = new Client(room, 'ana').join();
+    const gone = { why: 'deleted', message: 'a.ipynb is gone' };
+    const back: [string, Record<string, unknown>][] = [
+      ['saved', { heads: room.heads('notebook') }],
+      ['merged', { cells: [] }],
+      ['moved', { path: 'b.ipynb' }]
+    ];
+    for (const [name, body] of back) {
+      ana.get({ kind: 'event', name: 'deleted', body: gone });
+      expect(ana.session.status.fileGone).toEqual(gone);
+      ana.get({ kind: 'event', name, body });
+      expect(ana.session.status.fileGone).toBeNull();
+    }
+  });
+
+  it('what was wrong before the connection broke counts only if the server says it again', () => {
+    const ana = new Client(room, 'ana').join();
+    ana.get({ kind: 'event', name: 'writable', body: { ok: false, message: 'by its mode' } });
+    ana.get({ kind: 'event', name: 'storage', body: { ok: false, message: 'disk full' } });
+    expect(ana.session.status.fileReadOnly).toBe('by its mode');
+    ana.get({ kind: 'event', name: 'writable', body: { ok: true, message: '' } });
+    expect(ana.session.status.fileReadOnly).toBeNull();
+    ana.get({ kind: 'event', name: 'deleted', body: { why: 'deleted', message: 'gone' } });
+    ana.cut();
+    ana.join();
+    expect(ana.session.status).toMatchObject({ fileGone: null, storageError: null });
   });
 });
 

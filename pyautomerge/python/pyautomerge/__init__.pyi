@@ -81,13 +81,13 @@ __version__: Final[str]
 # ---------------------------------------------------------------- errors
 
 class AutomergeError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base class of the exceptions of this package."""
 
 class DecodeError(AutomergeError):
-    """Bytes are not what they should be (document, change, sync message, sync state, cursor)."""
+    """Invalid bytes of a document, change, sync message, sync state or cursor."""
 
 class InvalidObjectError(AutomergeError):
-    """The object id is malformed, does not exist here, or has another kind than the call needs."""
+    """The object id is malformed or unknown, or the object has the wrong kind for the call."""
 
 class InvalidHeadsError(AutomergeError):
     """A change hash is malformed or names a change that this document does not hold."""
@@ -235,8 +235,10 @@ class Change:
     def ops(self) -> list[Op]: ...
     @property
     def distinct_ops(self) -> list[Op]:
-        """As `ops`, but of neighbouring ones that do the same to elements of one text or list, or to
-        one key of a map, only the first: enough to judge a change by, however much is in it."""
+        """As `ops`, but only the first of neighbouring ones that insert one character each into one
+        text or list, or that delete elements of one. Every operation on a map is in it.
+
+        Enough to judge a change by, and cheap for long text."""
     @property
     def bytes(self) -> bytes:
         """The change chunk, uncompressed or compressed as it was read."""

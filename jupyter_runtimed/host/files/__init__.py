@@ -1,0 +1,1 @@
+"""Notebook files: reading, atomic replacement, and watching for changes by other programs."""

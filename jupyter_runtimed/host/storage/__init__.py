@@ -1,0 +1,1 @@
+"""The data folder: the log of each room, blobs, locks, and whose folder it is."""

@@ -1,0 +1,1 @@
+"""The room and its .ipynb file: when to save, and how to merge changes by other programs."""

@@ -1,0 +1,110 @@
+"""The handshake: the answer to a client's hello.
+
+hello ------------------------------------> welcome, sync of each document, others' presence
+  |                                            ^
+  +-- with the epoch of an archive --> read the archive
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..document.schema import NOTEBOOK, RUNTIME, DocName
+from ..ids import RoomId
+from ..protocol import actor_tokens, frames
+from . import events as ev
+from .file.file_events import FileEvents
+from .replica import Replica
+from .sessions import Session, Sessions
+
+
+class Handshake:
+    """Answers hellos.
+
+    `server` names this server to clients. `damage` is a warning about damaged stored data that each
+    client receives, or "".
+    """
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        replicas: Mapping[DocName, Replica],
+        out: list[ev.Effect],
+        *,
+        room_id: RoomId,
+        server: str,
+        secret: bytes,
+        settings: ev.Settings,
+        damage: str = "",
+    ) -> None:
+        self._sessions = sessions
+        self._replicas = replicas
+        self._out = out
+        self._room_id = room_id
+        self._server = server
+        self._secret = secret
+        self._settings = settings
+        self._damage = damage
+
+    def needs_archive(self, session: Session, hello: frames.Hello) -> bool:
+        """Request the archive if the hello names another epoch; return whether it did.
+
+        The answer to the hello then follows `ArchiveRead`.
+        """
+        here = self._replicas[NOTEBOOK].epoch
+        epoch, _ = hello.docs.get(NOTEBOOK, (here, ()))
+        if epoch != here:
+            self._out.append(ev.ReadArchive(session.id, hello, epoch))
+        return epoch != here
+
+    def greet(
+        self,
+        session: Session,
+        hello: frames.Hello,
+        *,
+        last: Mapping[bytes, str],
+        path: str,
+        saved: bool,
+        trouble: str | None,
+        file_news: FileEvents,
+    ) -> None:
+        """Answer a hello. `last`: see `ArchiveRead`; `trouble`: why the store cannot write.
+
+        Problems of the store and the file are sent before the documents, so that a client knows
+        them once it has the documents.
+        """
+        session.greet(hello, secret=self._secret, room=self._room_id)
+        self._sessions.greeted()
+        had = [last[actor] for actor in last if actor[: frames.PREFIX_BYTES] in session.prefixes]
+        welcome = self._welcome(session, path=path, saved=saved, had=tuple(sorted(had)))
+        send, to = self._sessions.send, (session.id,)
+        send(to, welcome)
+        if trouble is not None:
+            send(to, frames.Event("storage", {"ok": False, "message": trouble}))
+        file_news.greet(session.id)
+        for doc in (NOTEBOOK, RUNTIME):
+            send(to, self._replicas[doc].sync_for(hello.docs.get(doc)))
+        for other in self._sessions:
+            if other.presence is not None and other is not session:
+                send(to, frames.Presence(other.id, other.presence))
+        if self._damage:
+            send(to, frames.Event("damaged", {"message": self._damage}))
+
+    def _welcome(
+        self, session: Session, *, path: str, saved: bool, had: frames.Heads
+    ) -> frames.Welcome:
+        user = session.user
+        return frames.Welcome(
+            room=self._room_id,
+            path=path,
+            server=self._server,
+            session=session.id,
+            user={"username": user.username, "name": user.name, "color": user.color},
+            role=session.rights.role,
+            actor=session.actor,
+            proof=actor_tokens.sign(self._secret, self._room_id, session.actor),
+            docs={doc: (r.epoch, r.heads) for doc, r in self._replicas.items()},
+            limits={"frame": self._settings.change_bytes, "inline": self._settings.inline_chars},
+            saved=saved,
+            had=had,
+        )

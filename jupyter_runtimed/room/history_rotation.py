@@ -1,0 +1,88 @@
+"""History rotation: a state machine that decides when an open room archives its history.
+
+    GROWING --outgrown--> ROTATING --the room closes--> (a new room with a new document)
+       ^                      |
+       +------ save failed ---+
+
+The Automerge core keeps every change in memory. If the history is larger than `limit_bytes` and
+`TIMES_CONTENT` times the content, the room disconnects its sessions and closes, and the host
+archives the history as it does for any closed room. The sessions reconnect at once and receive the
+new document. The room waits until the file has every edit. Beyond `FORCED_TIMES` that size it
+disconnects the sessions first, so that no edit arrives before the file is saved.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from ..document.content import Content
+
+TIMES_CONTENT = 4
+FORCED_TIMES = 2
+LONGEST_MS = 5_000
+"""How long the room refuses sessions before it gives up the attempt."""
+
+
+class HistoryPhase(Enum):
+    GROWING = "growing"
+    ROTATING = "rotating"
+
+
+class HistoryLimit:
+    """Tracks the size of the history; `limit_bytes` of 0 means no limit.
+
+    A size is the bytes of changes, or the characters of the entries in them if these are more.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._size = 0
+        self._since = 0
+        self.phase = HistoryPhase.GROWING
+
+    @property
+    def rotating(self) -> bool:
+        return self.phase is HistoryPhase.ROTATING
+
+    @property
+    def outgrown(self) -> bool:
+        return bool(self._limit) and self._size > self._limit
+
+    def grew(self, size: int) -> None:
+        self._size += size
+
+    def compare(self, content: Content) -> None:
+        """Raise the limit to the multiple of the content, if it is lower."""
+        self._limit = max(self._limit, TIMES_CONTENT * size_of(content))
+
+    def start_when_due(self, now_ms: int, *, settled: bool) -> bool:
+        """Start a rotation if one is due; return whether the room must disconnect its sessions.
+
+        `settled` states that the file has every edit.
+        """
+        if self.rotating and now_ms >= self._since + LONGEST_MS:
+            self.give_up()
+        forced = self._size > FORCED_TIMES * self._limit
+        if self.rotating or not self.outgrown or not (settled or forced):
+            return False
+        self.phase, self._since = HistoryPhase.ROTATING, now_ms
+        return True
+
+    def wake_at(self) -> int | None:
+        return self._since + LONGEST_MS if self.rotating else None
+
+    def give_up(self) -> None:
+        """Accept sessions again; the next attempt follows when the history is twice as large."""
+        if self.rotating:
+            self.phase = HistoryPhase.GROWING
+            self._limit = 2 * max(self._limit, self._size)
+
+
+def size_of(content: Content) -> int:
+    """Count the characters of the sources, the metadata and the attachments."""
+    maps = [content.metadata, content.extra]
+    for cell in content.cells:
+        maps += [cell.metadata, cell.attachments, cell.extra]
+    return sum(len(cell.source) for cell in content.cells) + sum(
+        len(value) for entries in maps for value in entries.values()
+    )

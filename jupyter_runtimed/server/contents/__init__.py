@@ -1,0 +1,1 @@
+"""The contents API over rooms: open notebooks are read and written through their rooms."""

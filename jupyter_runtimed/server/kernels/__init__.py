@@ -1,0 +1,1 @@
+"""Kernels and sessions of notebooks, and the kernel WebSocket that rooms share."""

@@ -1,0 +1,324 @@
+/**
+ * The inside of a room's notebook: transactions, and what their changes mean for undo, for the views
+ * and for the server.
+ *
+ * One outermost transaction is one Automerge change and one round of events. It knows JupyterLab's
+ * rules of events through `dispatch`, and the documents through `RoomDocuments`.
+ */
+import type { SharedCell } from '@jupyter/ydoc';
+import { UUID } from '@lumino/coreutils';
+import type { NotebookBatch } from '../document/documents';
+import { RoomDocuments } from '../document/documents';
+import type { CellNode, NotebookNode } from '../document/schema';
+import { own, typeOf } from '../document/schema';
+import { setText } from '../document/writes';
+import type { AnyRoomCell } from './cellList';
+import { CellList, makeCell } from './cellList';
+import { applyItem, deletedIn, History, inverseOf } from './history';
+import type { RoomNotebook, RoomNotebookOptions } from './notebook';
+import { mergeText, normalizeLines } from '../document/text';
+import { CellOutputs } from './cellOutputs';
+import { knownType, Draft } from './draft';
+import type { UndoItem, UndoStack } from './undo';
+import { REAL_CLOCK } from './undo';
+
+/** Why an edit was not taken. */
+export type Refusal = 'read-only' | 'not-loaded';
+
+/** On which stack a change can be undone (none), and who made it. */
+export interface Context {
+  stack: UndoStack | null;
+  origin: unknown;
+}
+
+/** A cell that others deleted, kept for the person who typed in it. */
+export interface DeletedCell {
+  restore: (text: string) => void;
+  /** Whether the cell is there again. */
+  isBack: () => boolean;
+  /** Puts what turned `base` into `text` into the cell that is there again. */
+  rejoin: (base: string, text: string) => void;
+}
+
+const NOTHING = { outputs: [], trusted: true };
+
+interface Open {
+  tx: Draft;
+  fresh: Map<string, AnyRoomCell>;
+  after: (() => void)[];
+}
+
+export class Transactions {
+  constructor(
+    private readonly _notebook: RoomNotebook,
+    options: RoomNotebookOptions
+  ) {
+    this.dispatch = new CellList(_notebook);
+    this.runs = new CellOutputs(this.documents, this.dispatch, {
+      ...options,
+      trustGained: id => {
+        _notebook.trustGained.emit(id);
+      }
+    });
+    const host = {
+      mayApply: () => !this._refuses(),
+      apply: (item: UndoItem, stack: UndoStack) => this._undo(item, stack)
+    };
+    this.history = new History(host, options.clock ?? REAL_CLOCK);
+    this.documents.notebookChanged.connect((_, batch) => {
+      this._takeForeign(batch);
+    });
+    this.documents.runtimeChanged.connect((_, { edit }) => {
+      this.runs.tell(edit.cells);
+    });
+  }
+
+  readonly documents = new RoomDocuments();
+  readonly dispatch: CellList;
+  readonly runs: CellOutputs;
+  readonly history: History;
+
+  /** The document as it is now, also inside a transaction. */
+  get live(): NotebookNode {
+    return this._open?.tx.draft ?? this.documents.notebook;
+  }
+
+  cellNode(id: string): CellNode | undefined {
+    return own(this.live.cells, id);
+  }
+
+  /** Everything that `f` writes is one change; its events come when the outermost one ends. */
+  run(f: () => void, context: Context): void {
+    if (this._open !== null || this._refusing) {
+      f();
+    } else if (this._reason() === null) {
+      this._commit(f, context, null);
+    } else {
+      this._runRefused(f);
+    }
+  }
+
+  /** Writes, in the open transaction or in one of its own. False when it was refused. */
+  write(f: (tx: Draft) => void, context: Context): boolean {
+    let taken = false;
+    this.run(() => {
+      if (this._open === null) {
+        this._refusals++;
+      } else {
+        f(this._open.tx);
+        taken = true;
+      }
+    }, context);
+    return taken;
+  }
+
+  insert(index: number, cells: SharedCell.Cell[], context: Context): AnyRoomCell[] {
+    let made: AnyRoomCell[] = [];
+    const taken = this.write(tx => {
+      made = tx.insert(index, cells).map((id, i) => {
+        this.runs.expect(id, tx.wanted.get(id) ?? NOTHING);
+        const cell = makeCell(this._notebook, id, knownType(cells[i]?.cell_type));
+        this._open?.fresh.set(id, cell);
+        return cell;
+      });
+    }, context);
+    // Of refused cells there are wrappers too, of nothing: callers go on with them.
+    return taken
+      ? made
+      : cells.map(cell => makeCell(this._notebook, UUID.uuid4(), knownType(cell.cell_type)));
+  }
+
+  /** A cell keeps its wrapper for as long as an editor holds it. */
+  hold(id: string, editor: object, isHeld: boolean): void {
+    if (this.dispatch.hold(id, editor, isHeld)) {
+      this.dispatch.enqueue(() => {
+        this.dispatch.catchUp(this.documents.notebook);
+      });
+    }
+  }
+
+  /** Emits when the events of what happens now are out. */
+  afterEvents(emit: () => void): void {
+    if (this._open === null) {
+      this.dispatch.enqueue(emit);
+    } else {
+      this._open.after.push(emit);
+    }
+  }
+
+  /** The actors of the change of others that is being told. */
+  get foreignActors(): readonly string[] {
+    return this._foreign?.actors ?? [];
+  }
+
+  keepDeleted(id: string): DeletedCell | null {
+    const batch = this._foreign;
+    if (batch === null || !batch.edit.deleted.has(id)) {
+      return null;
+    }
+    this._kept.add(id);
+    const item = deletedIn(batch, id, this.documents.runtime);
+    return {
+      restore: text => {
+        this._restore(id, item, text);
+      },
+      isBack: () => this.dispatch.cell(id) !== undefined,
+      rejoin: (base, text) => {
+        const there = this.dispatch.cell(id);
+        there?.setSource(mergeText(base, text, there.getSource()));
+      }
+    };
+  }
+
+  dispose(): void {
+    this.dispatch.dispose();
+    this.runs.dispose();
+    this.documents.dispose();
+  }
+
+  private _commit(
+    f: () => void,
+    context: Context,
+    capture: ((item: UndoItem | null) => void) | null
+  ): void {
+    const after: Open['after'] = [];
+    const made: { open?: Open } = {};
+    let batch: NotebookBatch | null;
+    try {
+      batch = this.documents.edit(draft => {
+        made.open = { tx: new Draft(draft), fresh: new Map(), after };
+        this._open = made.open;
+        f();
+        made.open.tx.finish();
+      });
+    } finally {
+      this._open = null;
+    }
+    if (batch !== null && made.open !== undefined) {
+      this._taken(batch, made.open, context, capture);
+    }
+    after.forEach(emit => {
+      this.dispatch.enqueue(emit);
+    });
+  }
+
+  private _taken(
+    batch: NotebookBatch,
+    { tx, fresh }: Open,
+    { stack, origin }: Context,
+    capture: ((item: UndoItem | null) => void) | null
+  ): void {
+    const emptied = [...tx.wanted].filter(([, wanted]) => wanted === null).map(([id]) => id);
+    const item = stack === null ? null : inverseOf(batch, this.documents.runtime, emptied);
+    if (capture !== null) {
+      capture(item);
+    } else if (item !== null) {
+      stack?.push(item);
+    }
+    this.history.rebase(batch, stack);
+    this.dispatch.enqueue(() => {
+      this.dispatch.tell({ batch, renewed: tx.renewed, fresh, origin, undo: capture !== null });
+      this._notebook.dirty = true;
+    });
+    this.runs.left(tx.deleted);
+    for (const [id, wanted] of tx.wanted) {
+      this.runs.want(id, wanted);
+    }
+  }
+
+  private _takeForeign(batch: NotebookBatch): void {
+    this.history.rebase(batch, null);
+    const lost = batch.loaded ? [] : this.history.rescue(batch, this.documents.runtime);
+    const plain = { renewed: new Set<string>(), fresh: new Map(), origin: 'remote', undo: false };
+    this.dispatch.enqueue(() => {
+      this._foreign = batch;
+      this._kept.clear();
+      this.dispatch.tell({ batch, ...plain });
+      this._foreign = null;
+      if (!batch.loaded) {
+        this._notebook.dirty = true;
+      }
+      lost
+        .filter(id => !this._kept.has(id))
+        .forEach(id => {
+          this._notebook.cellLost.emit(id);
+        });
+    });
+  }
+
+  /** Puts a deleted cell back with what was typed; beside it, if it is there again with other text. */
+  private _restore(id: string, item: UndoItem, text: string): void {
+    const there = this.dispatch.cell(id);
+    if (there === undefined) {
+      const stack = this.history.notebook;
+      stack.stopCapturing();
+      item.outputs.forEach((kept, cell) => {
+        this.runs.expect(cell, kept);
+      });
+      const put = (tx: Draft): void => {
+        applyItem(item, tx);
+        setText(tx.draft, id, normalizeLines(text));
+      };
+      if (this.write(put, { stack, origin: stack })) {
+        this.runs.restore(item);
+      }
+    } else if (there.getSource() !== text) {
+      const cell = { cell_type: typeOf(this.cellNode(id)), source: text };
+      this._notebook.insertCell(this.dispatch.cells.indexOf(there) + 1, cell);
+    }
+  }
+
+  private _undo(item: UndoItem, stack: UndoStack): UndoItem | null {
+    const made: { inverse: UndoItem | null } = { inverse: null };
+    const write = (): void => {
+      if (this._open !== null) {
+        item.outputs.forEach((kept, id) => {
+          this.runs.expect(id, kept);
+        });
+        applyItem(item, this._open.tx);
+      }
+    };
+    this._commit(write, { stack, origin: stack }, inverse => {
+      made.inverse = inverse;
+    });
+    if (made.inverse !== null) {
+      this.runs.restore(item);
+    }
+    return made.inverse;
+  }
+
+  /** Runs `f` for what else it does; what it writes goes nowhere. */
+  private _runRefused(f: () => void): void {
+    this._refusing = true;
+    const before = this._refusals;
+    try {
+      f();
+    } finally {
+      this._refusing = false;
+    }
+    if (this._refusals > before) {
+      this._refuses();
+    }
+  }
+
+  private _refuses(): boolean {
+    const reason = this._reason();
+    if (reason !== null) {
+      this._notebook.refused.emit(reason);
+    }
+    return reason !== null;
+  }
+
+  private _reason(): Refusal | null {
+    if (this._notebook.readOnly) {
+      return 'read-only';
+    }
+    return this.documents.epoch('notebook') === null ? 'not-loaded' : null;
+  }
+
+  private _open: Open | null = null;
+  private _foreign: NotebookBatch | null = null;
+  private readonly _kept = new Set<string>();
+  private _refusing = false;
+  private _refusals = 0;
+}

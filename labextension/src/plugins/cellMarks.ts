@@ -1,0 +1,58 @@
+/**
+ * Marks cells whose last run did not come to its end, and cells that did not run because of it.
+ *
+ * The mark is derived from the runtime document, so that whoever opens the notebook later sees it
+ * too. It goes when the cell runs again or its outputs are cleared.
+ */
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { INotebookTracker } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+
+import { mark, markOf } from '../views/cellMark';
+import { DOMAIN, IRooms } from '../tokens';
+import type { OpenRoom } from '../tokens';
+
+function follow(panel: NotebookPanel, room: OpenRoom, trans: TranslationBundle): void {
+  const { runs } = room.model.core;
+  const look = (_sender: unknown, id: string): void => {
+    const cell = panel.content.widgets.find(({ model }) => model.id === id);
+    if (cell !== undefined) {
+      mark(cell, markOf(runs.run(id), trans));
+    }
+  };
+  // Cells come, are rendered for the first time, and are made anew.
+  const lookAtAll = (): void => {
+    panel.content.widgets.forEach(cell => {
+      mark(cell, markOf(runs.run(cell.model.id), trans));
+    });
+  };
+  runs.told.connect(look);
+  panel.content.cellInViewportChanged.connect(lookAtAll);
+  void panel.revealed.then(lookAtAll);
+  panel.disposed.connect(() => {
+    runs.told.disconnect(look);
+  });
+}
+
+export const cellMarks: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-runtimed:cell-marks',
+  description: 'Marks cells whose run was interrupted, and cells that did not run because of it.',
+  autoStart: true,
+  requires: [IRooms, INotebookTracker],
+  optional: [ITranslator],
+  activate: (_, rooms: IRooms, tracker: INotebookTracker, translator: ITranslator | null) => {
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const take = (panel: NotebookPanel): void => {
+      const room = rooms.of(panel.context.model.sharedModel);
+      if (room !== null) {
+        follow(panel, room, trans);
+      }
+    };
+    tracker.forEach(take);
+    tracker.widgetAdded.connect((_sender, panel) => {
+      take(panel);
+    });
+  }
+};

@@ -1,0 +1,51 @@
+/** Who may not run anything has no kernel: without this, JupyterLab knocks at its door for ever. */
+import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { INotebookTracker } from '@jupyterlab/notebook';
+
+import { IRooms } from '../tokens';
+import type { OpenRoom } from '../tokens';
+
+function withhold({ sessionContext, disposed }: NotebookPanel, { connection }: OpenRoom): void {
+  const check = (): void => {
+    const { phase, role } = connection.status;
+    if (phase !== 'live' || role === 'runner' || sessionContext.isDisposed) {
+      return;
+    }
+    if (sessionContext.kernelPreference.canStart !== false) {
+      const none = { shouldStart: false, canStart: false, autoStartDefault: false };
+      sessionContext.kernelPreference = { ...sessionContext.kernelPreference, ...none };
+    }
+    // The connection from here; the kernel goes on.
+    sessionContext.session?.dispose();
+  };
+  // Not while JupyterLab is about to tell of the new session.
+  const soon = (): void => {
+    queueMicrotask(check);
+  };
+  connection.statusChanged.connect(check);
+  sessionContext.sessionChanged.connect(soon);
+  disposed.connect(() => {
+    connection.statusChanged.disconnect(check);
+  });
+  check();
+}
+
+export const kernelAccess: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-runtimed:kernel-access',
+  description: 'Keeps those who may not run anything from asking for a kernel.',
+  autoStart: true,
+  requires: [IRooms, INotebookTracker],
+  activate: (_, rooms: IRooms, tracker: INotebookTracker) => {
+    const take = (panel: NotebookPanel): void => {
+      const room = rooms.of(panel.context.model.sharedModel);
+      if (room !== null) {
+        withhold(panel, room);
+      }
+    };
+    tracker.forEach(take);
+    tracker.widgetAdded.connect((_sender, panel) => {
+      take(panel);
+    });
+  }
+};

@@ -1,0 +1,45 @@
+/**
+ * Tells that a notebook's kernel is gone, and with it what it knew, where nobody asked for that.
+ *
+ * It stays until it is read: kernels go like this while nobody looks.
+ */
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import type { RuntimeNode } from '../document/schema';
+import { noticeBoardOf } from '../rooms/noticeBoards';
+import { forEachRoom } from './forEachRoom';
+import type { OpenRoom } from '../tokens';
+
+/** Why there is no kernel any more; empty where there is one, or where somebody shut it down. */
+export function whyGone({ kernel }: RuntimeNode): string {
+  const { state = 'none', reason = '' } = kernel;
+  return String(state) === 'none' ? String(reason) : '';
+}
+
+function watch(
+  room: OpenRoom,
+  trans: TranslationBundle,
+  { serviceManager }: JupyterFrontEnd
+): void {
+  const { model, connection } = room;
+  let told = '';
+  const look = (): void => {
+    const why = whyGone(model.documents.runtime);
+    if (why !== '' && why !== told) {
+      const text = trans.__('%1 has no kernel: %2', connection.path, why);
+      noticeBoardOf(room).tell('kernel', { text, level: 'warning', autoClose: false });
+      // JupyterLab looks every ten seconds, and shows a kernel that idles until then.
+      serviceManager.sessions.refreshRunning().catch(() => undefined);
+    }
+    told = why;
+  };
+  model.documents.runtimeChanged.connect(look);
+  look();
+}
+
+export const kernelGone = forEachRoom(
+  'jupyter-runtimed:kernel-gone',
+  'Tells that the kernel of a room is gone.',
+  watch
+);

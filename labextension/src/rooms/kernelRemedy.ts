@@ -1,0 +1,23 @@
+/** What JupyterLab needs in order to be at the kernel that a room has. */
+import type { ISessionContext } from '@jupyterlab/apputils';
+
+type Context = Pick<ISessionContext, 'session' | 'isReady' | 'isTerminating' | 'isRestarting'>;
+
+/** What is to be done so that JupyterLab is at the kernel with this id. */
+export type KernelRemedy = 'nothing' | 'reconnect' | 'join';
+
+/** `kernelId` is the room's kernel, empty if there is none that answers. */
+export function remedyFor(context: Context, kernelId: string): KernelRemedy {
+  const busyItself = !context.isReady || context.isTerminating || context.isRestarting;
+  if (kernelId === '' || busyItself) {
+    return 'nothing';
+  }
+  const kernel = context.session?.kernel ?? null;
+  if (kernel === null) {
+    return 'join';
+  }
+  if (kernel.connectionStatus !== 'disconnected') {
+    return 'nothing';
+  }
+  return kernel.id === kernelId ? 'reconnect' : 'join';
+}

@@ -1,0 +1,160 @@
+// @vitest-environment jsdom
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+
+import type { Api } from '../../src/connection/api';
+import { ApiError } from '../../src/connection/responses';
+import { Polling } from '../../src/connection/polling';
+import { pack, unpack } from '../../src/protocol/batches';
+
+/** The server's end of a connection, whose requests and answers get lost on the way. */
+class FakeServer {
+  received: number[] = [];
+  requests = 0;
+  closed: string[] = [];
+  /** What happens to a request: it is lost, its answer is, or neither. */
+  fate: () => 'request' | 'answer' | 'none' = () => 'none';
+  private frames: Uint8Array[] = [];
+  private taken = 0;
+  private waiting: (() => void)[] = [];
+  private end: ApiError | null = null;
+
+  readonly api = {
+    openPolling: () => Promise.resolve('rooms/r/polling/c'),
+    closePolling: (path: string) => this.closed.push(path),
+    frames: async (method: string, where: string, signal: AbortSignal, body?: Uint8Array) => {
+      this.requests += 1;
+      const fate = this.fate();
+      if (fate === 'request') {
+        throw new TypeError('Failed to fetch');
+      }
+      const number = Number(where.split('=')[1]);
+      const answer = method === 'POST' ? this.take(number, body) : await this.wait(number, signal);
+      if (fate === 'answer') {
+        throw new TypeError('Failed to fetch');
+      }
+      return answer;
+    }
+  } as unknown as Api;
+
+  say(byte: number): void {
+    this.frames.push(new Uint8Array([byte]));
+    this.wake();
+  }
+
+  shut(code: number): void {
+    this.end = new ApiError(410, 'closed', { own: true, close: code });
+    this.wake();
+  }
+
+  private wake(): void {
+    this.waiting.splice(0).forEach(go => {
+      go();
+    });
+  }
+
+  private take(first: number, body?: Uint8Array): Uint8Array {
+    unpack(body ?? new Uint8Array()).forEach((frame, index) => {
+      if (first + index > this.taken) {
+        this.taken = first + index;
+        this.received.push(frame[0] ?? -1);
+      }
+    });
+    return new Uint8Array();
+  }
+
+  private async wait(after: number, signal: AbortSignal): Promise<Uint8Array> {
+    while (this.frames.length <= after && this.end === null && !signal.aborted) {
+      await new Promise<void>(resolve => {
+        this.waiting.push(resolve);
+        signal.addEventListener('abort', () => {
+          resolve();
+        });
+      });
+    }
+    if (this.end !== null && this.frames.length <= after) {
+      throw this.end;
+    }
+    return pack(this.frames.slice(after));
+  }
+}
+
+let server: FakeServer;
+let log: string[];
+let heard: number[];
+let polling: Polling;
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  server = new FakeServer();
+  log = [];
+  heard = [];
+  polling = new Polling(server.api, 'r', {
+    opened: () => log.push('opened'),
+    received: ([byte]) => heard.push(byte ?? -1),
+    lost: code => log.push(`lost ${code}`)
+  });
+  await vi.advanceTimersByTimeAsync(0);
+});
+
+afterEach(() => {
+  polling.close();
+  vi.useRealTimers();
+});
+
+const COUNT = Array.from({ length: 50 }, (_, index) => index);
+
+describe('frames over plain HTTP', () => {
+  it('go both ways, together if they come together', async () => {
+    COUNT.forEach(byte => {
+      polling.send(new Uint8Array([byte]));
+      server.say(byte);
+    });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(server.received).toEqual(COUNT);
+    expect(heard).toEqual(COUNT);
+    expect(server.requests).toBeLessThan(10);
+  });
+
+  it('arrive once and in order, whatever is lost on the way', async () => {
+    let count = 0;
+    server.fate = () => (['request', 'none', 'answer', 'none'] as const)[count++ % 4] ?? 'none';
+    for (const byte of COUNT) {
+      polling.send(new Uint8Array([byte]));
+      server.say(byte);
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(server.received).toEqual(COUNT);
+    expect(heard).toEqual(COUNT);
+    expect(log).toEqual(['opened']);
+  });
+
+  it('end with the code that the server gives', async () => {
+    server.say(1);
+    server.shut(4404);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(heard).toEqual([1]);
+    expect(log).toEqual(['opened', 'lost 4404']);
+  });
+
+  it('end after some requests that failed', async () => {
+    server.fate = () => 'request';
+    polling.send(new Uint8Array([1]));
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(log).toEqual(['opened', 'lost 1006']);
+  });
+
+  it('are not heard any more once the connection was closed, and the server knows', async () => {
+    polling.close();
+    server.say(1);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(heard).toEqual([]);
+    expect(log).toEqual(['opened']);
+    expect(server.closed).toEqual(['rooms/r/polling/c']);
+  });
+
+  it('let go of the connection when the page is left', () => {
+    globalThis.dispatchEvent(new Event('pagehide'));
+    expect(server.closed).toHaveLength(1);
+  });
+});

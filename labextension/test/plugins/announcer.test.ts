@@ -1,0 +1,30 @@
+import { describe as suite, expect, it } from 'vitest';
+
+import { StatusAnnouncer } from '../../src/rooms/statusAnnouncer';
+import type { Level } from '../../src/rooms/statusText';
+
+const SAVED: [string, Level] = ['Saved', 'good'];
+const SAVING: [string, Level] = ['Saving…', 'busy'];
+
+function said(...states: [string, Level][]): string[] {
+  const announcer = new StatusAnnouncer();
+  return states.flatMap(([text, level]) => announcer.next({ text, level, title: '' }) ?? []);
+}
+
+suite('a screen reader', () => {
+  it('hears nothing of typing and saving', () => {
+    expect(said(SAVED, SAVING, SAVED, SAVING, SAVED)).toEqual([]);
+  });
+
+  it('hears that it turns bad and that it recovers', () => {
+    expect(said(SAVED, ['Offline', 'warn'], SAVING, SAVED)).toEqual(['Offline', 'Saved']);
+  });
+
+  it('hears each trouble once, however the numbers in it change', () => {
+    const waiting = [1, 2, 3].map((n): [string, Level] => [`${n} changes not sent`, 'warn']);
+    expect(said(...waiting, ['File deleted', 'error'], ['File deleted', 'error'])).toEqual([
+      '1 changes not sent',
+      'File deleted'
+    ]);
+  });
+});

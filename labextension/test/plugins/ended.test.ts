@@ -1,0 +1,27 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { describe, expect, it } from 'vitest';
+
+import { endedText } from '../../src/rooms/statusText';
+
+const trans = nullTranslator.load('');
+
+describe('a connection that the server ended', () => {
+  it('says that the login is gone, and that nothing is lost', () => {
+    const ended = { paths: ['a.ipynb', 'b.ipynb'], unsent: 0, kept: true };
+    expect(endedText('unauthenticated', ended, trans)).toBe(
+      'You are not logged in any more. Disconnected: a.ipynb, b.ipynb. ' +
+        'Everything that you typed is on the server.'
+    );
+  });
+
+  it('says that unsent changes are kept', () => {
+    const text = endedText('forbidden', { paths: ['a.ipynb'], unsent: 3, kept: true }, trans);
+    expect(text).toContain('You may not read a.ipynb any more');
+    expect(text).toContain('3 changes are not on the server; this browser keeps them');
+  });
+
+  it('says so where nothing keeps them', () => {
+    const text = endedText('forbidden', { paths: ['a.ipynb'], unsent: 1, kept: false }, trans);
+    expect(text).toContain('do not close it');
+  });
+});

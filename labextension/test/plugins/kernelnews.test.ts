@@ -1,0 +1,22 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import { describe, expect, it } from 'vitest';
+
+import { kernelText } from '../../src/rooms/kernelText';
+
+const trans = nullTranslator.load('');
+
+describe('The notice of what another user did to the kernel', () => {
+  it.each([
+    ['restart', 'a.ipynb: Ben restarted the kernel. Its variables are gone.'],
+    ['interrupt', 'a.ipynb: Ben interrupted the kernel.'],
+    ['shutdown', 'a.ipynb: Ben shut down the kernel. Its variables are gone.']
+  ])('says who did it: %s', (action, text) => {
+    expect(kernelText({ action, by: 'Ben' }, 'folder/a.ipynb', trans)).toBe(text);
+  });
+
+  it('is not shown for what this version does not know', () => {
+    for (const body of [{}, { action: 'restart' }, { action: 'freeze', by: 'Ben' }]) {
+      expect(kernelText(body, 'a.ipynb', trans)).toBeNull();
+    }
+  });
+});

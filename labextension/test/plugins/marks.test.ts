@@ -1,0 +1,56 @@
+// @vitest-environment jsdom
+import { nullTranslator } from '@jupyterlab/translation';
+import { describe, expect, it } from 'vitest';
+
+import * as am from '../../src/document/automerge';
+import type { RunNode } from '../../src/document/schema';
+import { mark, markOf } from '../../src/views/cellMark';
+
+const trans = nullTranslator.load('');
+
+function run(state: string, reason: string): RunNode {
+  return {
+    cell_id: am.str('a'),
+    by: am.str('ana'),
+    state: am.str(state),
+    reason: am.str(reason),
+    outputs: []
+  };
+}
+
+describe('The mark of a cell', () => {
+  it('says that its run was interrupted, and why', () => {
+    const lost = run('lost', 'the server was restarted');
+    expect(markOf(lost, trans)).toBe('Interrupted: the server was restarted');
+    expect(markOf(run('lost', ''), trans)).toBe('Interrupted');
+  });
+
+  it('says that a cell behind it was not run', () => {
+    expect(markOf(run('cancelled', 'the kernel died'), trans)).toBe('Not run: the kernel died');
+  });
+
+  it('is not shown for what people did themselves, or see elsewhere', () => {
+    for (const reason of ['cancelled', 'interrupted', 'an earlier cell failed', '']) {
+      expect(markOf(run('cancelled', reason), trans)).toBeNull();
+    }
+    for (const state of ['ok', 'error', 'queued', 'running']) {
+      expect(markOf(run(state, ''), trans)).toBeNull();
+    }
+    expect(markOf(undefined, trans)).toBeNull();
+  });
+
+  it('stands below the outputs once, changes, and goes', () => {
+    const node = document.createElement('div');
+    node.innerHTML = '<div class="jp-Cell-outputWrapper"></div><div class="jp-CellFooter"></div>';
+    mark({ node }, 'one');
+    mark({ node }, 'two');
+    expect([...node.children].map(({ className }) => className)).toEqual([
+      'jp-Cell-outputWrapper',
+      'jp-RuntimedCellMark',
+      'jp-CellFooter'
+    ]);
+    expect(node.textContent).toBe('two');
+    mark({ node }, null);
+    expect(node.children).toHaveLength(2);
+  });
+});
