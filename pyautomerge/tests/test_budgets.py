@@ -78,7 +78,7 @@ TAKES: dict[str, Take] = {
     ),
 }
 every_call = pytest.mark.parametrize("take", TAKES.values(), ids=list(TAKES))
-refused = pytest.raises(DecodeError, match="more than is allowed")
+refused = pytest.raises(DecodeError, match="exceeds the size limits")
 
 
 @every_call

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from .lab import Lab, write_notebook
 from .pair import Pair
 
 SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+# Playwright waits 5 s for an expectation, which a busy machine needs for one reload of JupyterLab.
+expect.set_options(timeout=20_000)
 
 
 @asynccontextmanager
