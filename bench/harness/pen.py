@@ -24,7 +24,8 @@ from jupyter_runtimed.host.storage.blob_gc import stored
 from jupyter_runtimed.ids import CellId, RoomId, RunId
 from jupyter_runtimed.peer.peer import Peer
 from jupyter_runtimed.protocol import frames
-from jupyter_runtimed.room.events import KernelStatusChanged, Settings, User
+from jupyter_runtimed.room.events import KernelStatusChanged, User
+from jupyter_runtimed.room.settings import Settings
 
 PICTURE_BYTES = 30_000
 

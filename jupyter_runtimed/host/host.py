@@ -25,6 +25,7 @@ from ..execution.output_widgets import RequestWidgetState, ShowWidget
 from ..ids import RoomId, SessionId
 from ..protocol.frames import Call, Change, Frame, encode
 from ..protocol.frames import Event as FrameEvent
+from ..room import effects as fx
 from ..room import events as ev
 from ..room.file.merge import merge
 from ..room.room import CLOSING, Room
@@ -123,7 +124,7 @@ class Host:
         """Return once the first write of this room is durable or has failed."""
         await self._tried.wait()
 
-    def start(self, effects: list[ev.Effect]) -> None:
+    def start(self, effects: list[fx.Effect]) -> None:
         """Start the room, and execute the effects of its creation."""
         self._ports.store.listen(self.room_id, self)
         self._ports.store.set_path(self.room_id, self.path)
@@ -213,70 +214,70 @@ class Host:
 
     # ------------------------------------------------------------ effects out
 
-    def _carry_out(self, effects: list[ev.Effect]) -> None:
+    def _carry_out(self, effects: list[fx.Effect]) -> None:
         for effect in effects:
-            if isinstance(effect, ev.Send):
+            if isinstance(effect, fx.Send):
                 self._send(effect)
         for effect in effects:
-            if not isinstance(effect, ev.Send):
+            if not isinstance(effect, fx.Send):
                 self._does[type(effect)](effect)
 
     def _table(self) -> dict[type, Callable[[Any], None]]:
         """Return the function for each kind of effect; `Send` is executed before all of these."""
         return {
-            ev.Append: self._append,
-            ev.Replace: self._replace,
-            ev.RecordFileVersion: self._remember,
-            ev.PutBlob: self._put_blob,
-            ev.ReadArchive: self._look_back,
-            ev.LogWarning: lambda e: log.warning("%s: %s", self.path, e.text),
-            ev.SaveFile: self._file.save,
-            ev.MergeFile: self._merge_file,
-            ev.StartKernel: self._kernel.start,
-            ev.ExecuteCell: self._kernel.execute,
-            ev.AnswerInput: self._kernel.reply,
-            ev.InterruptKernel: self._kernel.interrupt,
-            ev.RestartKernel: self._kernel.restart,
-            ev.ShutdownKernel: self._kernel.shutdown,
-            ev.Disconnect: lambda e: self._disconnect(e.session, e.code, e.reason),
-            ev.CallResult: self._answered,
-            ev.SetTimer: self._wake_at,
+            fx.Append: self._append,
+            fx.Replace: self._replace,
+            fx.RecordFileVersion: self._remember,
+            fx.PutBlob: self._put_blob,
+            fx.ReadArchive: self._look_back,
+            fx.LogWarning: lambda e: log.warning("%s: %s", self.path, e.text),
+            fx.SaveFile: self._file.save,
+            fx.MergeFile: self._merge_file,
+            fx.StartKernel: self._kernel.start,
+            fx.ExecuteCell: self._kernel.execute,
+            fx.AnswerInput: self._kernel.reply,
+            fx.InterruptKernel: self._kernel.interrupt,
+            fx.RestartKernel: self._kernel.restart,
+            fx.ShutdownKernel: self._kernel.shutdown,
+            fx.Disconnect: lambda e: self._disconnect(e.session, e.code, e.reason),
+            fx.CallResult: self._answered,
+            fx.SetTimer: self._wake_at,
             ShowWidget: self._kernel.show_widget,
             RequestWidgetState: self._kernel.ask_widget,
-            ev.CloseRoom: lambda _: self._end(deserted=True),
+            fx.CloseRoom: lambda _: self._end(deserted=True),
         }
 
-    def _send(self, effect: ev.Send) -> None:
+    def _send(self, effect: fx.Send) -> None:
         for session in effect.sessions:
             if (outlet := self._outlets.get(session)) is not None:
                 outlet.send(effect.data)
 
-    def _append(self, e: ev.Append) -> None:
+    def _append(self, e: fx.Append) -> None:
         self._ports.store.append(self.room_id, e.number, e.doc, e.epoch, e.data)
 
-    def _replace(self, e: ev.Replace) -> None:
+    def _replace(self, e: fx.Replace) -> None:
         self._ports.store.replace(self.room_id, e.number, e.doc, e.epoch, e.data)
 
-    def _remember(self, e: ev.RecordFileVersion) -> None:
+    def _remember(self, e: fx.RecordFileVersion) -> None:
         self._ports.store.finish_save(self.room_id, e.number, e.heads, e.stamp, e.at)
 
-    def _put_blob(self, e: ev.PutBlob) -> None:
+    def _put_blob(self, e: fx.PutBlob) -> None:
         self._ports.blobs.put(self.room_id, e.sha256, e.data)
 
-    def _look_back(self, effect: ev.ReadArchive) -> None:
+    def _look_back(self, effect: fx.ReadArchive) -> None:
         self._tasks.start(self._looked_back(effect), f"look back in {self.path}")
 
-    async def _looked_back(self, effect: ev.ReadArchive) -> None:
+    async def _looked_back(self, effect: fx.ReadArchive) -> None:
         last = await self._formers.last(effect.epoch)
         self.post(ev.ArchiveRead(effect.session, effect.hello, last))
 
-    def _merge_file(self, effect: ev.MergeFile) -> None:
+    def _merge_file(self, effect: fx.MergeFile) -> None:
         if self._at_once:
             self.post(_merged(effect))
         else:
             self._tasks.start(self._merge(effect), f"merge into {self.path}")
 
-    async def _merge(self, effect: ev.MergeFile) -> None:
+    async def _merge(self, effect: fx.MergeFile) -> None:
         self.post(await asyncio.to_thread(_merged, effect))
 
     def _disconnect(self, session: SessionId, code: int, reason: str) -> None:
@@ -284,7 +285,7 @@ class Host:
             outlet.disconnect(code, reason)
             self.post(ev.Left(session))
 
-    def _wake_at(self, effect: ev.SetTimer) -> None:
+    def _wake_at(self, effect: fx.SetTimer) -> None:
         """Set the timer. An earlier timer stays and is set again when it fires.
 
         Each keystroke moves the time of the next save, so a new timer each time would be slow.
@@ -361,7 +362,7 @@ class Host:
         answer = self._calls[self._tickets] = self._loop.create_future()
         return self._tickets, answer
 
-    def _answered(self, effect: ev.CallResult) -> None:
+    def _answered(self, effect: fx.CallResult) -> None:
         answer = self._calls.get(effect.ticket)
         if answer is None or answer.done():
             return
@@ -520,7 +521,7 @@ class Host:
             log.exception("The history of %s was not archived, it stays in its document", self.path)
 
 
-def _merged(task: ev.MergeFile) -> ev.Merged | ev.MergeFailed:
+def _merged(task: fx.MergeFile) -> ev.Merged | ev.MergeFailed:
     try:
         with gc_paused():
             return merge(task)

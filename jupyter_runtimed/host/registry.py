@@ -28,10 +28,12 @@ from ..errors import (
     StorageError,
 )
 from ..ids import CellId, RoomId, Sha256
+from ..room import effects as fx
 from ..room import events as ev
 from ..room import factory
 from ..room.file.file_sync import PAST_MS, Past
 from ..room.room import Room
+from ..room.settings import Settings
 from .blob_refs import BlobRefs, needed
 from .files.port import NotebookFiles, no_answer
 from .garbage import gc_paused
@@ -92,7 +94,7 @@ class Registry:
         self,
         data_dir: Path,
         *,
-        settings: ev.Settings,
+        settings: Settings,
         files: NotebookFiles,
         kernels: Kernels,
         room_id: Callable[[str], RoomId | Awaitable[RoomId]],
@@ -244,7 +246,7 @@ class Registry:
             host.post(troubles.gone)
         if troubles.unread:
             host.file_trouble(troubles.unread)
-        if any(isinstance(effect, ev.Replace) for effect in effects):
+        if any(isinstance(effect, fx.Replace) for effect in effects):
             # No client may base edits on a new history before it survives a crash.
             await host.first_write_done()
         self._freed.trim_soon()
@@ -252,7 +254,7 @@ class Registry:
 
     async def _make(
         self, room_id: RoomId, path: str, ports: Ports, stored: StoredRoom | None
-    ) -> tuple[Room, list[ev.Effect], _Troubles]:
+    ) -> tuple[Room, list[fx.Effect], _Troubles]:
         """Create a room; return it with its effects and the troubles of its file."""
         kept = stored if stored is not None and "notebook" in stored.documents else None
         data, stamp, troubles = b"", None, _Troubles()
@@ -299,7 +301,7 @@ class Registry:
         data: bytes,
         stamp: ev.FileStamp,
         error: Unusable,
-    ) -> tuple[Room, list[ev.Effect], _Troubles]:
+    ) -> tuple[Room, list[fx.Effect], _Troubles]:
         """Create a room from the file alone, and archive the stored notebook document."""
         log.error("%s; the room is rebuilt from its file", error)
         making = replace(making, damage=REBUILT.format(error), past=())
@@ -316,7 +318,7 @@ class Registry:
         await ports.store.rotate(
             making.room_id, ev.RotatedNotebook(former.epoch, former.data, fresh.epoch, whole, state)
         )
-        return room, [*effects, ev.LogWarning(making.damage)], troubles
+        return room, [*effects, fx.LogWarning(making.damage)], troubles
 
     async def _hash_of(self, path: str) -> str:
         """SHA-256 of the notebook's file, "" if it cannot be read."""
@@ -454,7 +456,7 @@ def _build(
     data: bytes,
     stamp: ev.FileStamp | None,
     troubles: _Troubles,
-) -> tuple[Room, list[ev.Effect], _Troubles]:
+) -> tuple[Room, list[fx.Effect], _Troubles]:
     """Create a room from the file or the stored documents. Runs in a worker thread."""
     file = None
     if stamp is not None:
@@ -495,7 +497,7 @@ def _reopened(
     stamp: ev.FileStamp | None,
     trusted: tuple[CellId, ...],
     now_ms: int,
-) -> tuple[Room, list[ev.Effect]]:
+) -> tuple[Room, list[fx.Effect]]:
     documents = {
         name: factory.StoredDocument(document.epoch, document.data)
         for name, document in kept.documents.items()

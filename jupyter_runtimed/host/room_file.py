@@ -26,6 +26,7 @@ from ..document import ipynb
 from ..document.content import Content
 from ..errors import NotebookError, NotFound, RuntimedError, SaveFailed, StorageError
 from ..ids import RoomId
+from ..room import effects as fx
 from ..room import events as ev
 from .files.port import Conflict, Render, Unwatch, no_answer
 from .garbage import gc_paused
@@ -122,12 +123,12 @@ class RoomFile:
 
     # ------------------------------------------------------------ saving
 
-    def save(self, effect: ev.SaveFile) -> None:
+    def save(self, effect: fx.SaveFile) -> None:
         self._saves += 1
         self._overtaken += 1
         self._tasks.start(self._save(effect), f"save {self.path}")
 
-    async def _save(self, effect: ev.SaveFile) -> None:
+    async def _save(self, effect: fx.SaveFile) -> None:
         made: list[bytes] = []
         render = partial(self._render, effect, made)
         try:
@@ -159,7 +160,7 @@ class RoomFile:
                 self.changed()
 
     async def _written_or_read(
-        self, render: Render, effect: ev.SaveFile
+        self, render: Render, effect: fx.SaveFile
     ) -> ev.FileStamp | ev.FileChanged:
         """Write the file, or read it if it changed; retry while another program writes it."""
         tries = 0
@@ -217,7 +218,7 @@ class RoomFile:
         except Exception as error:  # noqa: BLE001 -- foreign code, and a database
             log.warning("%s is saved, but could not be signed as trusted: %r", self.path, error)
 
-    def _render(self, effect: ev.SaveFile, made: list[bytes], like: bytes | None) -> bytes:
+    def _render(self, effect: fx.SaveFile, made: list[bytes], like: bytes | None) -> bytes:
         """Return the bytes to write, after the store recorded them. Runs in a worker thread.
 
         Raises `SaveFailed` if the room closed while the folder did not answer. Another server may
@@ -234,7 +235,7 @@ class RoomFile:
             self._intend(effect, stamp)
         return data
 
-    def _intend(self, effect: ev.SaveFile, stamp: ev.FileStamp) -> None:
+    def _intend(self, effect: fx.SaveFile, stamp: ev.FileStamp) -> None:
         message = f"{self.path} was not written, because its room was closed; open it again"
         if self._closed:
             raise SaveFailed(message)

@@ -20,6 +20,7 @@ from dataclasses import replace
 
 from ..errors import KernelDead, KernelError, RuntimedError
 from ..execution.output_widgets import RequestWidgetState, ShowWidget
+from ..room import effects as fx
 from ..room import events as ev
 from .kernels.port import READY_SECONDS, Kernels, Link
 from .tasks import Tasks
@@ -141,16 +142,16 @@ class RoomKernel:
         """Attach to the kernel that the notebook already has, if any."""
         self._do(self._find(), None)
 
-    def start(self, effect: ev.StartKernel) -> None:
+    def start(self, effect: fx.StartKernel) -> None:
         self._do(self._start(effect.name), None)
 
-    def execute(self, effect: ev.ExecuteCell) -> None:
+    def execute(self, effect: fx.ExecuteCell) -> None:
         if self._link is None:
             self._post(ev.KernelFailed("the notebook has no kernel any more; run the cell again"))
             return
         self._link.execute(effect.run, effect.cell, effect.code, stop_on_error=effect.stop_on_error)
 
-    def reply(self, effect: ev.AnswerInput) -> None:
+    def reply(self, effect: fx.AnswerInput) -> None:
         if self._link is not None:
             self._link.reply_input(effect.text)
 
@@ -166,13 +167,13 @@ class RoomKernel:
         if self._link is not None:
             self._link.tell_comm(effect.comm_id, {"method": "request_state"}, effect.message_id)
 
-    def interrupt(self, effect: ev.InterruptKernel) -> None:
+    def interrupt(self, effect: fx.InterruptKernel) -> None:
         self._do(self._kernels.interrupt(self.id), effect.ticket)
 
-    def restart(self, effect: ev.RestartKernel) -> None:
+    def restart(self, effect: fx.RestartKernel) -> None:
         self._do(self._restart(), effect.ticket)
 
-    def shutdown(self, effect: ev.ShutdownKernel) -> None:
+    def shutdown(self, effect: fx.ShutdownKernel) -> None:
         self._do(self._shutdown(), effect.ticket)
 
     def _do(self, work: Awaitable[None], ticket: int | None) -> None:

@@ -27,10 +27,12 @@ from ..errors import (
 )
 from ..ids import CellId, RunId, SessionId
 from ..protocol import frames
+from . import effects as fx
 from . import events as ev
 from .file.file_sync import FileSync
 from .rate_limit import CALL, CALLS_PER_SECOND, RateLimit
 from .runs import Code, RoomRuns
+from .settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,9 @@ class Calls:
         running: RoomRuns,
         filing: FileSync,
         notebook: Notebook,
-        out: list[ev.Effect],
+        out: list[fx.Effect],
         *,
-        settings: ev.Settings,
+        settings: Settings,
         announce: Callable[[ev.KernelAction, ev.User], None],
     ) -> None:
         """`announce` reports a user's action on the kernel to other users."""
@@ -252,19 +254,19 @@ class Calls:
     def _interrupt(self, call: PendingCall, now: int) -> None:
         self._running.interrupting(now)
         self._announce("interrupt", call.user)
-        self._out.append(ev.InterruptKernel(self._wait(call)))
+        self._out.append(fx.InterruptKernel(self._wait(call)))
 
     def _restart(self, call: PendingCall, now: int) -> None:
         self._running.need_kernel()
         if call.args.get("clear"):
             self._running.clear(list(self._notebook.order), now)
         self._announce("restart", call.user)
-        self._out.append(ev.RestartKernel(self._wait(call)))
+        self._out.append(fx.RestartKernel(self._wait(call)))
 
     def _shutdown(self, call: PendingCall, _now: int) -> None:
         self._running.need_kernel()
         self._announce("shutdown", call.user)
-        self._out.append(ev.ShutdownKernel(self._wait(call)))
+        self._out.append(fx.ShutdownKernel(self._wait(call)))
 
     def _answer_prompt(self, call: PendingCall, _now: int) -> object:
         text = call.args.get("text")
@@ -361,10 +363,10 @@ class Calls:
 
     def _answer(self, asker: Caller, result: object, error: dict[str, str] | None) -> None:
         if asker.session is None:
-            self._out.append(ev.CallResult(asker.ticket, result, error))
+            self._out.append(fx.CallResult(asker.ticket, result, error))
         else:
             data = frames.encode(frames.Reply(asker.call, result, error))
-            self._out.append(ev.Send((asker.session,), data))
+            self._out.append(fx.Send((asker.session,), data))
 
 
 def check_rights(name: str, rights: Permissions) -> None:

@@ -11,6 +11,7 @@ from collections import deque
 from ..crdt import Heads
 from ..document.schema import DocName
 from ..ids import Epoch, SessionId
+from . import effects as fx
 from . import events as ev
 from .replica import Replica
 
@@ -31,14 +32,14 @@ class DurabilityTracker:
 
     # ------------------------------------------------------------ writes
 
-    def append(self, doc: DocName, epoch: Epoch, data: bytes) -> ev.Append:
-        return ev.Append(self._number(), doc, epoch, data)
+    def append(self, doc: DocName, epoch: Epoch, data: bytes) -> fx.Append:
+        return fx.Append(self._number(), doc, epoch, data)
 
-    def replace(self, doc: DocName, replica: Replica) -> ev.Replace:
-        return ev.Replace(self._number(), doc, replica.epoch, replica.whole())
+    def replace(self, doc: DocName, replica: Replica) -> fx.Replace:
+        return fx.Replace(self._number(), doc, replica.epoch, replica.whole())
 
-    def remember(self, heads: Heads, stamp: ev.FileStamp, now: int) -> ev.RecordFileVersion:
-        return ev.RecordFileVersion(self._number(), heads, stamp, now)
+    def remember(self, heads: Heads, stamp: ev.FileStamp, now: int) -> fx.RecordFileVersion:
+        return fx.RecordFileVersion(self._number(), heads, stamp, now)
 
     def _number(self) -> int:
         self._numbers += 1

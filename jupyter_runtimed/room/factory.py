@@ -21,9 +21,11 @@ from ..errors import DocumentError
 from ..execution.external_runs import UNHEARD
 from ..ids import CellId, Epoch, NewId, RoomId, RunId
 from ..protocol.actor_tokens import prefix_of
+from . import effects as fx
 from . import events as ev
 from .file.file_sync import Past
 from .room import Room
+from .settings import Settings
 
 DAMAGED: Final = (
     "Parts of this notebook's stored document were damaged. They were restored from the file where "
@@ -46,7 +48,7 @@ class RoomContext:
 
     room_id: RoomId
     path: str
-    settings: ev.Settings
+    settings: Settings
     secret: bytes
     new_id: NewId
     server: str
@@ -66,7 +68,7 @@ def from_file(
     *,
     trusted: Iterable[CellId],
     now_ms: int,
-) -> tuple[Room, list[ev.Effect]]:
+) -> tuple[Room, list[fx.Effect]]:
     """Create the room of a file without stored documents; the effects store both documents."""
     notebook = Notebook(seeds.empty_notebook(making.actor()))
     notebook.populate(content)
@@ -91,7 +93,7 @@ def from_store(
     stamp: ev.FileStamp | None,
     trusted: Iterable[CellId],
     now_ms: int,
-) -> tuple[Room, list[ev.Effect]]:
+) -> tuple[Room, list[fx.Effect]]:
     """Create a room from its stored documents.
 
     `file` and `stamp` are the file's present content and its stamp; None if the file was deleted.
@@ -119,7 +121,7 @@ def from_store(
         making = replace(making, past=(*making.past, (now_ms, bases[0])))
     room = _room(making, document, kept, notebook.epoch, base, rendered)
     effects = room.store_whole(only_runtime=not found) if fresh or found else []
-    effects += [ev.LogWarning(making.damage)] if found else []
+    effects += [fx.LogWarning(making.damage)] if found else []
     if overtaken:
         # Record the version of the file, because the record of the next save overwrites this one
         # even if that save never writes the file.

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from ..document.schema import NOTEBOOK, RUNTIME, DocName
 from ..ids import RoomId
 from ..protocol import actor_tokens, frames
-from . import events as ev
+from . import effects as fx
 from .file.file_events import FileEvents
 from .replica import Replica
 from .sessions import Session, Sessions
+from .settings import Settings
 
 
 class Handshake:
@@ -29,12 +30,12 @@ class Handshake:
         self,
         sessions: Sessions,
         replicas: Mapping[DocName, Replica],
-        out: list[ev.Effect],
+        out: list[fx.Effect],
         *,
         room_id: RoomId,
         server: str,
         secret: bytes,
-        settings: ev.Settings,
+        settings: Settings,
         damage: str = "",
     ) -> None:
         self._sessions = sessions
@@ -54,7 +55,7 @@ class Handshake:
         here = self._replicas[NOTEBOOK].epoch
         epoch, _ = hello.docs.get(NOTEBOOK, (here, ()))
         if epoch != here:
-            self._out.append(ev.ReadArchive(session.id, hello, epoch))
+            self._out.append(fx.ReadArchive(session.id, hello, epoch))
         return epoch != here
 
     def greet(

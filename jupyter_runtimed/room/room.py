@@ -26,6 +26,7 @@ from ..errors import BadFrame, DocumentError, Refused
 from ..execution.outputs import NextInput
 from ..ids import CellId, Epoch, NewId, RoomId, SessionId
 from ..protocol import actor_tokens, frames
+from . import effects as fx
 from . import events as ev
 from .authors import Authors
 from .calls import Caller, Calls, PendingCall
@@ -42,6 +43,7 @@ from .rate_limit import HELLO
 from .replica import Replica
 from .runs import RoomRuns
 from .sessions import Session, SessionPhase, Sessions
+from .settings import Settings
 
 BAD_FRAME = 4400
 NO_SUCH_ROOM = 4404
@@ -68,7 +70,7 @@ class Room:
         saved: ev.FileVersion | None,
         past: Iterable[Past] = (),
         rendered: Iterable[ev.FileVersion] = (),
-        settings: ev.Settings,
+        settings: Settings,
         secret: bytes,
         new_id: NewId,
         server: str,
@@ -79,7 +81,7 @@ class Room:
         self.settings = settings
         self.notebook = notebook
         self._new_id = new_id
-        self._out: list[ev.Effect] = []
+        self._out: list[fx.Effect] = []
         self.sessions = Sessions(self._out)
         self._presences = PresenceBroadcast(self.sessions)
         self._file_news = FileEvents(self.sessions)
@@ -146,7 +148,7 @@ class Room:
 
     # ------------------------------------------------------------ events
 
-    def handle(self, event: ev.Event, now_ms: int) -> list[ev.Effect]:
+    def handle(self, event: ev.Event, now_ms: int) -> list[fx.Effect]:
         """Handle one event; return the effects to execute, in this order."""
         if now_ms < self._now:
             self._clock_went_back(self._now - now_ms)
@@ -260,7 +262,7 @@ class Room:
 
     def _join(self, event: ev.Joined) -> None:
         if self._history.rotating:
-            self._out.append(ev.Disconnect(event.session, NO_SUCH_ROOM, ARCHIVING))
+            self._out.append(fx.Disconnect(event.session, NO_SUCH_ROOM, ARCHIVING))
             return
         actor = actor_tokens.prefix_of(f"{event.session}/{self._new_id()}")
         self.sessions.add(Session(event.session, event.user, event.rights, actor))
@@ -454,7 +456,7 @@ class Room:
     def _append(self, doc: DocName, data: bytes) -> None:
         self._out.append(self._keeping.append(doc, self._replicas[doc].epoch, data))
 
-    def store_whole(self, *, only_runtime: bool = False) -> list[ev.Effect]:
+    def store_whole(self, *, only_runtime: bool = False) -> list[fx.Effect]:
         """Return the effects that store snapshots of the documents of a new room."""
         return [
             self._keeping.replace(doc, replica)
@@ -462,7 +464,7 @@ class Room:
             if doc == RUNTIME or not only_runtime
         ]
 
-    def remember_saved(self, now: int) -> list[ev.Effect]:
+    def remember_saved(self, now: int) -> list[fx.Effect]:
         """Return the effect that stores the version of the file that the room was created from."""
         saved = self.filing.state
         return [] if saved is None else [self._keeping.remember(saved.heads, saved.stamp, now)]
@@ -516,7 +518,7 @@ class Room:
         if not file_is_current:
             self.filing.request_save()
 
-    def found_file(self, file: Content, stamp: ev.FileStamp, now_ms: int) -> list[ev.Effect]:
+    def found_file(self, file: Content, stamp: ev.FileStamp, now_ms: int) -> list[fx.Effect]:
         """Merge the content of the file when the room is opened from the store."""
         saved = self.filing.state
         if saved is not None and saved.stamp.hash == stamp.hash:
@@ -524,8 +526,8 @@ class Room:
             return self.handle(ev.TimerFired(), now_ms)
         effects = self.handle(ev.FileChanged(file, stamp), now_ms)
         # The room has no sessions yet, so the merge may run here.
-        merges = [effect for effect in effects if isinstance(effect, ev.MergeFile)]
-        others = [effect for effect in effects if not isinstance(effect, ev.MergeFile)]
+        merges = [effect for effect in effects if isinstance(effect, fx.MergeFile)]
+        others = [effect for effect in effects if not isinstance(effect, fx.MergeFile)]
         return others + [e for task in merges for e in self.handle(merge(task), now_ms)]
 
     def _durable(self, number: int) -> None:
@@ -618,12 +620,12 @@ class Room:
             idle_ms = 0 if self._history.rotating else self.settings.idle_ms
             closing_at = self._idle_since + idle_ms
             if now >= closing_at:
-                self._out.append(ev.CloseRoom())
+                self._out.append(fx.CloseRoom())
             else:
                 wishes.append(closing_at)
         due = [wish for wish in wishes if wish is not None]
         if due:
-            self._out.append(ev.SetTimer(max(min(due), now)))
+            self._out.append(fx.SetTimer(max(min(due), now)))
 
     def _closing(self, message: str) -> None:
         self.sessions.tell("closing", {"message": message})
@@ -632,4 +634,4 @@ class Room:
 
     def _disconnect(self, session: SessionId, code: int, reason: str) -> None:
         self._leave(session)
-        self._out.append(ev.Disconnect(session, code, reason))
+        self._out.append(fx.Disconnect(session, code, reason))

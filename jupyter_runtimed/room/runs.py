@@ -22,7 +22,9 @@ from ..execution.outputs import NextInput
 from ..execution.steps import Finished, Interrupt, RunRequest, SendExecute, Step
 from ..ids import CellId, Epoch, NewId, RunId, Sha256
 from ..protocol.actor_tokens import prefix_of
+from . import effects as fx
 from . import events as ev
+from .settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +58,9 @@ class RoomRuns:
     def __init__(
         self,
         runtime: Runtime,
-        out: list[ev.Effect],
+        out: list[fx.Effect],
         *,
-        settings: ev.Settings,
+        settings: Settings,
         new_id: NewId,
         kernel_name: Callable[[], str],
     ) -> None:
@@ -102,7 +104,7 @@ class RoomRuns:
 
     def put_blob(self, data: bytes) -> Sha256:
         sha256 = Sha256(hashlib.sha256(data).hexdigest())
-        self._out.append(ev.PutBlob(sha256, data))
+        self._out.append(fx.PutBlob(sha256, data))
         return sha256
 
     # ------------------------------------------------------------ requests
@@ -125,7 +127,7 @@ class RoomRuns:
             )
         if self.runtime.queue and self.must_start_kernel:
             self._asked_for_kernel = True
-            self._out.append(ev.StartKernel(self._kernel_name()))
+            self._out.append(fx.StartKernel(self._kernel_name()))
         self._do(steps)
         return tuple(want.run_id for want in wanted)
 
@@ -161,7 +163,7 @@ class RoomRuns:
         """Answer an open `input()`; the first answer counts. Raises `NotFound` for later ones."""
         if self._execution.writer.answered(prompt, text) is None:
             raise NotFound("this input request was answered already, or its run has ended")
-        self._out.append(ev.AnswerInput(text))
+        self._out.append(fx.AnswerInput(text))
 
     def clear(self, cells: Iterable[CellId], now: int) -> None:
         """Clear the outputs of cells; a running cell keeps its run and may add new outputs."""
@@ -207,7 +209,7 @@ class RoomRuns:
         self._out.extend(heard.widgets)
         for problem in heard.problems:
             text = f"the kernel's {problem.type} message: {problem.what}; others are not logged"
-            self._out.append(ev.LogWarning(text))
+            self._out.append(fx.LogWarning(text))
         self._do(heard.steps)
         return heard.next_inputs
 
@@ -285,13 +287,13 @@ class RoomRuns:
                     # The queue itself stops after an error, because `stop_on_error` makes the
                     # kernel skip all requests, also those of other rooms and consoles.
                     self._out.append(
-                        ev.ExecuteCell(step.run_id, step.cell_id, step.code, stop_on_error=False)
+                        fx.ExecuteCell(step.run_id, step.cell_id, step.code, stop_on_error=False)
                     )
                 case Finished():
                     self._execution.writer.forget(step.run_id)
                     self._note_timing(step)
                 case Interrupt():
-                    self._out.append(ev.InterruptKernel(NOBODY))
+                    self._out.append(fx.InterruptKernel(NOBODY))
                 case _:
                     # Keep the earliest time; the execution core requests a later one again.
                     self._wake_at = min(step.at_ms, self._wake_at or step.at_ms)

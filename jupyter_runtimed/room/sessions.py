@@ -20,6 +20,7 @@ from ..ids import RoomId, SessionId
 from ..protocol import actor_tokens
 from ..protocol.frames import Call, Change, Event, Frame, Hello, PeerKind, Presence, encode
 from . import colors
+from . import effects as fx
 from . import events as ev
 from .events import User
 from .rate_limit import RateLimit
@@ -80,7 +81,7 @@ class Session:
 class Sessions:
     """All sessions of a room in the order of their arrival; sends frames to them."""
 
-    def __init__(self, out: list[ev.Effect]) -> None:
+    def __init__(self, out: list[fx.Effect]) -> None:
         self._out = out
         self._here: dict[SessionId, Session] = {}
         self._live: tuple[SessionId, ...] | None = None
@@ -122,7 +123,7 @@ class Sessions:
 
     def send(self, sessions: tuple[SessionId, ...], frame: Frame) -> None:
         if sessions:
-            self._out.append(ev.Send(sessions, encode(frame)))
+            self._out.append(fx.Send(sessions, encode(frame)))
 
     def send_all(self, frame: Frame) -> None:
         self.send(self.live(), frame)

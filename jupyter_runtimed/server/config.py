@@ -10,7 +10,7 @@ from traitlets import Bool, Float, Integer, Unicode, default
 from traitlets.config import Configurable
 
 from ..protocol.frames import CHANGE_BYTES
-from ..room.events import Settings
+from ..room.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

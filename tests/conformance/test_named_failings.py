@@ -5,7 +5,7 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from ..host.conftest import Place
 from ..support.network import Network

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 from tests.support.network import Network
 
 Change = Callable[[dict[str, Any]], None]

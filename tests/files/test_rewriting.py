@@ -15,7 +15,7 @@ import pytest
 from jupyter_runtimed.document.content import Cell
 from jupyter_runtimed.document.notebook import Notebook
 from jupyter_runtimed.ids import CellId
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 from tests.support.network import Network
 
 WORDS = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa")

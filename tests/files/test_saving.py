@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
 
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 from jupyter_runtimed.server.contents.trust import NotaryTrust
 from tests.host.conftest import Place as Folder
 from tests.host.people import Person

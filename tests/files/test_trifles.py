@@ -8,8 +8,8 @@ import pytest
 
 from jupyter_runtimed.document.content import JsonText, to_json
 from jupyter_runtimed.peer.events import RoomEvent
-from jupyter_runtimed.room.events import Settings
 from jupyter_runtimed.room.file.significance import only_of_the_kernel
+from jupyter_runtimed.room.settings import Settings
 from tests.support.network import Network, SimPeer
 
 SPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}

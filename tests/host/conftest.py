@@ -10,7 +10,7 @@ from jupyter_runtimed.host.files.watcher import Watcher
 from jupyter_runtimed.host.registry import Registry
 from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.ids import RoomId
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from .people import LocalKernels
 

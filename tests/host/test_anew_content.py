@@ -7,7 +7,7 @@ import pytest
 from jupyter_runtimed.document.content import FINISHED
 from jupyter_runtimed.host.storage import room_log
 from jupyter_runtimed.ids import CellId
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from .conftest import notebook
 from .people import Person

@@ -19,7 +19,8 @@ from jupyter_runtimed.host.storage.commit_thread import Write
 from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.host.storage.room_lock import RoomLock
-from jupyter_runtimed.room.events import FileStamp, FileVersion, RotatedNotebook, Settings
+from jupyter_runtimed.room.events import FileStamp, FileVersion, RotatedNotebook
+from jupyter_runtimed.room.settings import Settings
 
 from .conftest import Place, notebook
 from .people import Person

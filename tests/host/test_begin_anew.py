@@ -11,7 +11,7 @@ import pytest
 from jupyter_runtimed.cli import app
 from jupyter_runtimed.crdt import heads_of, load
 from jupyter_runtimed.host.storage import room_log
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from .conftest import notebook
 from .people import Person

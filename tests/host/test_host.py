@@ -29,9 +29,10 @@ from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.host.storage.log_records import Kind
 from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.ids import RoomId
+from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
-from jupyter_runtimed.room.events import Settings
 from jupyter_runtimed.room.room import CLOSING
+from jupyter_runtimed.room.settings import Settings
 
 from .conftest import notebook
 from .damage import CHANGES, spoil
@@ -55,7 +56,7 @@ async def dropped(last):
 async def test_the_host_carries_out_every_effect(place):
     place.put("a.ipynb", notebook("1"))
     host: Host = await place.server().open("a.ipynb")
-    assert {*host._does, ev.Send} == set(get_args(ev.Effect))
+    assert {*host._does, fx.Send} == set(get_args(fx.Effect))
 
 
 async def test_an_edit_reaches_another_client_and_the_file(place):

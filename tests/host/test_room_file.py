@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from jupyter_runtimed.host.files.local import LocalFiles
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from .conftest import notebook
 from .people import Person

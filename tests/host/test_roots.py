@@ -10,7 +10,7 @@ import pytest
 from jupyter_runtimed.cli.app import main
 from jupyter_runtimed.errors import NotFound, RoomElsewhere
 from jupyter_runtimed.host.files.local import LocalFiles
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from .conftest import notebook
 from .people import Person

@@ -6,7 +6,7 @@ from jupyter_runtimed.crdt import heads_of, load
 from jupyter_runtimed.document import ipynb
 from jupyter_runtimed.document.content import to_json
 from jupyter_runtimed.ids import CellId
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from ..support.network import Network
 

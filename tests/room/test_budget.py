@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_runtimed.errors import BadFrame
 from jupyter_runtimed.protocol import frames
+from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.calls import MAX_IDS, MAX_OUTPUTS
 from jupyter_runtimed.room.rate_limit import BURST_UNITS, CALL, FLOOD, HELLO, RateLimit
@@ -13,8 +14,8 @@ from jupyter_runtimed.room.rate_limit import BURST_UNITS, CALL, FLOOD, HELLO, Ra
 from ..support.network import MAY_ALL, Network, SimPeer
 
 
-def frames_of(effects: list[ev.Effect], session: str) -> list[frames.Frame]:
-    sends = [effect for effect in effects if isinstance(effect, ev.Send)]
+def frames_of(effects: list[fx.Effect], session: str) -> list[frames.Frame]:
+    sends = [effect for effect in effects if isinstance(effect, fx.Send)]
     return [frames.decode(send.data) for send in sends if session in send.sessions]
 
 
@@ -68,7 +69,7 @@ def test_a_connection_that_does_not_stop_calling_is_closed() -> None:
     call = ev.Received(ana.session, frames.Call(7, "nosuch"), MAY_ALL)
     for _ in range((FLOOD + 2) * BURST_UNITS // CALL):
         effects = room.handle(call, net.clock.now)
-        if closed := [e for e in effects if isinstance(e, ev.Disconnect)]:
+        if closed := [e for e in effects if isinstance(e, fx.Disconnect)]:
             break
     assert (closed[0].code, "too many frames" in closed[0].reason) == (4429, True)
 
@@ -96,7 +97,7 @@ def test_a_client_that_repeats_hello_is_closed() -> None:
     hello = ev.Received(ana.session, frames.Hello("x", "agent"), MAY_ALL)
     for _ in range(BURST_UNITS // HELLO + 1):
         effects = room.handle(hello, net.clock.now)
-        if closed := [e for e in effects if isinstance(e, ev.Disconnect)]:
+        if closed := [e for e in effects if isinstance(e, fx.Disconnect)]:
             break
     assert closed[0].code == 4429
 

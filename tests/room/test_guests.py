@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from jupyter_runtimed.protocol import frames
+from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from ..support.network import MAY_ALL, Network
 from ..support.server import SimServer
@@ -21,8 +22,8 @@ class SlowToStart(SimServer):
 
     started = 0
 
-    def _kernel_do(self, effect: ev.Effect) -> None:
-        if isinstance(effect, ev.StartKernel):
+    def _kernel_do(self, effect: fx.Effect) -> None:
+        if isinstance(effect, fx.StartKernel):
             self.started += 1
             self.clock.after(200, lambda: super(SlowToStart, self)._kernel_do(effect))
         else:
@@ -58,7 +59,7 @@ def test_a_client_with_another_protocol_is_closed_with_the_reason() -> None:
     room = net.server.open_room()
     hello = frames.Hello("old", "browser", {}, (), protocol=frames.PROTOCOL + 1)
     effects = room.handle(ev.Received(ana.session, hello, MAY_ALL), net.clock.now)
-    (gone,) = [effect for effect in effects if isinstance(effect, ev.Disconnect)]
+    (gone,) = [effect for effect in effects if isinstance(effect, fx.Disconnect)]
     assert (gone.session, gone.code) == (ana.session, 4409)
     assert "reload" in gone.reason
 

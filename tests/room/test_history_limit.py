@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_runtimed.document.content import to_json
 from jupyter_runtimed.document.permissions import LONGEST_ENTRY
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from ..support.faults import FaultySimServer
 from ..support.network import Network

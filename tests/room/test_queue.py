@@ -10,6 +10,7 @@ from jupyter_runtimed.document.content import Run
 from jupyter_runtimed.execution.cell_timing import timing
 from jupyter_runtimed.execution.messages import KernelMessage
 from jupyter_runtimed.ids import CellId
+from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
 
 from ..support.network import Network, SimPeer
@@ -183,7 +184,7 @@ def test_an_error_cancels_the_queue_only_with_stop_on_error() -> None:
 def test_the_kernel_never_gets_stop_on_error() -> None:
     """A kernel that stops on an error also drops requests of other rooms."""
     net = Network("fail no")
-    asked: list[ev.ExecuteCell] = []
+    asked: list[fx.ExecuteCell] = []
     ana = net.join("ana")
     ana.run("c0")
     net.run_until(lambda: net.server.kernel is not None)
@@ -259,7 +260,7 @@ def test_a_problem_with_kernel_messages_is_logged_once() -> None:
         effect
         for _ in range(3)
         for effect in room.handle(ev.KernelMessages((bad,)), net.clock.now)
-        if isinstance(effect, ev.LogWarning)
+        if isinstance(effect, fx.LogWarning)
     ]
     (note,) = notes
     assert "error message: traceback is not a list" in note.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_runtimed.document.runtime_rotation import HISTORY_FLOOR_BYTES
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from ..support.network import Network
 

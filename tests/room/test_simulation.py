@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_runtimed.document.content import FINISHED, Cell
 from jupyter_runtimed.ids import CellId
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from ..support.network import Network, SimPeer
 from ..support.server import SimServer

@@ -9,9 +9,10 @@ from jupyter_runtimed.document.content import Cell, JsonText, to_json
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.peer.events import RefusedChange, RoomEvent
 from jupyter_runtimed.protocol import frames
+from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
-from jupyter_runtimed.room.events import Settings
 from jupyter_runtimed.room.file.autosave import SavePhase
+from jupyter_runtimed.room.settings import Settings
 
 from ..support.network import MAY_ALL, MAY_EDIT, MAY_READ, Network, notebook_bytes
 
@@ -253,7 +254,7 @@ def test_a_repeated_run_call_with_other_heads_is_answered_once() -> None:
     def ask(heads: tuple[str, ...]) -> list[frames.Reply]:
         call = frames.Call(7, "run", {"cells": ["c0"]}, heads)
         effects = room.handle(ev.Received(ana.session, call, MAY_ALL), net.clock.now)
-        sent = [frames.decode(effect.data) for effect in effects if isinstance(effect, ev.Send)]
+        sent = [frames.decode(effect.data) for effect in effects if isinstance(effect, fx.Send)]
         return [frame for frame in sent if isinstance(frame, frames.Reply)]
 
     assert ask(("0" * 64,)) == []

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_runtimed.client import LiveNotebook
 from jupyter_runtimed.ids import CellId
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from ..support.network import Network
 from .people import Place

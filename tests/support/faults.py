@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from jupyter_runtimed.document.permissions import Permissions
 from jupyter_runtimed.ids import SessionId
+from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.room import Room
 
@@ -90,7 +91,7 @@ class FaultySimServer(SimServer):
         except _Died:
             self.crash()
 
-    def _do(self, effect: ev.Effect) -> None:
+    def _do(self, effect: fx.Effect) -> None:
         if self.dies_in is not None:
             self.dies_in -= 1
             if self.dies_in < 0:
@@ -160,7 +161,7 @@ class FaultySimServer(SimServer):
         self._again(waited, INTEND_MS)
 
     def _write_file(
-        self, effect: ev.SaveFile, expected: ev.FileStamp, data: bytes
+        self, effect: fx.SaveFile, expected: ev.FileStamp, data: bytes
     ) -> ev.Event | None:
         if self.file_trouble is not None:
             if self.file_lands:

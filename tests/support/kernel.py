@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 
 from jupyter_runtimed.execution.messages import KernelMessage
+from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
 
 from .clock import Clock
@@ -37,7 +38,7 @@ class SimKernel:
         )
         self._later(30, lambda: self._tell(ev.KernelStatusChanged("idle", id=self.id)))
 
-    def execute(self, effect: ev.ExecuteCell) -> None:
+    def execute(self, effect: fx.ExecuteCell) -> None:
         self._count += 1
         orders = [line for line in effect.code.split("\n") if line.strip()]
         self._say(effect.run, "status", {"execution_state": "busy"})

@@ -13,8 +13,8 @@ from hashlib import sha256
 from typing import Any
 from unittest.mock import patch
 
-from jupyter_runtimed.room.events import Settings
 from jupyter_runtimed.room.file.merge_base import BaseSelector, Candidate
+from jupyter_runtimed.room.settings import Settings
 
 from .network import Network, SimPeer
 from .rebases import write

@@ -19,7 +19,7 @@ from jupyter_runtimed.ids import CellId, SessionId
 from jupyter_runtimed.peer.events import Acknowledged, CallReplied, PeerEvent, Rebased
 from jupyter_runtimed.peer.peer import Peer
 from jupyter_runtimed.protocol.frames import PeerKind
-from jupyter_runtimed.room.events import Settings
+from jupyter_runtimed.room.settings import Settings
 
 from .clock import Clock
 from .server import Disk, SimServer

@@ -18,11 +18,13 @@ from jupyter_runtimed.host.archived_documents import last_changes_by_actor
 from jupyter_runtimed.host.storage.store import recent, unseen
 from jupyter_runtimed.ids import RoomId, SessionId, Sha256
 from jupyter_runtimed.protocol import frames
+from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room import factory
 from jupyter_runtimed.room.file.file_sync import Past
 from jupyter_runtimed.room.file.merge import merge
 from jupyter_runtimed.room.room import Room
+from jupyter_runtimed.room.settings import Settings
 
 from .clock import Clock
 from .kernel import SimKernel
@@ -54,7 +56,7 @@ class Disk:
 
 class SimServer:
     def __init__(
-        self, clock: Clock, disk: Disk, settings: ev.Settings, new_id: Callable[[], str]
+        self, clock: Clock, disk: Disk, settings: Settings, new_id: Callable[[], str]
     ) -> None:
         self.clock = clock
         self.disk = disk
@@ -67,7 +69,7 @@ class SimServer:
         self.commit_ms = COMMIT_MS
         self.outlets: dict[SessionId, Callable[[bytes], None]] = {}
         self.hangups: dict[SessionId, Callable[[], None]] = {}
-        self.answers: dict[int, ev.CallResult] = {}
+        self.answers: dict[int, fx.CallResult] = {}
         self.executed: dict[str, str] = {}
         self._new_id = new_id
         self._pending: list[Callable[[], None]] = []
@@ -229,37 +231,37 @@ class SimServer:
 
         self.clock.after(delay_ms, arrive)
 
-    def _carry_out(self, effects: list[ev.Effect]) -> None:
+    def _carry_out(self, effects: list[fx.Effect]) -> None:
         for effect in effects:
             self._do(effect)
 
-    def _do(self, effect: ev.Effect) -> None:
+    def _do(self, effect: fx.Effect) -> None:
         match effect:
-            case ev.Send():
+            case fx.Send():
                 for session in effect.sessions:
                     if session in self.outlets:
                         self.outlets[session](effect.data)
-            case ev.Append() | ev.Replace() | ev.RecordFileVersion():
+            case fx.Append() | fx.Replace() | fx.RecordFileVersion():
                 self._store(effect)
-            case ev.PutBlob():
+            case fx.PutBlob():
                 self._put_blob(effect.data)
-            case ev.SaveFile() | ev.MergeFile() | ev.ReadArchive():
+            case fx.SaveFile() | fx.MergeFile() | fx.ReadArchive():
                 self._file_do(effect)
-            case ev.SetTimer():
+            case fx.SetTimer():
                 room = self.room
                 self._wish_ms = effect.at_ms
                 delay = effect.at_ms - self._handled_ms
                 self._post_later(delay, lambda: self._woken(room, effect.at_ms))
-            case ev.CloseRoom():
+            case fx.CloseRoom():
                 assert self.room is not None
                 self._put_away(self.room)
                 self.room = None
-            case ev.Disconnect():
+            case fx.Disconnect():
                 self.outlets.pop(effect.session, None)
                 hangup = self.hangups.pop(effect.session, None)
                 if hangup is not None:
                     hangup()
-            case ev.CallResult():
+            case fx.CallResult():
                 self.answers[effect.ticket] = effect
             case _:
                 self._kernel_do(effect)
@@ -275,7 +277,7 @@ class SimServer:
     def _kept_aside(self) -> None:
         """Do the first of the two writes of a rotation."""
 
-    def _looked_back(self, effect: ev.ReadArchive) -> ev.ArchiveRead:
+    def _looked_back(self, effect: fx.ReadArchive) -> ev.ArchiveRead:
         data = self.disk.former.get(effect.epoch)
         last = {} if data is None else last_changes_by_actor(data)
         return ev.ArchiveRead(effect.session, effect.hello, last)
@@ -284,35 +286,35 @@ class SimServer:
         """Keep only the newest timer request, as the host does."""
         return ev.TimerFired() if self.room is room and self._wish_ms == at_ms else None
 
-    def _file_do(self, effect: ev.SaveFile | ev.MergeFile | ev.ReadArchive) -> None:
-        if isinstance(effect, ev.SaveFile):
+    def _file_do(self, effect: fx.SaveFile | fx.MergeFile | fx.ReadArchive) -> None:
+        if isinstance(effect, fx.SaveFile):
             self._post_later(WRITE_MS, lambda: self._intend(effect))
             return
         took_ms = self.clock.random.randint(0, MERGE_MS)
-        if isinstance(effect, ev.MergeFile):
+        if isinstance(effect, fx.MergeFile):
             self._post_later(took_ms, lambda: merge(effect))
         else:
             self._post_later(took_ms, lambda: self._looked_back(effect))
 
-    def _kernel_do(self, effect: ev.Effect) -> None:
+    def _kernel_do(self, effect: fx.Effect) -> None:
         match effect:
-            case ev.StartKernel():
+            case fx.StartKernel():
                 self._kernels += 1
                 self.kernel = SimKernel(self.clock, self.post, self._kernels)
                 self.kernel.start()
-            case ev.ExecuteCell() if self.kernel is not None:
+            case fx.ExecuteCell() if self.kernel is not None:
                 self.executed[effect.run] = effect.code
                 self.kernel.execute(effect)
-            case ev.AnswerInput() if self.kernel is not None:
+            case fx.AnswerInput() if self.kernel is not None:
                 self.kernel.answer(effect.text)
-            case ev.RestartKernel() if self.kernel is None:
+            case fx.RestartKernel() if self.kernel is None:
                 self._post_later(5, lambda: ev.KernelFailed("there is no kernel", effect.ticket))
-            case ev.RestartKernel() if self.kernel is not None:
+            case fx.RestartKernel() if self.kernel is not None:
                 self.kernel.restart()
                 self._post_later(25, lambda: ev.KernelActionDone(effect.ticket))
-            case ev.InterruptKernel():
+            case fx.InterruptKernel():
                 self._post_later(5, lambda: self._interrupted(effect.ticket))
-            case ev.ShutdownKernel():
+            case fx.ShutdownKernel():
                 if self.kernel is not None:
                     self.kernel.kill()
                     self.kernel = None
@@ -329,7 +331,7 @@ class SimServer:
         self.disk.blobs[sha256] = data
         return sha256
 
-    def _store(self, effect: ev.Append | ev.Replace | ev.RecordFileVersion) -> None:
+    def _store(self, effect: fx.Append | fx.Replace | fx.RecordFileVersion) -> None:
         self._submit(lambda: self._commit_one(effect))
 
     def _submit(self, write: Callable[[], None]) -> None:
@@ -354,16 +356,16 @@ class SimServer:
         for event in early:
             self._when_kept(event)
 
-    def _commit_one(self, effect: ev.Append | ev.Replace | ev.RecordFileVersion) -> None:
+    def _commit_one(self, effect: fx.Append | fx.Replace | fx.RecordFileVersion) -> None:
         self._durable = effect.number
         match effect:
-            case ev.Append():
+            case fx.Append():
                 epoch, chunks = self.disk.documents[effect.doc]
                 assert epoch == effect.epoch
                 chunks.append(effect.data)
-            case ev.Replace():
+            case fx.Replace():
                 self.disk.documents[effect.doc] = (effect.epoch, [effect.data])
-            case ev.RecordFileVersion():
+            case fx.RecordFileVersion():
                 saved = ev.FileVersion(effect.heads, effect.stamp)
                 if self.disk.saved not in (None, saved):
                     self.disk.past = recent(
@@ -372,7 +374,7 @@ class SimServer:
                 self.disk.saved = saved
                 self._intended_over(None, effect.stamp)
 
-    def _intend(self, effect: ev.SaveFile) -> ev.Event | None:
+    def _intend(self, effect: fx.SaveFile) -> ev.Event | None:
         """Render and report the bytes of the save; the file is replaced later."""
         stamp = self.disk.stamp()
         if effect.expected is not None and effect.expected.hash != stamp.hash:
@@ -412,7 +414,7 @@ class SimServer:
         self._submit(both)
 
     def _write_file(
-        self, effect: ev.SaveFile, expected: ev.FileStamp, data: bytes
+        self, effect: fx.SaveFile, expected: ev.FileStamp, data: bytes
     ) -> ev.Event | None:
         if self.disk.stamp() != expected:
             return self._seen(effect.attempt)

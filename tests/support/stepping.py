@@ -8,6 +8,7 @@ interrupted overwrite in place from the whole copy beside it, as `LocalFiles` do
 from __future__ import annotations
 
 from jupyter_runtimed.document import ipynb
+from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
 
 from .faults import FaultySimServer
@@ -39,7 +40,7 @@ class SteppingSimServer(FaultySimServer):
     _spare: bytes | None = None
 
     def _write_file(
-        self, effect: ev.SaveFile, expected: ev.FileStamp, data: bytes
+        self, effect: fx.SaveFile, expected: ev.FileStamp, data: bytes
     ) -> ev.Event | None:
         if self.fails_at is None or self.disk.stamp() != expected:
             return super()._write_file(effect, expected, data)

@@ -17,8 +17,10 @@ from ...document.diff import notebook_diff
 from ...document.notebook import ChangedCells, Notebook
 from ...ids import CellId, NewId
 from ...protocol.actor_tokens import prefix_of
+from .. import effects as fx
 from .. import events as ev
 from ..runs import RoomRuns
+from ..settings import Settings
 from . import significance
 from .autosave import Autosave
 from .pending_writes import PendingWrites
@@ -54,12 +56,12 @@ class FileSync:
         self,
         notebook: Notebook,
         running: RoomRuns,
-        out: list[ev.Effect],
+        out: list[fx.Effect],
         *,
         saved: ev.FileVersion | None,
         past: Iterable[Past] = (),
         rendered: Iterable[ev.FileVersion] = (),
-        settings: ev.Settings,
+        settings: Settings,
         new_id: NewId,
     ) -> None:
         self._notebook = notebook
@@ -211,7 +213,7 @@ class FileSync:
         attempt = self.saving.start()
         self._writing = (attempt, self._notebook.fork(), content)
         trusted = frozenset(c.id for c in content.cells if self._running.runtime.trusted(c.id))
-        self._out.append(ev.SaveFile(attempt, self._notebook.heads, content, trusted, self.stamp))
+        self._out.append(fx.SaveFile(attempt, self._notebook.heads, content, trusted, self.stamp))
 
     def rendered(self, event: ev.Rendered) -> None:
         """Remember bytes that are about to be written, so that the room recognises them later."""
@@ -291,7 +293,7 @@ class FileSync:
         if (ticket := self._puts.pop(event.number, None)) is not None:
             self._hand(event.state)
             self.request_save()
-            self._out.append(ev.CallResult(ticket, {}))
+            self._out.append(fx.CallResult(ticket, {}))
             return None
         return self._file_merged(event.state, now, ahead=event.ahead)
 
@@ -315,7 +317,7 @@ class FileSync:
         """Report a failed merge to its caller; return whether it was a merge of the file."""
         if (ticket := self._puts.pop(event.number, None)) is not None:
             error = {"code": event.code, "message": event.message}
-            self._out.append(ev.CallResult(ticket, error=error))
+            self._out.append(fx.CallResult(ticket, error=error))
             return False
         self._taking = None
         self.saving.blocked(now)
@@ -383,7 +385,7 @@ class FileSync:
         outcomes = self.outcomes()
         actor = prefix_of(self._new_id())
         self._out.append(
-            ev.MergeFile(
+            fx.MergeFile(
                 self._number, tuple(bases), theirs, stamp or NO_FILE, live, outcomes, actor, now
             )
         )

@@ -14,11 +14,12 @@ from ...document.content import CellOutputs, Content
 from ...document.diff import notebook_diff as edits_of
 from ...document.notebook import Notebook
 from ...ids import CellId
+from .. import effects as fx
 from .. import events as ev
 from .merge_base import BaseSelector, Candidate, LaterEdit, removed, rewritten, shortlist
 
 
-def merge(task: ev.MergeFile) -> ev.Merged:
+def merge(task: fx.MergeFile) -> ev.Merged:
     """Merge `task.theirs` as edits of the candidate that `BaseSelector` selects as merge base.
 
     Raises `DocumentError` if the merge fails, `NotFound` if a base lacks an edited cell.
@@ -103,7 +104,7 @@ def _changed_since(
 
 
 def _apply_since(
-    edited: Notebook, elsewhere: Mapping[CellId, LaterEdit], task: ev.MergeFile, since: Heads
+    edited: Notebook, elsewhere: Mapping[CellId, LaterEdit], task: fx.MergeFile, since: Heads
 ) -> None:
     """Apply each edit of `elsewhere` to the version that it belongs to, and merge the result."""
     edited.commit(now_ms=task.now_ms)
@@ -117,7 +118,7 @@ def _apply_since(
 
 
 def _apply_beside(
-    edited: Notebook, edits: Sequence[edits_of.Edit], newest: Notebook, task: ev.MergeFile
+    edited: Notebook, edits: Sequence[edits_of.Edit], newest: Notebook, task: fx.MergeFile
 ) -> dict[CellId, CellOutputs]:
     """Apply to an older base the edits that the newest version lacks, and merge this version.
 
@@ -155,14 +156,14 @@ def _same(here: dict[CellId, str], there: dict[CellId, str], cell: CellId) -> bo
     return cell in here and cell in there and here[cell] == there[cell]
 
 
-def _read(base: ev.FileVersion | None, task: ev.MergeFile) -> ev.FileVersion | None:
+def _read(base: ev.FileVersion | None, task: fx.MergeFile) -> ev.FileVersion | None:
     """Read the content of a base whose heads alone are known after a restart of the server."""
     if base is None or base.content is not None:
         return base
     return replace(base, content=_as_now(task.live.content_at(base.heads), task))
 
 
-def _compared(age: int, task: ev.MergeFile) -> Candidate:
+def _compared(age: int, task: fx.MergeFile) -> Candidate:
     base = task.bases[age]
     was = None if base is None else base.content
     if was is None:
@@ -170,7 +171,7 @@ def _compared(age: int, task: ev.MergeFile) -> Candidate:
     return Candidate(age, base, was, edits_of.diff(was, task.theirs))
 
 
-def _as_now(content: Content, task: ev.MergeFile) -> Content:
+def _as_now(content: Content, task: fx.MergeFile) -> Content:
     """Use the present outputs, because the outputs of this version are unknown."""
     return replace(content, outcomes=task.outcomes)
 
