@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from .. import errors
 from ..crdt import Heads
 from ..document import ipynb
+from ..document.file_version import RotatedNotebook
 from ..document.permissions import Permissions
 from ..errors import RuntimedError
 from ..execution.output_widgets import RequestWidgetState, ShowWidget
@@ -531,7 +532,7 @@ def _merged(task: fx.MergeFile) -> ev.Merged | ev.MergeFailed:
 
 
 @gc_paused()
-def _put_away(room: Room) -> ev.RotatedNotebook | None:
+def _put_away(room: Room) -> RotatedNotebook | None:
     return room.rotate_history()
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..document import ipynb
 from ..document.content import Content
+from ..document.file_version import PAST_MS, FileStamp, FileVersion, RotatedNotebook
 from ..errors import (
     DocumentError,
     NotebookError,
@@ -31,7 +32,7 @@ from ..ids import CellId, RoomId, Sha256
 from ..room import effects as fx
 from ..room import events as ev
 from ..room import factory
-from ..room.file.file_sync import PAST_MS, Past
+from ..room.file.file_sync import Past
 from ..room.room import Room
 from ..room.settings import Settings
 from .blob_refs import BlobRefs, needed
@@ -299,7 +300,7 @@ class Registry:
         ports: Ports,
         kept: StoredRoom,
         data: bytes,
-        stamp: ev.FileStamp,
+        stamp: FileStamp,
         error: Unusable,
     ) -> tuple[Room, list[fx.Effect], _Troubles]:
         """Create a room from the file alone, and archive the stored notebook document."""
@@ -316,7 +317,7 @@ class Registry:
             raise StorageError(str(error))
         whole = room.notebook.document.save()
         await ports.store.rotate(
-            making.room_id, ev.RotatedNotebook(former.epoch, former.data, fresh.epoch, whole, state)
+            making.room_id, RotatedNotebook(former.epoch, former.data, fresh.epoch, whole, state)
         )
         return room, [*effects, fx.LogWarning(making.damage)], troubles
 
@@ -327,7 +328,7 @@ class Registry:
         except (NotFound, StorageError):
             return ""
 
-    async def _read(self, path: str) -> tuple[bytes, ev.FileStamp]:
+    async def _read(self, path: str) -> tuple[bytes, FileStamp]:
         """Read a file. Raises `NotFound`, and `StorageError` if its folder does not answer."""
         reading = asyncio.ensure_future(self._files.read(path))
         try:
@@ -454,7 +455,7 @@ def _build(
     ports: Ports,
     kept: StoredRoom | None,
     data: bytes,
-    stamp: ev.FileStamp | None,
+    stamp: FileStamp | None,
     troubles: _Troubles,
 ) -> tuple[Room, list[fx.Effect], _Troubles]:
     """Create a room from the file or the stored documents. Runs in a worker thread."""
@@ -494,7 +495,7 @@ def _reopened(
     making: factory.RoomContext,
     kept: StoredRoom,
     file: ipynb.FileContent | None,
-    stamp: ev.FileStamp | None,
+    stamp: FileStamp | None,
     trusted: tuple[CellId, ...],
     now_ms: int,
 ) -> tuple[Room, list[fx.Effect]]:
@@ -502,10 +503,10 @@ def _reopened(
         name: factory.StoredDocument(document.epoch, document.data)
         for name, document in kept.documents.items()
     }
-    bases = [ev.FileVersion(*pair) for pair in (kept.saved, kept.intended) if pair is not None]
-    rendered = [ev.FileVersion(*pair) for pair in kept.tried]
+    bases = [FileVersion(*pair) for pair in (kept.saved, kept.intended) if pair is not None]
+    rendered = [FileVersion(*pair) for pair in kept.tried]
     if not making.past:
-        former = tuple((at, ev.FileVersion(heads, stamp)) for at, heads, stamp in kept.former)
+        former = tuple((at, FileVersion(heads, stamp)) for at, heads, stamp in kept.former)
         making = replace(making, past=former)
     try:
         return factory.from_store(

@@ -24,6 +24,7 @@ from typing import TypeVar
 
 from ..document import ipynb
 from ..document.content import Content
+from ..document.file_version import FileStamp
 from ..errors import NotebookError, NotFound, RuntimedError, SaveFailed, StorageError
 from ..ids import RoomId
 from ..room import effects as fx
@@ -69,7 +70,7 @@ class RoomFile:
         ports: Ports,
         tasks: Tasks,
         *,
-        known: Callable[[], ev.FileStamp | None],
+        known: Callable[[], FileStamp | None],
         post: Callable[[ev.Event], None],
     ) -> None:
         self.path = path
@@ -161,12 +162,12 @@ class RoomFile:
 
     async def _written_or_read(
         self, render: Render, effect: fx.SaveFile
-    ) -> ev.FileStamp | ev.FileChanged:
+    ) -> FileStamp | ev.FileChanged:
         """Write the file, or read it if it changed; retry while another program writes it."""
         tries = 0
         while True:
             written = await self._write(render, effect.expected)
-            if isinstance(written, ev.FileStamp):
+            if isinstance(written, FileStamp):
                 return written
             try:
                 content = await asyncio.to_thread(self._read, written.data)
@@ -182,9 +183,7 @@ class RoomFile:
                 ) from error
             return ev.FileChanged(content, written.stamp, effect.attempt)
 
-    async def _write(
-        self, render: Render, expected: ev.FileStamp | None
-    ) -> ev.FileStamp | Conflict:
+    async def _write(self, render: Render, expected: FileStamp | None) -> FileStamp | Conflict:
         """Write the file, also if it is moved during the write.
 
         After a move the result at the new path counts. The report of a move may arrive after the
@@ -205,7 +204,7 @@ class RoomFile:
             else:
                 if path == self.path:
                     return written
-                if isinstance(written, ev.FileStamp):
+                if isinstance(written, FileStamp):
                     expected = written
 
     def _sign(self, data: bytes) -> None:
@@ -228,14 +227,14 @@ class RoomFile:
             data = self._writer.write(effect.content, like)
         made[:] = [data]
         if data != like:
-            stamp = ev.FileStamp(hashlib.sha256(data).hexdigest(), "")
+            stamp = FileStamp(hashlib.sha256(data).hexdigest(), "")
             # Precedes the write, so that the room knows these bytes before the result of the save.
             rendered = ev.Rendered(effect.heads, effect.content, stamp)
             self._loop.call_soon_threadsafe(self._post, rendered)
             self._intend(effect, stamp)
         return data
 
-    def _intend(self, effect: fx.SaveFile, stamp: ev.FileStamp) -> None:
+    def _intend(self, effect: fx.SaveFile, stamp: FileStamp) -> None:
         message = f"{self.path} was not written, because its room was closed; open it again"
         if self._closed:
             raise SaveFailed(message)

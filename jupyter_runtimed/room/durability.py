@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 
 from ..crdt import Heads
+from ..document.file_version import FileStamp
 from ..document.schema import DocName
 from ..ids import Epoch, SessionId
 from . import effects as fx
-from . import events as ev
 from .replica import Replica
 
 
@@ -38,7 +38,7 @@ class DurabilityTracker:
     def replace(self, doc: DocName, replica: Replica) -> fx.Replace:
         return fx.Replace(self._number(), doc, replica.epoch, replica.whole())
 
-    def remember(self, heads: Heads, stamp: ev.FileStamp, now: int) -> fx.RecordFileVersion:
+    def remember(self, heads: Heads, stamp: FileStamp, now: int) -> fx.RecordFileVersion:
         return fx.RecordFileVersion(self._number(), heads, stamp, now)
 
     def _number(self) -> int:

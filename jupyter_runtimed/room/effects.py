@@ -12,12 +12,12 @@ from typing import Any, TypeAlias
 
 from ..crdt import Heads
 from ..document.content import CellOutputs, Content
+from ..document.file_version import FileStamp, FileVersion
 from ..document.notebook import Notebook
 from ..document.schema import DocName
 from ..execution.output_widgets import RequestWidgetState, ShowWidget
 from ..ids import CellId, Epoch, RunId, SessionId, Sha256
 from ..protocol.frames import Hello
-from .events import FileStamp, FileVersion
 
 
 @dataclass(frozen=True, slots=True)

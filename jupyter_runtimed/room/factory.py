@@ -15,6 +15,7 @@ from ..crdt import Document, has_heads, load
 from ..document import repair, schema_check, seeds
 from ..document.content import FINISHED, Content, RunState
 from ..document.diff import notebook_diff
+from ..document.file_version import FileStamp, FileVersion
 from ..document.notebook import Notebook
 from ..document.runtime import KernelStatus, Runtime
 from ..errors import DocumentError
@@ -22,7 +23,6 @@ from ..execution.external_runs import UNHEARD
 from ..ids import CellId, Epoch, NewId, RoomId, RunId
 from ..protocol.actor_tokens import prefix_of
 from . import effects as fx
-from . import events as ev
 from .file.file_sync import Past
 from .room import Room
 from .settings import Settings
@@ -64,7 +64,7 @@ class RoomContext:
 def from_file(
     making: RoomContext,
     content: Content,
-    stamp: ev.FileStamp,
+    stamp: FileStamp,
     *,
     trusted: Iterable[CellId],
     now_ms: int,
@@ -75,7 +75,7 @@ def from_file(
     # No peer has the document yet, so the bytes of this change are not needed separately.
     notebook.document.commit(time=now_ms // 1000)
     runtime = _runtime_of(making, content, trusted, now_ms)
-    saved = ev.FileVersion(notebook.heads, stamp, None)
+    saved = FileVersion(notebook.heads, stamp, None)
     room = _room(making, notebook, runtime, Epoch(making.new_id()), saved)
     effects = room.store_whole()
     effects += room.remember_saved(now_ms)
@@ -86,11 +86,11 @@ def from_store(
     making: RoomContext,
     notebook: StoredDocument,
     runtime: StoredDocument | None,
-    bases: Sequence[ev.FileVersion],
+    bases: Sequence[FileVersion],
     *,
-    rendered: Sequence[ev.FileVersion] = (),
+    rendered: Sequence[FileVersion] = (),
     file: Content | None,
-    stamp: ev.FileStamp | None,
+    stamp: FileStamp | None,
     trusted: Iterable[CellId],
     now_ms: int,
 ) -> tuple[Room, list[fx.Effect]]:
@@ -141,10 +141,10 @@ def _forget_deleted(notebook: Notebook, runtime: Runtime) -> None:
 
 def _base_of(
     notebook: Notebook,
-    known: Sequence[ev.FileVersion],
+    known: Sequence[FileVersion],
     file: Content | None,
-    stamp: ev.FileStamp | None,
-) -> ev.FileVersion | None:
+    stamp: FileStamp | None,
+) -> FileVersion | None:
     """Return the base that equals the file, or else the base that needs the fewest edits."""
     for base in known:
         if stamp is not None and base.stamp.hash == stamp.hash:
@@ -162,8 +162,8 @@ def _room(
     notebook: Notebook,
     runtime: Runtime,
     epoch: Epoch,
-    saved: ev.FileVersion | None,
-    rendered: Sequence[ev.FileVersion] = (),
+    saved: FileVersion | None,
+    rendered: Sequence[FileVersion] = (),
 ) -> Room:
     notebook.content()  # fill the cache now, so that the first save is fast
     return Room(

@@ -18,6 +18,7 @@ from typing_extensions import assert_never
 from ..crdt import Change, ObjId, engine_errors
 from ..document import permissions
 from ..document.content import Cell, Content, to_json
+from ..document.file_version import FileStamp, FileVersion, RotatedNotebook
 from ..document.notebook import ChangedCells, Notebook
 from ..document.permissions import Permissions
 from ..document.runtime import Runtime
@@ -67,9 +68,9 @@ class Room:
         notebook: Notebook,
         runtime: Runtime,
         notebook_epoch: Epoch,
-        saved: ev.FileVersion | None,
+        saved: FileVersion | None,
         past: Iterable[Past] = (),
-        rendered: Iterable[ev.FileVersion] = (),
+        rendered: Iterable[FileVersion] = (),
         settings: Settings,
         secret: bytes,
         new_id: NewId,
@@ -469,7 +470,7 @@ class Room:
         saved = self.filing.state
         return [] if saved is None else [self._keeping.remember(saved.heads, saved.stamp, now)]
 
-    def rotate_history(self) -> ev.RotatedNotebook | None:
+    def rotate_history(self) -> RotatedNotebook | None:
         """Rotate the history of a closed room: return the archive and a new document.
 
         Opening a document costs time for each change in its history, so the new document has the
@@ -487,12 +488,12 @@ class Room:
             actor_tokens.prefix_of(self._new_id()),
             (saved.content or self.notebook.content_at(saved.heads)).metadata,
         )
-        return ev.RotatedNotebook(
+        return RotatedNotebook(
             former_epoch=self._replicas[NOTEBOOK].epoch,
             former=self.notebook.document.save(),
             epoch=Epoch(self._new_id()),
             data=fresh.document.save(),
-            saved=ev.FileVersion(heads, saved.stamp),
+            saved=FileVersion(heads, saved.stamp),
         )
 
     def _grew(self, size: int) -> None:
@@ -518,7 +519,7 @@ class Room:
         if not file_is_current:
             self.filing.request_save()
 
-    def found_file(self, file: Content, stamp: ev.FileStamp, now_ms: int) -> list[fx.Effect]:
+    def found_file(self, file: Content, stamp: FileStamp, now_ms: int) -> list[fx.Effect]:
         """Merge the content of the file when the room is opened from the store."""
         saved = self.filing.state
         if saved is not None and saved.stamp.hash == stamp.hash:
@@ -551,7 +552,7 @@ class Room:
         self._said_unsaved = False
         self.calls.saved(event.attempt, self._tell_saved(event.stamp, heads))
 
-    def _tell_saved(self, stamp: ev.FileStamp, heads: frames.Heads) -> dict[str, str]:
+    def _tell_saved(self, stamp: FileStamp, heads: frames.Heads) -> dict[str, str]:
         self._file_news.saved()
         file = {"hash": stamp.hash, "last_modified": stamp.last_modified}
         self.sessions.tell("saved", {**file, "heads": list(heads)})

@@ -13,13 +13,13 @@ import pytest
 import jupyter_runtimed
 from jupyter_runtimed.cli import stored_rooms as kept_room
 from jupyter_runtimed.crdt import load
+from jupyter_runtimed.document.file_version import FileStamp, FileVersion, RotatedNotebook
 from jupyter_runtimed.errors import RoomElsewhere
 from jupyter_runtimed.host.storage import room_log
 from jupyter_runtimed.host.storage.commit_thread import Write
 from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.host.storage.room_lock import RoomLock
-from jupyter_runtimed.room.events import FileStamp, FileVersion, RotatedNotebook
 from jupyter_runtimed.room.settings import Settings
 
 from .conftest import Place, notebook

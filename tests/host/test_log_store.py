@@ -14,6 +14,7 @@ import pytest
 import jupyter_runtimed
 from jupyter_runtimed import crdt
 from jupyter_runtimed.document import seeds
+from jupyter_runtimed.document.file_version import FileStamp
 from jupyter_runtimed.errors import RoomElsewhere, StorageError
 from jupyter_runtimed.host.storage import log_store, room_log
 from jupyter_runtimed.host.storage import room_lock as leases
@@ -23,7 +24,6 @@ from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.host.storage.log_records import HEADER, Kind
 from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.ids import RoomId
-from jupyter_runtimed.room.events import FileStamp
 
 from .damage import CHANGES, spoil
 from .stores import AT, ONE, OTHER, ROOM, TWO, Ear, whole_text

@@ -10,12 +10,12 @@ import threading
 
 import pytest
 
+from jupyter_runtimed.document.file_version import FileStamp, FileVersion, RotatedNotebook
 from jupyter_runtimed.errors import RoomElsewhere, StorageError
 from jupyter_runtimed.host.storage import log_store, room_log
 from jupyter_runtimed.host.storage.commit_thread import Write
 from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.host.storage.store import FIRST, MOST_KEPT, MOST_TRIED, Place
-from jupyter_runtimed.room.events import FileStamp, FileVersion, RotatedNotebook
 from tests.support.memory_store import MemoryStore
 
 from .stores import AT, ONE, OTHER, ROOM, TWO, Ear, whole_text

@@ -6,6 +6,10 @@ import copy
 from collections.abc import Callable
 from typing import TypeAlias
 
+from jupyter_runtimed.document.file_version import (
+    FileStamp,
+    FileVersion,
+)
 from jupyter_runtimed.document.permissions import Permissions
 from jupyter_runtimed.ids import SessionId
 from jupyter_runtimed.room import effects as fx
@@ -19,8 +23,8 @@ INTEND_MS = 2_000
 
 
 _Kept: TypeAlias = (
-    "tuple[dict[str, tuple[str, list[bytes]]], ev.SavedState | None, ev.SavedState | None, "
-    "list[ev.SavedState]]"
+    "tuple[dict[str, tuple[str, list[bytes]]], FileVersion | None, FileVersion | None, "
+    "list[FileVersion]]"
 )
 
 
@@ -160,9 +164,7 @@ class FaultySimServer(SimServer):
         self._submit(kept)
         self._again(waited, INTEND_MS)
 
-    def _write_file(
-        self, effect: fx.SaveFile, expected: ev.FileStamp, data: bytes
-    ) -> ev.Event | None:
+    def _write_file(self, effect: fx.SaveFile, expected: FileStamp, data: bytes) -> ev.Event | None:
         if self.file_trouble is not None:
             if self.file_lands:
                 super()._write_file(effect, expected, data)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from jupyter_runtimed.crdt import Heads
+from jupyter_runtimed.document.file_version import FileStamp, RotatedNotebook
 from jupyter_runtimed.document.schema import NOTEBOOK, DocName
 from jupyter_runtimed.errors import RoomElsewhere, StorageError
 from jupyter_runtimed.host.storage.store import (
@@ -22,7 +23,6 @@ from jupyter_runtimed.host.storage.store import (
     unseen,
 )
 from jupyter_runtimed.ids import Epoch, RoomId
-from jupyter_runtimed.room.events import FileStamp, RotatedNotebook
 
 Later = Callable[[Callable[[], None]], object]
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from jupyter_runtimed.document import ipynb
+from jupyter_runtimed.document.file_version import FileStamp, FileVersion
 from jupyter_runtimed.document.permissions import Permissions
 from jupyter_runtimed.errors import NotebookError
 from jupyter_runtimed.host.archived_documents import last_changes_by_actor
@@ -42,16 +43,16 @@ class Disk:
 
     file: bytes
     documents: dict[str, tuple[str, list[bytes]]] = field(default_factory=dict)
-    saved: ev.FileVersion | None = None
-    intended: ev.FileVersion | None = None
-    tried: list[ev.FileVersion] = field(default_factory=list)
+    saved: FileVersion | None = None
+    intended: FileVersion | None = None
+    tried: list[FileVersion] = field(default_factory=list)
     past: list[Past] = field(default_factory=list)
     blobs: dict[str, bytes] = field(default_factory=dict)
     former: dict[str, bytes] = field(default_factory=dict)
     writes: int = 0
 
-    def stamp(self) -> ev.FileStamp:
-        return ev.FileStamp(hashlib.sha256(self.file).hexdigest(), "now")
+    def stamp(self) -> FileStamp:
+        return FileStamp(hashlib.sha256(self.file).hexdigest(), "now")
 
 
 class SimServer:
@@ -366,7 +367,7 @@ class SimServer:
             case fx.Replace():
                 self.disk.documents[effect.doc] = (effect.epoch, [effect.data])
             case fx.RecordFileVersion():
-                saved = ev.FileVersion(effect.heads, effect.stamp)
+                saved = FileVersion(effect.heads, effect.stamp)
                 if self.disk.saved not in (None, saved):
                     self.disk.past = recent(
                         [*self.disk.past, (effect.at, self.disk.saved)], effect.at
@@ -382,13 +383,13 @@ class SimServer:
         data = ipynb.write(
             effect.content, get_blob=lambda sha: self.disk.blobs[sha], like=self.disk.file
         )
-        made = ev.FileStamp(hashlib.sha256(data).hexdigest(), "now")
+        made = FileStamp(hashlib.sha256(data).hexdigest(), "now")
 
         if data != self.disk.file:
             self.post(ev.Rendered(effect.heads, effect.content, made))
 
         def intended() -> None:
-            self._intended_over(ev.FileVersion(effect.heads, made), made)
+            self._intended_over(FileVersion(effect.heads, made), made)
 
         def write() -> None:
             self._post_later(WRITE_MS, lambda: self._write_file(effect, stamp, data))
@@ -396,14 +397,14 @@ class SimServer:
         self._intend_and(intended, write)
         return None
 
-    def _intended_over(self, fresh: ev.FileVersion | None, known: ev.FileStamp) -> None:
+    def _intended_over(self, fresh: FileVersion | None, known: FileStamp) -> None:
         tried, was = self.disk.tried, self.disk.intended
         versions = unseen(
             [(one.heads, one.stamp) for one in tried],
             None if was is None else (was.heads, was.stamp),
             ((), known),
         )
-        self.disk.tried = [ev.FileVersion(heads, stamp) for heads, stamp in versions]
+        self.disk.tried = [FileVersion(heads, stamp) for heads, stamp in versions]
         self.disk.intended = fresh
 
     def _intend_and(self, intended: Callable[[], None], write: Callable[[], None]) -> None:
@@ -413,9 +414,7 @@ class SimServer:
 
         self._submit(both)
 
-    def _write_file(
-        self, effect: fx.SaveFile, expected: ev.FileStamp, data: bytes
-    ) -> ev.Event | None:
+    def _write_file(self, effect: fx.SaveFile, expected: FileStamp, data: bytes) -> ev.Event | None:
         if self.disk.stamp() != expected:
             return self._seen(effect.attempt)
         if data != self.disk.file:

@@ -8,6 +8,7 @@ interrupted overwrite in place from the whole copy beside it, as `LocalFiles` do
 from __future__ import annotations
 
 from jupyter_runtimed.document import ipynb
+from jupyter_runtimed.document.file_version import FileStamp
 from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
 
@@ -39,9 +40,7 @@ class SteppingSimServer(FaultySimServer):
     dies = False
     _spare: bytes | None = None
 
-    def _write_file(
-        self, effect: fx.SaveFile, expected: ev.FileStamp, data: bytes
-    ) -> ev.Event | None:
+    def _write_file(self, effect: fx.SaveFile, expected: FileStamp, data: bytes) -> ev.Event | None:
         if self.fails_at is None or self.disk.stamp() != expected:
             return super()._write_file(effect, expected, data)
         self.fails += 1
@@ -71,7 +70,7 @@ class SteppingSimServer(FaultySimServer):
             case "remove copy":
                 self._spare = None
 
-    def _arrive(self, expected: ev.FileStamp, data: bytes) -> None:
+    def _arrive(self, expected: FileStamp, data: bytes) -> None:
         if self.disk.stamp() == expected:
             self.write_outside(data)
 

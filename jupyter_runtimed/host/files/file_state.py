@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...room.events import FileStamp
+from ...document.file_version import FileStamp
 from .port import stamp_of
 
 SECOND_NS = 1_000_000_000

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from ...document.file_version import FileStamp
 from ...errors import NotFound, SaveFailed, StorageError
-from ...room.events import FileStamp
 from .atomic_replace import clear_leftovers, replace_file
 from .file_access import exclusive
 from .file_state import FileState, read_state

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Protocol
 
-from ...room.events import FileStamp
+from ...document.file_version import FileStamp
 
 Render = Callable[[bytes | None], bytes]
 """Returns the new bytes from the file's current bytes (None: no file), in a worker thread."""

@@ -23,9 +23,9 @@ from typing import Any, Final
 import msgpack
 
 from ...crdt import Heads
+from ...document.file_version import FileStamp
 from ...document.schema import NOTEBOOK, RUNTIME, DocName
 from ...ids import Epoch
-from ...room.events import FileStamp
 from .store import FormerlySaved, recent, unseen
 
 VERSION: Final = 2

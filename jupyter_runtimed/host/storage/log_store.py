@@ -19,10 +19,10 @@ from pathlib import Path
 
 from ... import crdt
 from ...crdt import Heads
+from ...document.file_version import FileStamp, RotatedNotebook
 from ...document.schema import NOTEBOOK, RUNTIME, DocName
 from ...errors import DocumentError, RoomElsewhere, StorageError
 from ...ids import Epoch, RoomId
-from ...room.events import FileStamp, RotatedNotebook
 from . import log_records, room_log
 from .commit_thread import CommitThread, Write
 from .data_dir import DataDir

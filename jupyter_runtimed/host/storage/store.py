@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NewType, Protocol, TypeVar
 
 from ...crdt import Heads
+from ...document.file_version import PAST_MS, FileStamp, RotatedNotebook
 from ...document.schema import DocName
 from ...ids import Epoch, RoomId
-from ...room.events import FileStamp, RotatedNotebook
-from ...room.file.file_sync import PAST_MS
 
 Place = NewType("Place", str)
 """One of the places of a room: each holds the room as it is under another root folder."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 from ...crdt import Heads, has_heads
 from ...document.content import CellOutputs, Content
 from ...document.diff import notebook_diff
+from ...document.file_version import PAST_MS, FileStamp, FileVersion
 from ...document.notebook import ChangedCells, Notebook
 from ...ids import CellId, NewId
 from ...protocol.actor_tokens import prefix_of
@@ -31,16 +32,10 @@ COPIES = 4
 """Number of these versions that keep a copy of the document, because rebuilding it is slow."""
 REQUEST_ABANDONED = 0
 """The ticket of a merge whose result no caller waits for."""
-NO_FILE = ev.FileStamp("", "")
-PAST_MS = 600_000
-"""How long an overwritten version of the file stays a candidate for the merge base.
-
-A program may read the file, work for minutes, and write. A comparison of its file with the last
-saved version would delete what users typed since the program read the file.
-"""
+NO_FILE = FileStamp("", "")
 MAX_PAST = 200
 """Most overwritten versions that stay candidates."""
-Past = tuple[int, ev.FileVersion]
+Past = tuple[int, FileVersion]
 """The time (ms) at which a version of the file was overwritten, and the version."""
 
 
@@ -58,9 +53,9 @@ class FileSync:
         running: RoomRuns,
         out: list[fx.Effect],
         *,
-        saved: ev.FileVersion | None,
+        saved: FileVersion | None,
         past: Iterable[Past] = (),
-        rendered: Iterable[ev.FileVersion] = (),
+        rendered: Iterable[FileVersion] = (),
         settings: Settings,
         new_id: NewId,
     ) -> None:
@@ -74,11 +69,11 @@ class FileSync:
             (state for state in past if has_heads(notebook.document, state[1].heads)),
             maxlen=MAX_PAST,
         )
-        self._lost: ev.FileVersion | None = None
+        self._lost: FileVersion | None = None
         self._renderings = PendingWrites(
             state for state in rendered if has_heads(notebook.document, state.heads)
         )
-        self._handed: deque[ev.FileVersion] = deque(maxlen=READERS)
+        self._handed: deque[FileVersion] = deque(maxlen=READERS)
         self._writing: tuple[int, Notebook, Content] | None = None
         self._taking: ev.FileChanged | None = None
         self._next: ev.FileChanged | None = None
@@ -92,12 +87,12 @@ class FileSync:
     # ------------------------------------------------------------ reading
 
     @property
-    def stamp(self) -> ev.FileStamp | None:
+    def stamp(self) -> FileStamp | None:
         """Hash and time of the file that the room last read or wrote."""
         return None if self._saved is None else self._saved.stamp
 
     @property
-    def state(self) -> ev.FileVersion | None:
+    def state(self) -> FileVersion | None:
         """The version that the file held when the room last read or wrote it."""
         return self._saved
 
@@ -144,10 +139,10 @@ class FileSync:
     def content_for_client(self) -> Content:
         """Return the content for a client of the contents API; its version becomes a candidate."""
         content, copy = self.content(), self._notebook.fork()
-        self._hand(ev.FileVersion(copy.heads, NO_FILE, content, copy))
+        self._hand(FileVersion(copy.heads, NO_FILE, content, copy))
         return content
 
-    def _hand(self, state: ev.FileVersion) -> None:
+    def _hand(self, state: FileVersion) -> None:
         last = self._handed[-1] if self._handed else None
         if last is not None and not state.outside and last.heads == state.heads:
             self._handed.pop()
@@ -172,7 +167,7 @@ class FileSync:
     def edited(self, now: int, *, output_only: bool = False) -> None:
         self.saving.edited(now, output_only=output_only)
 
-    def notebook_changed(self, touched: ChangedCells, now: int) -> ev.FileStamp | None:
+    def notebook_changed(self, touched: ChangedCells, now: int) -> FileStamp | None:
         """Schedule a save after an edit, unless the file has everything significant already.
 
         Returns the stamp of the file if no save is needed.
@@ -220,7 +215,7 @@ class FileSync:
         writing = self._writing
         same = writing is not None and set(writing[1].heads) == set(event.heads)
         copy = writing[1] if writing is not None and same else None
-        self._renderings.note(ev.FileVersion(event.heads, event.stamp, event.content, copy))
+        self._renderings.note(FileVersion(event.heads, event.stamp, event.content, copy))
 
     def saved(self, event: ev.Saved, now: int) -> Heads | None:
         """Note that the file was written; return the heads that it now holds."""
@@ -228,7 +223,7 @@ class FileSync:
             return None
         _, copy, content = self._writing
         self._writing = None
-        self._set_version(ev.FileVersion(copy.heads, event.stamp, content, copy), now)
+        self._set_version(FileVersion(copy.heads, event.stamp, content, copy), now)
         self.saving.saved(event.attempt, now)
         return copy.heads
 
@@ -275,12 +270,12 @@ class FileSync:
         known = [state for state in (self._base(), *others) if state is not None]
         self._puts[self._merge(known or [None], event.content, None, now)] = event.ticket
 
-    def put_back(self, content: Content, since: ev.FileVersion, now: int) -> None:
+    def put_back(self, content: Content, since: FileVersion, now: int) -> None:
         """Merge an older content of the notebook as edits of the version `since`."""
         number = self._merge([since], content, None, now)
         self._puts[number] = REQUEST_ABANDONED
 
-    def merged(self, event: ev.Merged, now: int) -> ev.FileVersion | None:
+    def merged(self, event: ev.Merged, now: int) -> FileVersion | None:
         """Adopt the result of a merge; return the file's new version if the file was merged."""
         if event.notebook is not None:
             event.notebook.apply(self._notebook.document.changes_after(event.since))
@@ -297,9 +292,7 @@ class FileSync:
             return None
         return self._file_merged(event.state, now, ahead=event.ahead)
 
-    def _file_merged(
-        self, state: ev.FileVersion, now: int, *, ahead: bool
-    ) -> ev.FileVersion | None:
+    def _file_merged(self, state: FileVersion, now: int, *, ahead: bool) -> FileVersion | None:
         self._taking = None
         self.saving.retry(now)
         if self._gone:
@@ -337,7 +330,7 @@ class FileSync:
         bases = [self._base()] if event.by else self._bases(event.stamp, now)
         self._merge(bases, event.content, event.stamp, now)
 
-    def _recognised(self, state: ev.FileVersion, now: int) -> None:
+    def _recognised(self, state: FileVersion, now: int) -> None:
         """Note that the file holds what the room rendered, although no save reported success."""
         self._set_version(state, now)
         if set(state.heads) == set(self._notebook.heads):
@@ -347,14 +340,14 @@ class FileSync:
         else:
             self.saving.edited(now)
 
-    def _set_version(self, state: ev.FileVersion, now: int) -> None:
+    def _set_version(self, state: FileVersion, now: int) -> None:
         """Set the version that the file holds now."""
         if (before := self._saved) is not None:
             self._past.append((now, replace(before, notebook=None)))
         self._saved, self._lost = state, None
         self._renderings.file_holds(state.stamp)
 
-    def _bases(self, stamp: ev.FileStamp, now: int) -> list[ev.FileVersion | None]:
+    def _bases(self, stamp: FileStamp, now: int) -> list[FileVersion | None]:
         """Return the candidates for the merge base of the file, newest first."""
         past = self._before(now)
         if any(state.stamp.hash == stamp.hash for state in past):
@@ -363,21 +356,21 @@ class FileSync:
             return [self._base()]
         return [self._base(), *self._renderings.possible(), *past]
 
-    def _before(self, now: int) -> list[ev.FileVersion]:
+    def _before(self, now: int) -> list[FileVersion]:
         """Return the versions that the file had in the last `PAST_MS`, newest first."""
         while self._past and self._past[0][0] < now - PAST_MS:
             self._past.popleft()
         return [state for _, state in reversed(self._past)]
 
-    def _base(self) -> ev.FileVersion | None:
+    def _base(self) -> FileVersion | None:
         """Return the last saved version, also of a deleted file because it may come back."""
         return self._saved or self._lost
 
     def _merge(
         self,
-        bases: Sequence[ev.FileVersion | None],
+        bases: Sequence[FileVersion | None],
         theirs: Content,
-        stamp: ev.FileStamp | None,
+        stamp: FileStamp | None,
         now: int,
     ) -> int:
         self._number += 1

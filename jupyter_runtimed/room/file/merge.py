@@ -12,6 +12,7 @@ from dataclasses import replace
 from ...crdt import Heads, changes_between, engine_errors
 from ...document.content import CellOutputs, Content
 from ...document.diff import notebook_diff as edits_of
+from ...document.file_version import FileVersion
 from ...document.notebook import Notebook
 from ...ids import CellId
 from .. import effects as fx
@@ -47,7 +48,7 @@ def merge(task: fx.MergeFile) -> ev.Merged:
         edited.commit(now_ms=task.now_ms)
     if known:
         content = replace(edited.content(), outcomes=content.outcomes)
-    state = ev.FileVersion(
+    state = FileVersion(
         edited.heads, task.stamp, content, edited,
         outside=True, rewrote=rewritten(best), removed=removed(edits),
     )  # fmt: skip
@@ -156,7 +157,7 @@ def _same(here: dict[CellId, str], there: dict[CellId, str], cell: CellId) -> bo
     return cell in here and cell in there and here[cell] == there[cell]
 
 
-def _read(base: ev.FileVersion | None, task: fx.MergeFile) -> ev.FileVersion | None:
+def _read(base: FileVersion | None, task: fx.MergeFile) -> FileVersion | None:
     """Read the content of a base whose heads alone are known after a restart of the server."""
     if base is None or base.content is not None:
         return base
@@ -176,7 +177,7 @@ def _as_now(content: Content, task: fx.MergeFile) -> Content:
     return replace(content, outcomes=task.outcomes)
 
 
-def _document_of(base: ev.FileVersion | None, live: Notebook, since: Heads) -> Notebook:
+def _document_of(base: FileVersion | None, live: Notebook, since: Heads) -> Notebook:
     if base is None:
         return live
     if base.notebook is not None:

@@ -18,8 +18,8 @@ from typing import NamedTuple
 from ...document.content import Content
 from ...document.diff import notebook_diff as edits_of
 from ...document.diff.text_diff import spliced, splices
+from ...document.file_version import FileVersion
 from ...ids import CellId
-from .. import events as ev
 
 COMPARED = 8
 """Number of candidates that are compared in full, in addition to the newest version."""
@@ -36,12 +36,12 @@ class Candidate:
     """A candidate: its position in `bases` (0 is the newest), its content and the edits to it."""
 
     age: int
-    base: ev.FileVersion | None
+    base: FileVersion | None
     was: Content
     edits: tuple[edits_of.Edit, ...]
 
 
-def shortlist(bases: Sequence[ev.FileVersion | None], theirs: Content) -> list[int]:
+def shortlist(bases: Sequence[FileVersion | None], theirs: Content) -> list[int]:
     """Return the ages of the newest version and of those most similar to `theirs`, ascending."""
     now = {cell.source for cell in theirs.cells}
 
@@ -89,7 +89,7 @@ class BaseSelector:
     """Choose the candidate with the lowest cost of edits."""
 
     def __init__(
-        self, bases: Sequence[ev.FileVersion | None], theirs: Content, found: Sequence[Candidate]
+        self, bases: Sequence[FileVersion | None], theirs: Content, found: Sequence[Candidate]
     ) -> None:
         self._bases = bases
         self._theirs = {cell.id: cell.source for cell in theirs.cells}

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from .. import events as ev
+from ...document.file_version import FileStamp, FileVersion
 
 MOST_KEPT = 32
 """Most renderings that are kept."""
@@ -23,11 +23,11 @@ COPIES = 2
 class PendingWrites:
     """Renderings by the hash of their bytes, oldest first."""
 
-    def __init__(self, known: Iterable[ev.FileVersion] = ()) -> None:
+    def __init__(self, known: Iterable[FileVersion] = ()) -> None:
         self._kept = {state.stamp.hash: state for state in known}
         self._possible = set(self._kept)
 
-    def note(self, state: ev.FileVersion) -> None:
+    def note(self, state: FileVersion) -> None:
         """Note a version whose bytes are about to be written."""
         self._kept.pop(state.stamp.hash, None)
         self._kept[state.stamp.hash] = state
@@ -38,17 +38,17 @@ class PendingWrites:
         for name in hashes[-MOST_KEPT:-COPIES]:
             self._kept[name] = replace(self._kept[name], notebook=None)
 
-    def take(self, stamp: ev.FileStamp) -> ev.FileVersion | None:
+    def take(self, stamp: FileStamp) -> FileVersion | None:
         """Remove and return the version whose bytes the file holds now; None if unknown."""
         state = self._kept.pop(stamp.hash, None)
         return None if state is None else replace(state, stamp=stamp)
 
-    def file_holds(self, stamp: ev.FileStamp) -> None:
+    def file_holds(self, stamp: FileStamp) -> None:
         """Note that the file holds these bytes, and so none of the other renderings."""
         self._kept.pop(stamp.hash, None)
         self._possible.clear()
 
-    def possible(self) -> list[ev.FileVersion]:
+    def possible(self) -> list[FileVersion]:
         """Return the renderings that the file may have held, newest first.
 
         They are candidates for the merge base, because another program may have read one of them.

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ...crdt import Heads
 from ...document.content import Content
+from ...document.file_version import FileVersion
 from ...document.notebook import Notebook
 from ...errors import NotFound
 from ...ids import NewId
@@ -28,7 +29,7 @@ class Revert:
     """A revert: the content of the notebook `before`, and the version of the file `after`."""
 
     before: Content
-    after: ev.FileVersion
+    after: FileVersion
 
 
 class Reverts:
@@ -61,7 +62,7 @@ class Reverts:
         others = [user.name for user in authors if user.username != asker.username]
         return {"heads": None if heads is None else list(heads), "people": others}
 
-    def reverted(self, before: Content, after: ev.FileVersion) -> str:
+    def reverted(self, before: Content, after: FileVersion) -> str:
         """Remember the content before a revert; return the id of the revert."""
         revert = self._new_id()
         self._reverts[revert] = Revert(before, after)

@@ -28,11 +28,11 @@ from jupyter_server.services.contents.largefilemanager import (
 )
 from tornado.web import HTTPError
 
+from ...document.file_version import FileStamp
 from ...errors import NotFound, RuntimedError, SaveFailed, StorageError
 from ...host.files.local import LocalFiles
 from ...host.files.port import Conflict, NotebookFiles, Render, Unwatch
 from ...host.files.watcher import Watcher
-from ...room.events import FileStamp
 from .room_contents import UnderlyingManager
 
 OWN_SAVES = (
