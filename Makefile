@@ -66,7 +66,7 @@ build/node.stamp: labextension/package.json labextension/package-lock.json | bui
 # Editable: Python sources are live. The bundle is copied, so a change in it installs again.
 build/install.stamp: pyproject.toml scripts/hatch_build.py build/engine.stamp build/node.stamp \
     $(LAB_SOURCES) $(wildcard jupyter-config/*/*)
-	$(BIN)/python -m pip install --quiet --editable '.[test,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[test,dev,docs]'
 	touch $@
 
 chromium:  ## a browser for the tests: found, or installed where that is possible
@@ -139,7 +139,10 @@ test-hub: setup build/hub.stamp  ## a real JupyterHub with its proxy (make test-
 	chromium=$$(scripts/chromium) && PATH="$(BIN):$$PATH" CHROMIUM="$$chromium" \
 	  $(PYTEST) tests/hub -m hub --junitxml=$(REPORTS)/hub.xml $(ARGS)
 
-lint: setup  ## ruff, mypy, import-linter, rustfmt, clippy, eslint, prettier
+# Warnings are errors: a link that leads nowhere, a page that no other page links, a bad docstring.
+build_site = $(BIN)/python -m sphinx -W --keep-going -q -b html docs build/site
+
+lint: setup  ## ruff, mypy, import-linter, rustfmt, clippy, eslint, prettier, the documentation site
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -148,6 +151,7 @@ lint: setup  ## ruff, mypy, import-linter, rustfmt, clippy, eslint, prettier
 	cd pyautomerge && cargo fmt --check
 	cd pyautomerge && cargo clippy --locked --all-targets -- -D warnings
 	cd labextension && npm run lint && npm run format:check
+	$(build_site)
 
 format: setup  ## rewrite sources as the formatters want them
 	$(BIN)/ruff check --fix-only
@@ -155,8 +159,9 @@ format: setup  ## rewrite sources as the formatters want them
 	cd pyautomerge && cargo fmt
 	cd labextension && npm run format
 
-docs: setup  ## print the reference tables from the code into docs/reference/
+docs: setup  ## print the reference pages from the code, build the site into build/site
 	$(BIN)/python scripts/reference.py --write
+	$(build_site)
 
 # ---- measurements and long runs
 

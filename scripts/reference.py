@@ -66,10 +66,10 @@ PRINTED = "`make docs` prints this page from the code, and a test compares the t
 def pages() -> dict[str, str]:
     """Return a map of file names in ``docs/reference/`` to their text."""
     return {
-        "authority.md": authority_page(),
         "commands.md": commands_page(),
         "errors.md": errors_page(),
         "frames.md": frames_page(),
+        "permissions.md": permissions_page(),
         "settings.md": settings_page(),
     }
 
@@ -80,7 +80,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |\n" for row in lines)
 
 
-def authority_page() -> str:
+def permissions_page() -> str:
     """Return the roles of ``document/permissions.py``, the needs of each call, and the checks."""
     columns = list(next(iter(permissions.ROLES.values())))
     rows = [[what, *(who[c] for c in columns)] for what, who in permissions.ROLES.items()]

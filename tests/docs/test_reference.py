@@ -12,7 +12,10 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 import reference  # noqa: E402 - scripts/ has no package
 
-NAMES = ["authority.md", "commands.md", "errors.md", "frames.md", "settings.md"]
+NAMES = ["commands.md", "errors.md", "frames.md", "permissions.md", "settings.md"]
+
+WRITTEN_BY_HAND = {"index.md", "javascript.md", "python.md"}
+"""Pages whose contents Sphinx takes from the sources."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -21,7 +24,8 @@ def test_a_reference_page_is_printed_from_the_code(name: str) -> None:
 
 
 def test_every_reference_page_is_printed_from_the_code() -> None:
-    assert {p.name for p in reference.FOLDER.glob("*.md")} == set(reference.pages())
+    found = {p.name for p in reference.FOLDER.glob("*.md")}
+    assert found - WRITTEN_BY_HAND == set(reference.pages())
 
 
 def test_every_setting_says_what_it_does() -> None:

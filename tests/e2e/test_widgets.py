@@ -173,7 +173,7 @@ async def test_an_interactive_plot(both: Pair) -> None:
     await both.ben.shot("widgets-plot")
 
 
-@pytest.mark.long  # fails after test_other_ways only; see docs/design/known-gaps.md
+@pytest.mark.long  # fails after test_other_ways only; see docs/design/debts.md
 async def test_a_plotly_figure_is_changed_from_python_and_seen_by_all_also_after_a_reload(
     both: Pair,
 ) -> None:
