@@ -1,10 +1,28 @@
 """The errors of the package, as a tree by the party at fault.
 
 Every message says what happened, to which object, and what to do next. `code` is the error's name
-in the protocol; only `server/` maps errors to HTTP statuses and close codes.
+in the protocol, and this module has all codes; only `server/` maps errors to HTTP statuses.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
+
+RefusalCode: TypeAlias = Literal[
+    "read-only", "not-allowed", "foreign-actor", "gap", "malformed", "too-large"
+]
+"""The reason for which the server refuses a change, as a code in its `refuse` frame."""
+
+REFUSALS: Final[Mapping[RefusalCode, str]] = {
+    "read-only": "The user may read the notebook but not change it.",
+    "not-allowed": "The change writes to an object, or in a way, that is reserved for the server.",
+    "foreign-actor": "The change has an actor id of another connection.",
+    "gap": "The change builds on changes or objects that the server does not have.",
+    "malformed": "Automerge cannot read the change.",
+    "too-large": "An entry of metadata or attachments is too long.",
+}
+"""The meaning of each refusal code."""
 
 
 class RuntimedError(Exception):
@@ -64,7 +82,7 @@ class TooMany(PeerError):
 class Refused(PeerError):
     """The server refused a change. `code` is one of the refusal codes of the protocol."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: RefusalCode, reason: str) -> None:
         super().__init__(reason)
         self.code = code
 
@@ -167,3 +185,27 @@ class UnsavedEdits(ClientError):
     """The server has not acknowledged all local edits as durable."""
 
     code = "not-durable"
+
+
+class Disconnected(ClientError):
+    """The connection ended before the reply to a call, which may or may not have taken effect."""
+
+    code = "disconnected"
+
+
+def all_errors() -> list[type[RuntimedError]]:
+    """Return the classes of the tree, each after its base class."""
+    kinds = [RuntimedError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    return kinds
+
+
+def error_named(code: str, message: str) -> RuntimedError:
+    """Return the error with this code of the protocol; of several classes, the most general."""
+    for kind in all_errors():
+        if kind.code == code and kind.__init__ is Exception.__init__:
+            return kind(message)
+    error = RuntimedError(message)
+    error.code = code
+    return error

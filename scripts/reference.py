@@ -22,6 +22,7 @@ from jupyter_runtimed import errors, server
 from jupyter_runtimed.cli import app as cli
 from jupyter_runtimed.document import permissions
 from jupyter_runtimed.protocol import frames
+from jupyter_runtimed.protocol.close_codes import CloseCode
 from jupyter_runtimed.room import calls
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
@@ -144,7 +145,23 @@ def errors_page() -> str:
             rows.append([f"`{name}`", f"`{error.__base__.__name__}`", f"`{code}`" if code else "",
                          meaning[0] if meaning else ""])  # fmt: skip
     head = ["error", "is a", "code", "meaning"]
-    return f"# Errors\n\n{PRINTED}\n{table(head, rows)}"
+    return f"# Errors\n\n{PRINTED}\n{table(head, rows)}\n{codes()}"
+
+
+def codes() -> str:
+    """Return the refusal codes of ``errors.py`` and the codes of ``protocol/close_codes.py``."""
+    refusals = [[f"`{code}`", meaning] for code, meaning in errors.REFUSALS.items()]
+    closes = [[f"`{code.value}`", f"`{code.name}`", code.meaning] for code in CloseCode]
+    refused = "The `code` of a `refuse` frame, and of the error `Refused`.\n"
+    closed = "The codes of a WebSocket's close frame, and of a closed connection over HTTP.\n"
+    return "\n".join(
+        [
+            f"## Refusal codes\n\n{refused}",
+            table(["code", "meaning"], refusals),
+            f"## Close codes\n\n{closed}",
+            table(["code", "name", "meaning"], closes),
+        ]
+    )
 
 
 def settings_page() -> str:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from ..errors import (
@@ -29,6 +29,7 @@ from ..errors import (
 )
 from ..peer.events import PeerEvent
 from ..peer.peer import Peer
+from ..protocol.close_codes import CloseCode
 from .address import Address
 from .transport import Transport, TransportName
 from .transport_choice import TransportChoice
@@ -38,14 +39,13 @@ LONGEST_PAUSE_SECONDS: Final = 10.0
 FIRST_FRAME_SECONDS: Final = 20.0
 """The timeout for the first frame of a connection."""
 
-FATAL: Final = {
-    4400: BadFrame,
-    4401: LoggedOut,
-    4403: Forbidden,
-    4409: PeerError,
+FATAL: Final[Mapping[int, type[RuntimedError]]] = {
+    CloseCode.BAD_FRAME: BadFrame,
+    CloseCode.LOGGED_OUT: LoggedOut,
+    CloseCode.FORBIDDEN: Forbidden,
+    CloseCode.OTHER_PROTOCOL: PeerError,
 }
 """The error for each close code after which reconnecting is useless."""
-NO_SUCH_ROOM: Final = 4404
 OWN_CODES: Final = range(4000, 5000)
 WILL_PASS: Final = (ServerUnreachable, ServerClosing, Closed, LoginWanted)
 """Errors after which the client reconnects, because they may not be the room's own answer."""
@@ -207,7 +207,7 @@ class Connection:
 
     def _judge(self, transport: Transport) -> None:
         code, reason = transport.close_code, transport.close_reason
-        if code == NO_SUCH_ROOM:
+        if code == CloseCode.NO_SUCH_ROOM:
             self._room = None
         elif (kind := FATAL.get(code)) is not None:
             kept = self._peer.pending_edits

@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 
 from ..errors import BadFrame, Closed, NotThisExtension, RuntimedError, ServerUnreachable
 from ..protocol.batches import pack, unpack
+from ..protocol.close_codes import CloseCode
 from .address import FRAMES, Address
 from .transport import TransportName
 
@@ -31,7 +32,6 @@ BATCH_BYTES: Final = 1 << 20
 """The approximate size limit of a request; a single frame may be larger."""
 BACKLOG_BYTES: Final = 4 << 20
 """`drained` waits while more bytes than this are unsent."""
-LOST: Final = 1006
 log = logging.getLogger(__name__)
 
 
@@ -42,7 +42,7 @@ class PollingTransport:
 
     def __init__(self, address: Address, path: str, threads: ThreadPoolExecutor) -> None:
         """`path` is the path of the connection below the server's base url."""
-        self.close_code = LOST
+        self.close_code: int = CloseCode.LOST
         self.close_reason = ""
         self._address = address
         self._path = path

@@ -17,6 +17,8 @@ from ..errors import (
     PeerError,
     RuntimedError,
     ServerUnreachable,
+    all_errors,
+    error_named,
 )
 
 OWN_HEADER: Final = "X-Jupyter-Runtimed"
@@ -38,7 +40,7 @@ def error_of(status: int, headers: Headers, body: bytes, what: str) -> RuntimedE
     code, message = str(said.get("code") or ""), str(said.get("message") or "")
     if code == Closed.code and isinstance(said.get("close"), int):
         return Closed(message, said["close"])
-    if OWN_HEADER in headers or (code and code in _codes()):
+    if OWN_HEADER in headers or (code and code in {kind.code for kind in all_errors()}):
         return _own(status, code, message, what)
     if 300 <= status < 400:
         where = headers.get("Location") or "another address"
@@ -87,24 +89,3 @@ def _said(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def _kinds() -> list[type[RuntimedError]]:
-    kinds = [RuntimedError]
-    for kind in kinds:
-        kinds += kind.__subclasses__()
-    return kinds
-
-
-def _codes() -> set[str]:
-    return {kind.code for kind in _kinds()}
-
-
-def error_named(code: str, message: str) -> RuntimedError:
-    """Return the package's error with this code, with the server's message."""
-    for kind in _kinds():
-        if kind.code == code and kind.__init__ is Exception.__init__:
-            return kind(message)
-    error = RuntimedError(message)
-    error.code = code
-    return error

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..document.content import FINISHED, Output, Run
-from ..errors import RuntimedError
+from ..errors import Disconnected, error_named
 from ..ids import CellId, RunId
 from ..peer.events import CallReplied, Changed, PeerEvent, Synced
 from ..peer.peer import Peer
-from ..peer.pending_calls import DISCONNECTED
 from ..peer.runtime_view import RuntimeTouched
 from .outputs import NbOutput, text_of
-from .responses import error_named
 from .waiter import Waiter
 
 
@@ -125,9 +123,8 @@ class CallClient:
         while True:
             try:
                 return await self.call(name, args)
-            except RuntimedError as error:
-                if error.code != DISCONNECTED:
-                    raise
+            except Disconnected:
+                continue
 
     async def run(
         self, name: str, args: Mapping[str, Any], cells: Sequence[CellId]
@@ -155,9 +152,8 @@ class CallClient:
             syncs = self._syncs
             try:
                 result = await self._answer(asked)
-            except RuntimedError as error:
-                if error.code != DISCONNECTED:
-                    raise
+            except Disconnected:
+                pass
             else:
                 return [RunId(str(run_id)) for run_id in result["runs"]]
             # After the next sync, the document shows whether the server queued the run before the

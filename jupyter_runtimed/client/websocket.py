@@ -16,6 +16,7 @@ from websockets.exceptions import (
 from websockets.protocol import State
 
 from ..errors import NoWebSocket
+from ..protocol.close_codes import CloseCode
 from .address import Address
 from .responses import OWN_HEADER, error_of
 from .transport import TransportName
@@ -76,7 +77,7 @@ class WebSocketTransport:
 
     @property
     def close_code(self) -> int:
-        return self._socket.close_code or 1006
+        return self._socket.close_code or CloseCode.LOST
 
     @property
     def close_reason(self) -> str:

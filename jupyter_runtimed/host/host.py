@@ -16,20 +16,20 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
-from .. import errors
 from ..crdt import Heads
 from ..document import ipynb
 from ..document.file_version import RotatedNotebook
 from ..document.permissions import Permissions
-from ..errors import RuntimedError
+from ..errors import RuntimedError, ServerClosing
 from ..execution.output_widgets import RequestWidgetState, ShowWidget
 from ..ids import RoomId, SessionId
+from ..protocol.close_codes import CloseCode
 from ..protocol.frames import Call, Change, Frame, encode
 from ..protocol.frames import Event as FrameEvent
 from ..room import effects as fx
 from ..room import events as ev
 from ..room.file.merge import merge
-from ..room.room import CLOSING, Room
+from ..room.room import Room
 from .archived_documents import ArchivedDocuments
 from .garbage import gc_paused
 from .kernels.port import Link
@@ -41,23 +41,11 @@ from .tasks import Tasks
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-BROKEN = 1011
-"""Close code of a connection whose frame made the room raise."""
-NO_SUCH_ROOM = 4404
 MOST_FAILURES = 4
 """A room that raises at this many consecutive events is closed, because it will not recover."""
 LAST_SAVE_SECONDS = 6.0
 """Less than `LONGEST_GOODBYE_SECONDS`, because the store must still record the save."""
 MERGING = "merging this notebook"
-
-_OF_CODE: dict[str, type[RuntimedError]] = {
-    kind.code: kind
-    for kind in (
-        errors.PeerError, errors.Forbidden, errors.NotFound, errors.HeadsMissing, errors.TooLarge,
-        errors.TooMany, errors.KernelError, errors.NoKernel, errors.KernelDead, errors.StorageError,
-        errors.SaveFailed, errors.ServerClosing,
-    )
-}  # fmt: skip
 
 
 class Host:
@@ -185,7 +173,7 @@ class Host:
         self.broken = True
         for outlet in self._outlets.values():
             outlet.send(told)
-            outlet.disconnect(NO_SUCH_ROOM, "the room failed; open the notebook again")
+            outlet.disconnect(CloseCode.NO_SUCH_ROOM, "the room failed; open the notebook again")
         self._outlets.clear()
         self._end()
 
@@ -199,7 +187,11 @@ class Host:
         """
         match event:
             case ev.Received():
-                self._disconnect(event.session, BROKEN, "the server failed at a frame; reconnect")
+                self._disconnect(
+                    event.session,
+                    CloseCode.SERVER_FAILED,
+                    "the server failed at a frame; reconnect",
+                )
             case ev.CallReceived() | ev.ContentsPut():
                 answer = self._calls.get(event.ticket)
                 if answer is not None and not answer.done():
@@ -281,7 +273,7 @@ class Host:
     async def _merge(self, effect: fx.MergeFile) -> None:
         self.post(await asyncio.to_thread(_merged, effect))
 
-    def _disconnect(self, session: SessionId, code: int, reason: str) -> None:
+    def _disconnect(self, session: SessionId, code: CloseCode, reason: str) -> None:
         if (outlet := self._outlets.pop(session, None)) is not None:
             outlet.disconnect(code, reason)
             self.post(ev.Left(session))
@@ -315,10 +307,14 @@ class Host:
         """Add a connection; disconnect it at once if the room has ended or is about to."""
         session = SessionId(self._ports.new_id())
         if self._ended:
-            outlet.disconnect(NO_SUCH_ROOM, "the room was closed; open the notebook again")
+            outlet.disconnect(
+                CloseCode.NO_SUCH_ROOM, "the room was closed; open the notebook again"
+            )
             return session
         if self._last_save is not None:
-            outlet.disconnect(CLOSING, "the server is stopping; try again when it is back")
+            outlet.disconnect(
+                CloseCode.CLOSING, "the server is stopping; try again when it is back"
+            )
             return session
         self._outlets[session] = outlet
         self.post(ev.Joined(session, user, rights))
@@ -358,7 +354,7 @@ class Host:
     def _expect(self) -> tuple[int, asyncio.Future[Any]]:
         """Return a new ticket, and the future of its answer. Raises `ServerClosing`."""
         if self._ended:
-            raise errors.ServerClosing("the notebook was closed; open it again")
+            raise ServerClosing("the notebook was closed; open it again")
         self._tickets += 1
         answer = self._calls[self._tickets] = self._loop.create_future()
         return self._tickets, answer
@@ -370,8 +366,7 @@ class Host:
         if effect.error is None:
             answer.set_result(effect.result)
         else:
-            kind = _OF_CODE.get(effect.error["code"], errors.PeerError)
-            answer.set_exception(kind(effect.error["message"]))
+            answer.set_exception(effect.error)
 
     def summary(self) -> dict[str, Any]:
         """Return a summary of the room for the list of open rooms, as JSON values."""
@@ -487,7 +482,7 @@ class Host:
         self._last_save = asyncio.Event()
         self.post(ev.ServerClosing(message))
         for session in list(self._outlets):
-            self._disconnect(session, CLOSING, message)
+            self._disconnect(session, CloseCode.CLOSING, message)
         try:
             await asyncio.wait_for(self._last_save.wait(), LAST_SAVE_SECONDS)
         except asyncio.TimeoutError:
@@ -505,7 +500,7 @@ class Host:
             self._timer.cancel()
         for answer in self._calls.values():
             if not answer.done():
-                answer.set_exception(errors.ServerClosing("the notebook was closed; open it again"))
+                answer.set_exception(ServerClosing("the notebook was closed; open it again"))
         self._file.close()
         await self._tasks.close()
         await self._kernel.close()
@@ -537,8 +532,7 @@ def _put_away(room: Room) -> RotatedNotebook | None:
 
 
 def _not_merged(number: int, error: Exception) -> ev.MergeFailed:
-    failure = _failure(MERGING, error)
-    return ev.MergeFailed(number, failure.code, str(failure))
+    return ev.MergeFailed(number, _failure(MERGING, error))
 
 
 def _failure(what: str, error: Exception) -> RuntimedError:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from ..errors import TooLarge
+from ..errors import Disconnected, TooLarge
 from ..protocol.frames import SMALL_BYTES, Call, Heads, Reply, encode
 from .events import CallReplied
-
-DISCONNECTED: Final = "disconnected"
-"""Error code of a call whose connection ended before the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,8 @@ class PendingCalls:
 
     def fail_all(self) -> list[CallReplied]:
         """Fail all sent calls, because the connection ended before their replies."""
-        error = {"code": DISCONNECTED, "message": "the connection was lost before the reply came"}
+        message = "the connection was lost before the reply came"
+        error = {"code": Disconnected.code, "message": message}
         lost = [CallReplied(asked, None, error) for asked in sorted(self._in_flight)]
         self._in_flight.clear()
         return lost

@@ -19,9 +19,11 @@ from ..document.permissions import Permissions
 from ..errors import (
     Forbidden,
     HeadsMissing,
+    KernelError,
     NotFound,
     PeerError,
     RuntimedError,
+    SaveFailed,
     TooLarge,
     TooMany,
 )
@@ -196,7 +198,7 @@ class Calls:
     def not_saved(self, message: str) -> None:
         waiting, self._saves = self._saves, []
         for _, asker in waiting:
-            self._error(asker, "save-failed", message)
+            self._fail(asker, SaveFailed(message))
 
     def done(self, ticket: int) -> None:
         if (asker := self._tickets.pop(ticket, None)) is not None:
@@ -204,7 +206,7 @@ class Calls:
 
     def kernel_failed(self, ticket: int, message: str) -> None:
         if (asker := self._tickets.pop(ticket, None)) is not None:
-            self._error(asker, "kernel-failed", message)
+            self._fail(asker, KernelError(message))
 
     # ------------------------------------------------------------ execution
 
@@ -353,19 +355,17 @@ class Calls:
         return self._ticket
 
     def _fail(self, asker: Caller, error: RuntimedError) -> None:
-        self._error(asker, error.code, str(error))
-
-    def _error(self, asker: Caller, code: str, message: str) -> None:
-        self._answer(asker, None, {"code": code, "message": message})
+        self._answer(asker, None, error)
 
     def _reply(self, asker: Caller, result: object) -> None:
         self._answer(asker, result, None)
 
-    def _answer(self, asker: Caller, result: object, error: dict[str, str] | None) -> None:
+    def _answer(self, asker: Caller, result: object, error: RuntimedError | None) -> None:
         if asker.session is None:
             self._out.append(fx.CallResult(asker.ticket, result, error))
         else:
-            data = frames.encode(frames.Reply(asker.call, result, error))
+            told = None if error is None else {"code": error.code, "message": str(error)}
+            data = frames.encode(frames.Reply(asker.call, result, told))
             self._out.append(fx.Send((asker.session,), data))
 
 

@@ -15,8 +15,10 @@ from ..document.content import CellOutputs, Content
 from ..document.file_version import FileStamp, FileVersion
 from ..document.notebook import Notebook
 from ..document.schema import DocName
+from ..errors import RuntimedError
 from ..execution.output_widgets import RequestWidgetState, ShowWidget
 from ..ids import CellId, Epoch, RunId, SessionId, Sha256
+from ..protocol.close_codes import CloseCode
 from ..protocol.frames import Hello
 
 
@@ -170,17 +172,17 @@ class Disconnect:
     """Close a connection with this close code and reason."""
 
     session: SessionId
-    code: int
+    code: CloseCode
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The answer to `CallReceived` or `ContentsPut`: a result, or an error's code and message."""
+    """The answer to `CallReceived` or `ContentsPut`: a result, or the error to raise."""
 
     ticket: int
     result: Any = None
-    error: Mapping[str, str] | None = None
+    error: RuntimedError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from ..document.content import CellOutputs, Content
 from ..document.file_version import FileStamp, FileVersion
 from ..document.notebook import ChangedCells, Notebook
 from ..document.permissions import Permissions
+from ..errors import RuntimedError
 from ..execution.messages import KernelMessage
 from ..ids import CellId, RunId, SessionId
 from ..protocol.frames import Frame, Hello
@@ -188,8 +189,7 @@ class MergeFailed:
     """The merge of `MergeFile` failed; nothing was changed."""
 
     number: int
-    code: str
-    message: str
+    error: RuntimedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from ..errors import BadFrame, DocumentError, Refused
 from ..execution.outputs import NextInput
 from ..ids import CellId, Epoch, NewId, RoomId, SessionId
 from ..protocol import actor_tokens, frames
+from ..protocol.close_codes import CloseCode
 from . import effects as fx
 from . import events as ev
 from .authors import Authors
@@ -46,11 +47,6 @@ from .runs import RoomRuns
 from .sessions import Session, SessionPhase, Sessions
 from .settings import Settings
 
-BAD_FRAME = 4400
-NO_SUCH_ROOM = 4404
-OTHER_PROTOCOL = 4409
-TOO_MUCH = 4429
-CLOSING = 4503
 ARCHIVING = "the room archives its history; open the notebook again"
 FLOODED = "too many frames in a short time; reconnect, and send fewer"
 EXECUTION = "execution"
@@ -216,7 +212,7 @@ class Room:
                 self._merged(event, now)
             case ev.MergeFailed():
                 if self.filing.merge_failed(event, now):
-                    self._not_saved(event.message)
+                    self._not_saved(str(event.error))
             case ev.FileMoved():
                 self.path = event.path
                 self.filing.file_moved(now)
@@ -263,7 +259,7 @@ class Room:
 
     def _join(self, event: ev.Joined) -> None:
         if self._history.rotating:
-            self._out.append(fx.Disconnect(event.session, NO_SUCH_ROOM, ARCHIVING))
+            self._out.append(fx.Disconnect(event.session, CloseCode.NO_SUCH_ROOM, ARCHIVING))
             return
         actor = actor_tokens.prefix_of(f"{event.session}/{self._new_id()}")
         self.sessions.add(Session(event.session, event.user, event.rights, actor))
@@ -282,7 +278,7 @@ class Room:
         try:
             session.check(event.frame)
         except BadFrame as error:
-            self._disconnect(session.id, BAD_FRAME, str(error))
+            self._disconnect(session.id, CloseCode.BAD_FRAME, str(error))
             return
         match event.frame:
             case frames.Hello():
@@ -302,7 +298,7 @@ class Room:
                 # `Session.check` allows no other kind of frame.
                 return
         if session.budget.exceeded:
-            self._disconnect(session.id, TOO_MUCH, FLOODED)
+            self._disconnect(session.id, CloseCode.TOO_SLOW, FLOODED)
 
     def _allow(self, session: Session, rights: Permissions) -> None:
         """Set the permissions of a session, and tell the client if its role changed."""
@@ -314,12 +310,12 @@ class Room:
         if hello.protocol != frames.PROTOCOL:
             theirs = hello.protocol
             reason = f"the server uses protocol {frames.PROTOCOL}, not {theirs}; please reload"
-            self._disconnect(session.id, OTHER_PROTOCOL, reason)
+            self._disconnect(session.id, CloseCode.OTHER_PROTOCOL, reason)
             return
         if hello.kind == "browser" and session.rights.write and not self.notebook.order:
             self._first_cell(now)
         if not session.budget.spend(HELLO, now):
-            self._disconnect(session.id, TOO_MUCH, FLOODED)
+            self._disconnect(session.id, CloseCode.TOO_SLOW, FLOODED)
             return
         if not self._greeting.needs_archive(session, hello):
             self._greet(session, hello, {})
@@ -515,7 +511,7 @@ class Room:
         ):
             return
         for session_id in [session.id for session in self.sessions]:
-            self._disconnect(session_id, NO_SUCH_ROOM, ARCHIVING)
+            self._disconnect(session_id, CloseCode.NO_SUCH_ROOM, ARCHIVING)
         if not file_is_current:
             self.filing.request_save()
 
@@ -633,6 +629,6 @@ class Room:
         if self.filing.unsaved or self.filing.merging:
             self.filing.request_save()
 
-    def _disconnect(self, session: SessionId, code: int, reason: str) -> None:
+    def _disconnect(self, session: SessionId, code: CloseCode, reason: str) -> None:
         self._leave(session)
         self._out.append(fx.Disconnect(session, code, reason))

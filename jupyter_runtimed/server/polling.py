@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..document.permissions import Permissions
-from ..errors import BadFrame, NotFound, PeerError
+from ..errors import BadFrame, NotFound, PeerError, TooMany
 from ..protocol import frames
-from .room_websocket import BAD_FRAME, SPARE_BYTES, TOO_SLOW
+from ..protocol.close_codes import CloseCode
+from .room_websocket import SPARE_BYTES
 
 if TYPE_CHECKING:
     from ..host.host import Host
@@ -35,15 +36,6 @@ EXPIRE_SECONDS = 40.0
 ANSWER_BYTES = 1 << 20
 """The approximate size limit of a response; a single frame may be larger."""
 CONNECTIONS_OF_USER = 100
-
-EXPIRED = 4408
-"""Close code of a connection whose client was silent; the client reconnects."""
-
-
-class TooMany(PeerError):
-    """A user has too many polling connections."""
-
-    code = "too-many"
 
 
 class PollingConnection:
@@ -99,7 +91,7 @@ class PollingConnection:
         try:
             frame = frames.decode(data, cap_bytes=self._frame_bytes)
         except BadFrame as error:
-            self.disconnect(BAD_FRAME, str(error))
+            self.disconnect(CloseCode.BAD_FRAME, str(error))
             return
         self._host.receive(self._session, frame, rights)
 
@@ -155,14 +147,14 @@ class PollingConnection:
         self._unread_bytes += len(data)
         self._news.set()
         if self._unread_bytes > self._backlog_bytes:
-            self.disconnect(TOO_SLOW, "the client reads too slowly; reconnect")
+            self.disconnect(CloseCode.TOO_SLOW, "the client reads too slowly; reconnect")
 
     def disconnect(self, code: int, reason: str) -> None:
         """Close the connection; the client learns the code after reading the remaining frames."""
         if self.closed is not None:
             return
         self.closed = (code, reason)
-        if code == TOO_SLOW:
+        if code == CloseCode.TOO_SLOW:
             self._unread.clear()
         self._news.set()
         self.leave()
@@ -226,6 +218,6 @@ class PollingConnections:
         self._timer = None
         oldest = asyncio.get_running_loop().time() - EXPIRE_SECONDS
         for connection in [one for one in self._open.values() if one.heard_at < oldest]:
-            connection.disconnect(EXPIRED, "the client was silent; reconnect")
+            connection.disconnect(CloseCode.EXPIRED, "the client was silent; reconnect")
             self.drop(connection)
         self._set_timer()

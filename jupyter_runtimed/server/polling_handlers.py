@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 
 from ..document.permissions import Permissions
-from ..errors import BadFrame, NotFound, PeerError
+from ..errors import BadFrame, NotFound, PeerError, TooMany
 from ..protocol.batches import pack, unpack
+from ..protocol.close_codes import CloseCode
 from . import polling
 from .auth import MAY_NOT_READ, owner_of, rights_now, user_of
-from .polling import PollingConnection, PollingConnections, TooMany
+from .polling import PollingConnection, PollingConnections
 from .response_mark import MarkedResponse
 
 if TYPE_CHECKING:
     from ..host.registry import Registry
-
-NO_SUCH_CONNECTION = 1006
-"""The close code of a WebSocket that ended without a close frame."""
-MAY_NOT = 4403
 
 
 class _Polling(MarkedResponse):
@@ -59,7 +56,7 @@ class PollingHandler(_Polling):
         rights = await self.rights(room_id)
         host = self.rooms.by_id(room_id)
         if host is None:
-            self.tell_end(4404, "no such room; open the notebook again")
+            self.tell_end(CloseCode.NO_SUCH_ROOM, "no such room; open the notebook again")
             return
         try:
             connection = self.connections.open(host, owner_of(self), user_of(self), rights)
@@ -83,7 +80,7 @@ class PollingConnectionHandler(_Polling):
         try:
             found = self.connections.find(connection_id, room_id, owner_of(self))
         except NotFound as error:
-            self.tell_end(NO_SUCH_CONNECTION, str(error))
+            self.tell_end(CloseCode.LOST, str(error))
             return None
         if found.closed is not None and found.all_read:
             self.connections.drop(found)
@@ -112,7 +109,7 @@ class PollingConnectionHandler(_Polling):
         except web.HTTPError:
             with suppress(NotFound):
                 found = self.connections.find(connection_id, room_id, owner_of(self))
-                found.disconnect(MAY_NOT, MAY_NOT_READ)
+                found.disconnect(CloseCode.FORBIDDEN, MAY_NOT_READ)
                 self.connections.drop(found)
             raise
 

@@ -16,6 +16,7 @@ from .._version import __version__
 from ..document.permissions import Permissions
 from ..errors import BadFrame
 from ..protocol import frames
+from ..protocol.close_codes import CloseCode
 from .auth import MAY_NOT_READ, Questions, user_of
 from .response_mark import OWN_HEADER
 
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
     from ..host.registry import Registry
     from ..ids import SessionId
     from .permission_recheck import PermissionRecheck
-
-FAILED = 1011
-BAD_FRAME = 4400
-LOGGED_OUT = 4401
-MAY_NOT = 4403
-NO_SUCH_ROOM = 4404
-TOO_SLOW = 4429
-CLOSING = 4503
 
 MOST_UNANSWERED = 3
 """A connection closes after so many failures of the identity provider in a row."""
@@ -119,7 +112,7 @@ class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         self.set_nodelay(True)
         host = self.rooms.by_id(room_id)
         if host is None or self._rights is None:
-            self.close(NO_SUCH_ROOM, "no such room; open the notebook again")
+            self.close(CloseCode.NO_SUCH_ROOM, "no such room; open the notebook again")
             return
         connection: Any = self.ws_connection
         self._stream: IOStream = connection.stream
@@ -157,7 +150,7 @@ class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
                 raise BadFrame("the message is text; send frames as binary messages")
             frame = frames.decode(message, cap_bytes=self.frame_bytes)
         except BadFrame as error:
-            self.disconnect(BAD_FRAME, str(error))
+            self.disconnect(CloseCode.BAD_FRAME, str(error))
             return
         self.host.receive(self.session, frame, rights)
 
@@ -167,7 +160,7 @@ class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if rights != before:
             self.watch.changed(self)
         if rights is None:
-            self.disconnect(MAY_NOT, MAY_NOT_READ)
+            self.disconnect(CloseCode.FORBIDDEN, MAY_NOT_READ)
 
     def on_close(self) -> None:
         super().on_close()
@@ -208,17 +201,19 @@ class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             self.current_user = user
 
     def log_out(self) -> None:
-        self.disconnect(LOGGED_OUT, "you are not logged in any more; log in again")
+        self.disconnect(CloseCode.LOGGED_OUT, "you are not logged in any more; log in again")
 
     def not_authorized(self) -> None:
         """Disconnect, because a failed authorizer allows nothing; the client reconnects."""
-        self.disconnect(FAILED, "the server failed to check your permissions; reconnect")
+        self.disconnect(
+            CloseCode.SERVER_FAILED, "the server failed to check your permissions; reconnect"
+        )
 
     def not_identified(self) -> None:
         """Count a failure of the identity provider; disconnect after `MOST_UNANSWERED` in a row."""
         self._unanswered += 1
         if self._unanswered >= MOST_UNANSWERED:
-            self.disconnect(CLOSING, "the server cannot check who you are; reconnect")
+            self.disconnect(CloseCode.CLOSING, "the server cannot check who you are; reconnect")
 
     # ------------------------------------------------------------ called by the host
 
@@ -244,7 +239,7 @@ class RoomSocket(WebSocketMixin, WebSocketHandler, JupyterHandler):
             )
             # The close frame waits behind unread data; tornado closes the stream after 5 s anyway.
             self._stream.max_write_buffer_size = None
-            self.disconnect(TOO_SLOW, "the client reads too slowly; reconnect")
+            self.disconnect(CloseCode.TOO_SLOW, "the client reads too slowly; reconnect")
 
     def disconnect(self, code: int, reason: str) -> None:
         """Close with a code and a reason, cut to the 123 bytes that a close frame may carry.

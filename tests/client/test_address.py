@@ -10,7 +10,6 @@ import pytest
 import jupyter_runtimed
 from jupyter_runtimed.client import LiveNotebook
 from jupyter_runtimed.client.address import Address
-from jupyter_runtimed.client.responses import error_named
 from jupyter_runtimed.errors import (
     Forbidden,
     LoginWanted,
@@ -21,6 +20,7 @@ from jupyter_runtimed.errors import (
     RuntimedError,
     SaveFailed,
     ServerUnreachable,
+    error_named,
 )
 
 from .hub_server import TOKEN, HubServer

@@ -24,14 +24,14 @@ from jupyter_runtimed.errors import (
     RuntimedError,
     ServerClosing,
 )
-from jupyter_runtimed.host.host import NO_SUCH_ROOM, Host
+from jupyter_runtimed.host.host import Host
 from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.host.storage.log_records import Kind
 from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.ids import RoomId
+from jupyter_runtimed.protocol.close_codes import CloseCode
 from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
-from jupyter_runtimed.room.room import CLOSING
 from jupyter_runtimed.room.settings import Settings
 
 from .conftest import notebook
@@ -360,7 +360,7 @@ async def test_the_last_save_has_everything_although_a_client_keeps_typing(place
     stored = await LogStore(DataDir(place.data), server="after").load(RoomId("a-ipynb"))
     kept = Notebook(crdt.load(stored.documents["notebook"].data, actor=b"after"))
     assert place.sources() == [kept.source("c0")]
-    assert ana.closed[0] in (CLOSING, NO_SUCH_ROOM)
+    assert ana.closed[0] in (CloseCode.CLOSING, CloseCode.NO_SUCH_ROOM)
 
 
 async def test_a_frame_that_breaks_the_room_costs_its_sender_the_connection(place, monkeypatch):

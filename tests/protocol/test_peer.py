@@ -13,7 +13,7 @@ from jupyter_runtimed.crdt import Document
 from jupyter_runtimed.document import seeds
 from jupyter_runtimed.document.content import Cell, JsonText, Run, StreamOutput
 from jupyter_runtimed.document.notebook import Notebook
-from jupyter_runtimed.errors import BadFrame, DocumentError, TooLarge
+from jupyter_runtimed.errors import BadFrame, Disconnected, DocumentError, TooLarge
 from jupyter_runtimed.ids import CellId, Epoch, RunId
 from jupyter_runtimed.peer.events import (
     Acknowledged,
@@ -28,7 +28,6 @@ from jupyter_runtimed.peer.events import (
     Synced,
 )
 from jupyter_runtimed.peer.peer import Peer
-from jupyter_runtimed.peer.pending_calls import DISCONNECTED
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.protocol.frames import (
     Ack,
@@ -309,7 +308,7 @@ class TestReconnecting:
         link.flow(deaf=True)
         (lost,) = link.cut()
         assert isinstance(lost, CallReplied)
-        assert (lost.id, (lost.error or {})["code"]) == (call, DISCONNECTED)
+        assert (lost.id, (lost.error or {})["code"]) == (call, Disconnected.code)
         assert not of_kind(server.connect(peer).happened, CallReplied)
 
 

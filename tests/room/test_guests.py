@@ -71,7 +71,7 @@ def test_a_room_without_clients_stays_open_until_its_calls_are_answered() -> Non
     net.server.post(ev.CallReceived(7, "run", {"cells": ["c0"]}, ("0" * 64,), SOMEBODY, MAY_ALL))
     net.run_for(20_000)
     error = net.server.answers[7].error
-    assert error is not None and error["code"] == "heads-missing"
+    assert error is not None and error.code == "heads-missing"
     assert net.server.room is None
 
 

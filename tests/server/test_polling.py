@@ -16,6 +16,7 @@ from jupyter_runtimed.client import LiveNotebook
 from jupyter_runtimed.client import websocket as client_websocket
 from jupyter_runtimed.peer.peer import Peer
 from jupyter_runtimed.protocol.batches import pack, unpack
+from jupyter_runtimed.protocol.close_codes import CloseCode
 from jupyter_runtimed.protocol.frames import Call, Reply, Welcome, decode, encode
 from jupyter_runtimed.server import polling, room_websocket
 
@@ -132,7 +133,7 @@ async def test_bad_frames_end_the_connection_with_their_code(place: Place) -> No
     await hand.send(1, b"\xc1")
     answer = await hand.get(0)
     assert answer.status == 410
-    assert (answer.json["code"], answer.json["close"]) == ("closed", room_websocket.BAD_FRAME)
+    assert (answer.json["code"], answer.json["close"]) == ("closed", CloseCode.BAD_FRAME)
     assert (await hand.send(2, hello())).json["close"] == 1006, "it is forgotten"
 
 
@@ -170,7 +171,7 @@ async def test_a_too_slow_reader_is_disconnected(place: Place) -> None:
     connection._backlog_bytes = 1000
     await hand.send(1, hello())
     connection.send(bytes(1001))
-    assert (await hand.get(0)).json["close"] == room_websocket.TOO_SLOW
+    assert (await hand.get(0)).json["close"] == CloseCode.TOO_SLOW
 
 
 async def test_the_number_of_connections_of_a_user_is_limited(

@@ -309,8 +309,7 @@ class FileSync:
     def merge_failed(self, event: ev.MergeFailed, now: int) -> bool:
         """Report a failed merge to its caller; return whether it was a merge of the file."""
         if (ticket := self._puts.pop(event.number, None)) is not None:
-            error = {"code": event.code, "message": event.message}
-            self._out.append(fx.CallResult(ticket, error=error))
+            self._out.append(fx.CallResult(ticket, error=event.error))
             return False
         self._taking = None
         self.saving.blocked(now)
