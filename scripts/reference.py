@@ -11,7 +11,6 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -24,6 +23,8 @@ from jupyter_runtimed.document import permissions
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.protocol.close_codes import CloseCode
 from jupyter_runtimed.room import calls
+from markdown_table import table
+from rest_page import rest_page
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 ASKED = {
@@ -71,14 +72,9 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "frames.md": frames_page(),
         "permissions.md": permissions_page(),
+        "rest.md": rest_page(PRINTED),
         "settings.md": settings_page(),
     }
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; bars inside cells are escaped."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |\n" for row in lines)
 
 
 def permissions_page() -> str:

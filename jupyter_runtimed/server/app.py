@@ -18,7 +18,14 @@ from .contents.file_ids import FileIds
 from .contents.manager_files import notebook_files
 from .contents.room_contents import install
 from .contents.trust import NotaryTrust
-from .handlers import BlobHandler, CallHandler, RoomHandler, RoomsHandler, StatusHandler
+from .handlers import (
+    BlobHandler,
+    CallHandler,
+    DescriptionHandler,
+    RoomHandler,
+    RoomsHandler,
+    StatusHandler,
+)
 from .kernels.session_kernels import SessionKernels
 from .kernels.websocket import socket_class
 from .logout import logout_handler
@@ -123,6 +130,7 @@ class RuntimedExtension(RuntimedTraits, ExtensionApp):
         self.handlers.extend(
             [
                 (r"/api/runtimed/status", StatusHandler, given),
+                (r"/api/runtimed/openapi\.yaml", DescriptionHandler, given),
                 (r"/api/runtimed/login", LoginHandler),
                 (r"/api/runtimed/rooms", RoomsHandler, given),
                 (rf"/api/runtimed/rooms/{room}/socket", RoomSocket, socket),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import JupyterHandler
@@ -172,6 +173,19 @@ class StatusHandler(_Handler):
     async def get(self) -> None:
         about = {"version": __version__, "protocol": PROTOCOL}
         self.finish(json.dumps({**about, "conflicts": self.about["conflicts"]()}))
+
+
+OPENAPI: Final = Path(__file__).with_name("openapi.yaml")
+"""The description of all handlers of this extension."""
+
+
+class DescriptionHandler(_Handler):
+    """Serves the OpenAPI description of the extension's API."""
+
+    @web.authenticated
+    @may_read_some
+    def get(self) -> None:
+        self.finish(OPENAPI.read_bytes(), set_content_type="application/yaml")
 
 
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")

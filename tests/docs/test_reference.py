@@ -12,7 +12,7 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 
 import reference  # noqa: E402 - scripts/ has no package
 
-NAMES = ["commands.md", "errors.md", "frames.md", "permissions.md", "settings.md"]
+NAMES = ["commands.md", "errors.md", "frames.md", "permissions.md", "rest.md", "settings.md"]
 
 WRITTEN_BY_HAND = {"index.md", "javascript.md", "python.md"}
 """Pages whose contents Sphinx takes from the sources."""
