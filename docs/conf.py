@@ -17,6 +17,7 @@ version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 highlight_language = "text"
+smartquotes = False
 
 # Pages are Markdown that a repository's web pages show as well.
 source_suffix = {".md": "markdown"}

@@ -1,7 +1,7 @@
 """A notebook is an Automerge room on the Jupyter server: shared, run by the server, never lost.
 
     async with jupyter_runtimed.connect("http://localhost:8888", "a.ipynb", token="...") as nb:
-        result = await nb.run(await nb.add("6 * 7"))
+        result = await nb.run(await nb.add_cell("6 * 7"))
 
 Importing the package is cheap: the client and the server extension are imported when asked for.
 """

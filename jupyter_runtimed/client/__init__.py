@@ -15,7 +15,7 @@ __all__ = ["LiveCell", "LiveNotebook", "RunResult", "connect", "open"]
 
 
 class connect:  # noqa: N801 -- used like a function, as `websockets.connect` is
-    """Open a notebook of a Jupyter server, live.
+    """Open a notebook of a Jupyter server, live::
 
         async with connect("http://localhost:8888", "a.ipynb", token="...") as nb: ...
         nb = await connect("http://localhost:8888", "a.ipynb", token="...")

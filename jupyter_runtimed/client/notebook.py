@@ -171,10 +171,12 @@ class LiveNotebook(NotebookReader):
             await self._edited(cell_id)
 
     async def delete_cell(self, cell: AnyCell) -> None:
+        """Delete a cell with its outputs. Raises `NotFound`, `Forbidden`."""
         self._writable().delete_cell(self._id(cell))
         await self._edited()
 
     async def set_cell_type(self, cell: AnyCell, cell_type: CellType) -> None:
+        """Make a cell a code, markdown or raw cell. Raises `NotFound`, `Forbidden`."""
         self._writable().set_cell_type(self._id(cell), cell_type)
         await self._edited(self._id(cell))
 
@@ -242,6 +244,7 @@ class LiveNotebook(NotebookReader):
         return await within(running, timeout_seconds)
 
     async def interrupt(self) -> None:
+        """Interrupt the kernel. Raises `NoKernel`, `Forbidden`."""
         await self._asking.call_with_retry("interrupt")
 
     async def restart(self, *, clear: bool = False) -> None:
@@ -249,6 +252,7 @@ class LiveNotebook(NotebookReader):
         await self._asking.call_with_retry("restart", {"clear": clear})
 
     async def shutdown(self) -> None:
+        """Shut down the kernel. Raises `NoKernel`, `Forbidden`."""
         await self._asking.call_with_retry("shutdown")
 
     async def answer_input(self, cell: AnyCell, text: str) -> None:

@@ -46,20 +46,24 @@ class LiveCell:
 
     @property
     def cell_type(self) -> str:
+        """`code`, `markdown` or `raw`."""
         return self._notebook.cell_content(self).cell_type
 
     @property
     def source(self) -> str:
+        """The text of the cell."""
         return self._notebook.source(self)
 
     @property
     def metadata(self) -> dict[str, Any]:
+        """A copy of the cell's metadata."""
         return {
             k: from_json(text) for k, text in self._notebook.cell_content(self).metadata.items()
         }
 
     @property
     def attachments(self) -> dict[str, Any]:
+        """A copy of the cell's attachments, in nbformat's form."""
         return {
             k: from_json(text) for k, text in self._notebook.cell_content(self).attachments.items()
         }
@@ -71,6 +75,7 @@ class LiveCell:
 
     @property
     def execution_count(self) -> int | None:
+        """The number of the shown run, or None."""
         return self._notebook.execution_count(self)
 
     @property
@@ -92,10 +97,12 @@ class NotebookReader:
 
     @property
     def path(self) -> str:
+        """The current path of the notebook under the server's root folder."""
         return self._connection.path
 
     @property
     def role(self) -> Role:
+        """The role of this client, `viewer`, `editor` or `runner`."""
         return self._peer.role
 
     @property
@@ -110,6 +117,7 @@ class NotebookReader:
 
     @property
     def heads(self) -> Heads:
+        """The hashes of the newest changes of the local copy; they name its version."""
         return self._notebook.heads
 
     @property
@@ -119,7 +127,7 @@ class NotebookReader:
 
     @property
     def transport(self) -> TransportName | None:
-        """The transport: "websocket", or the slower "http"; None while disconnected."""
+        """The transport, "websocket" or the slower "http"; None while disconnected."""
         return self._connection.transport
 
     @property
@@ -129,6 +137,7 @@ class NotebookReader:
 
     @property
     def received_bytes(self) -> int:
+        """The bytes of all frames received since opening, without WebSocket headers."""
         return self._connection.received_bytes
 
     @property
@@ -145,14 +154,17 @@ class NotebookReader:
         return self._notebook.cell(self._id(cell))
 
     def source(self, cell: AnyCell) -> str:
+        """Return the text of the cell. Raises `NotFound`."""
         return self._notebook.source(CellId(str(cell)))
 
     @property
     def metadata(self) -> dict[str, Any]:
+        """A copy of the notebook's metadata."""
         return {key: from_json(text) for key, text in self._notebook.metadata().items()}
 
     @property
     def kernel(self) -> KernelStatus:
+        """The notebook's kernel and its state, as the server reports it."""
         return self._runtime.kernel
 
     def last_run(self, cell: AnyCell) -> Run | None:
@@ -160,6 +172,7 @@ class NotebookReader:
         return self._runtime.run_of(self._id(cell))
 
     def execution_count(self, cell: AnyCell) -> int | None:
+        """Return the number of the run whose outputs the cell shows, or None."""
         run = self.last_run(cell)
         return None if run is None else run.execution_count
 

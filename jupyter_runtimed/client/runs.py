@@ -31,8 +31,10 @@ class RunResult:
     cell: CellId
     state: str
     outputs: list[NbOutput]
+    """The complete outputs in nbformat's form."""
     execution_count: int | None = None
     run: RunId | None = None
+    """The id of the run; None if the cell has no code."""
     reason: str = ""
 
     @staticmethod
@@ -51,6 +53,7 @@ class RunResult:
 
     @property
     def ok(self) -> bool:
+        """Whether the code ended without an exception."""
         return self.state == "ok"
 
     @property

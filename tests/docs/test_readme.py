@@ -19,6 +19,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 README = (REPOSITORY / "README.md").read_text()
 AGENTS = (REPOSITORY / "docs/howto/agents.md").read_text()
+PYTHON = (REPOSITORY / "docs/reference/python.md").read_text()
 TOKEN = "a-token-for-the-readme"
 
 
@@ -101,6 +102,12 @@ def test_the_programs_of_the_agents_page_print_the_documented_results(server: Ru
     assert written[-1].metadata == {"tags": ["by-program"]}
     assert executed(running, server)[1:] == ["hello", "ZeroDivisionError"]
     assert executed(watching, server) == ["stdout", "True"]
+
+
+@pytest.mark.kernel
+def test_the_blocking_program_of_the_reference_prints_its_result(server: Running) -> None:
+    (code,) = blocks(PYTHON, "python")
+    assert executed(code, server) == ["42"]
 
 
 def test_the_console_commands_of_the_readme_exist() -> None:
