@@ -57,3 +57,9 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
 ];
 
 export default plugins;
+
+// For other extensions; `docs/reference/javascript.md` has an example.
+export { IRooms, IServerStatus } from './tokens';
+export type { OpenRoom } from './tokens';
+export type { RoomConnection } from './connection/roomConnection';
+export type { RoomNotebook } from './model/notebook';
