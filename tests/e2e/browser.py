@@ -1,4 +1,4 @@
-"""A person at a browser: opens a notebook in JupyterLab and uses it by mouse and keyboard."""
+"""A user who opens notebooks in JupyterLab in a real browser, with mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from .lab import TOKEN, Lab
-from .seeing import KEEP_DIALOGS, KEPT
+from .page_scripts import EDITS_STORED, RECORD_DIALOGS
 
-PATIENCE_MS = 20_000
-TRIES = 3
+TIMEOUT_MS = 20_000
+ATTEMPTS = 3
 
-# JupyterLab's own, with and without this extension: searching in cells that come later; showing
-# attachments, whose addresses the browser tries before they are resolved; opening Notebook 7.
-NOT_OURS = (
+# JupyterLab logs these errors with and without this extension: searching in cells that are rendered
+# later, showing attachments before their addresses are resolved, and opening Notebook 7.
+KNOWN_ERRORS = (
     "CodeMirrorEditor already set.",
     "ERR_UNKNOWN_URL_SCHEME",
     "Cannot read properties of undefined (reading 'schema')",
-    # Jupyter Server keeps one table of static files, and Notebook 7 has fonts of the same names.
+    # Jupyter Server has one table of static files, in which Notebook 7 has fonts of the same names.
     ".woff",
-    # Two browsers at one kernel: each hears of the comms that the other closes.
+    # A browser receives messages of comms that another browser at the kernel closes.
     "Comm not found for comm id",
-    # Jupyter Server lists a kernel for a moment before it has the time at which it was last used.
+    # Jupyter Server lists a new kernel shortly before the kernel has a time of its last activity.
     "/api/status?",
-    # JupyterLab's own debugger, asked while its kernel restarts.
+    # JupyterLab queries its debugger while the kernel restarts.
     "Could not restore the debugger state",
-    # JupyterLab asks a kernel for a subshell; the answer is late if the notebook is closed at once.
+    # JupyterLab requests a subshell; the reply is late if the notebook is closed at once.
     "Canceled future for create_subshell_request",
 )
 
@@ -45,39 +45,39 @@ _CLOSE_OTHERS = """path => {
   }
 }"""
 
-_NOTICES_STAND = """() => Promise.all(
+_NOTICES_AT_REST = """() => Promise.all(
   [...document.querySelectorAll('.Toastify__toast')]
     .flatMap(it => it.getAnimations())
     .map(it => it.finished.catch(() => null)))"""
 
 
-class Person:
-    """One browser with its own storage, looking at one notebook."""
+class User:
+    """One browser context with its own storage, which shows notebooks of one server."""
 
-    def __init__(self, lab: Lab, context: BrowserContext, page: Page, shots: Path) -> None:
+    def __init__(self, lab: Lab, context: BrowserContext, page: Page, screenshots: Path) -> None:
         self.lab = lab
         self.context = context
         self.page = page
-        self.complaints: list[str] = []
-        self._shots = shots
-        page.on("pageerror", lambda error: self._complain(f"page error: {error}"))
+        self.errors: list[str] = []
+        self._screenshots = screenshots
+        page.on("pageerror", lambda error: self._record_error(f"page error: {error}"))
         page.on("console", self._console)
 
     @classmethod
-    async def settle(cls, browser: Browser, lab: Lab, shots: Path) -> Person:
-        """Somebody with an empty page."""
+    async def with_empty_page(cls, browser: Browser, lab: Lab, screenshots: Path) -> User:
+        """Return a user whose page is empty."""
         context = await browser.new_context(
             viewport={"width": 1300, "height": 900},
             permissions=["clipboard-read", "clipboard-write"],
         )
-        await context.add_init_script(KEEP_DIALOGS)
-        return cls(lab, context, await context.new_page(), shots)
+        await context.add_init_script(RECORD_DIALOGS)
+        return cls(lab, context, await context.new_page(), screenshots)
 
     @classmethod
-    async def arrive(cls, browser: Browser, lab: Lab, path: str, shots: Path) -> Person:
-        person = await cls.settle(browser, lab, shots)
-        await person.open(path)
-        return person
+    async def with_notebook(cls, browser: Browser, lab: Lab, path: str, screenshots: Path) -> User:
+        user = await cls.with_empty_page(browser, lab, screenshots)
+        await user.open(path)
+        return user
 
     async def open(self, path: str, *, status: str = "Saved") -> None:
         await self.page.goto(f"{self.lab.url}/lab/tree/{path}?reset&token={TOKEN}")
@@ -88,7 +88,7 @@ class Person:
         await self.status_is(status)
 
     async def open_beside(self, path: str) -> None:
-        """Open a notebook in a tab of its own, as from the file browser."""
+        """Open a notebook in another JupyterLab tab, as the file browser does."""
         await self.command("docmanager:open", {"path": path})
         await self.page.wait_for_function(
             "path => { const panel = window.jupyterapp.shell.currentWidget;"
@@ -99,14 +99,14 @@ class Person:
         await self.status_is("Saved")
 
     async def close_tab(self, path: str) -> None:
-        """Close a saved notebook's tab by its cross; JupyterLab asks nothing.
+        """Close the tab of a saved notebook by its cross, without a question of JupyterLab.
 
-        A kernel or another program may change the notebook between the look at its state and the
-        click. JupyterLab then asks, and the person waits for the save and clicks again.
+        A kernel or another program may change the notebook between the check of its state and the
+        click. JupyterLab then asks, and this function waits for the save and clicks again.
         """
         tabs = self.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=path)
         before = await tabs.count()
-        for _ in range(TRIES):
+        for _ in range(ATTEMPTS):
             await self.page.wait_for_function(
                 "() => !window.jupyterapp.shell.currentWidget.context.model.dirty"
             )
@@ -114,26 +114,26 @@ class Person:
             try:
                 await expect(tabs).to_have_count(before - 1)
             except AssertionError:
-                await self.dismiss()
+                await self.dismiss_dialogs()
             else:
                 return
-        raise AssertionError(f"the tab of {path} stays open after {TRIES} clicks on its cross")
+        raise AssertionError(f"the tab of {path} stays open after {ATTEMPTS} clicks on its cross")
 
-    async def leave_only(self, path: str) -> None:
-        """Close every notebook but one without a question, whatever state a test has left."""
-        await self.dismiss()
+    async def close_other_notebooks(self, path: str) -> None:
+        """Close all notebooks except one without a question, in whatever state they are."""
+        await self.dismiss_dialogs()
         await self.page.evaluate(_CLOSE_OTHERS, path)
         await self.open_beside(path)
 
-    async def return_to(self, path: str) -> None:
-        """Open the notebook in a new tab of the same browser, after the old one was closed."""
+    async def reopen(self, path: str) -> None:
+        """Open the notebook in a new page of the same browser after the old page was closed."""
         self.page = await self.context.new_page()
         await self.open(path)
 
-    async def leave(self) -> None:
+    async def close(self) -> None:
         await self.context.close()
 
-    # ------------------------------------------------------------ seeing
+    # ------------------------------------------------------------ content of the page
 
     def cell(self, index: int) -> Locator:
         return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Cell").nth(index)
@@ -145,12 +145,12 @@ class Person:
     async def sources(self) -> list[str]:
         return [source for _, source in await self.page.evaluate(_CELLS)]
 
-    async def kept(self) -> None:
-        """Wait until this browser has put away every edit so far."""
-        await self.page.wait_for_function(KEPT)
+    async def wait_until_stored(self) -> None:
+        """Wait until the storage of this browser has every edit that the server lacks."""
+        await self.page.wait_for_function(EDITS_STORED)
 
-    async def editor(self, index: int) -> str:
-        """What the editor shows, as it has it."""
+    async def editor_text(self, index: int) -> str:
+        """Return the text in the editor of a cell."""
         text: str = await self.page.evaluate(
             "i => window.jupyterapp.shell.currentWidget.content.widgets[i]"
             ".editor.editor.state.doc.toString()",
@@ -159,22 +159,22 @@ class Person:
         return text
 
     async def sees(self, index: int, text: str) -> None:
-        """Wait until a cell's source has this in it."""
+        """Wait until the source of a cell contains this text."""
         await self.page.wait_for_function(
             "([i, text]) => window.jupyterapp.shell.currentWidget.content.model"
             ".sharedModel.cells[i]?.getSource().includes(text)",
             arg=[index, text],
-            timeout=PATIENCE_MS,
+            timeout=TIMEOUT_MS,
         )
 
     async def source_is(self, index: int, text: str) -> None:
-        """Wait until a cell's source is this."""
+        """Wait until the source of a cell equals this text."""
         try:
             await self.page.wait_for_function(
                 "([i, text]) => window.jupyterapp.shell.currentWidget.content.model"
                 ".sharedModel.cells[i]?.getSource() === text",
                 arg=[index, text],
-                timeout=PATIENCE_MS,
+                timeout=TIMEOUT_MS,
             )
         except PlaywrightTimeout:
             assert await self.source(index) == text
@@ -191,32 +191,32 @@ class Person:
     def status(self) -> Locator:
         return self.page.locator(".jp-RuntimedStatus")
 
-    async def status_is(self, text: str, timeout_ms: int = PATIENCE_MS) -> None:
+    async def status_is(self, text: str, timeout_ms: int = TIMEOUT_MS) -> None:
         await expect(self.status).to_contain_text(text, timeout=timeout_ms)
 
-    async def dialogs(self) -> int:
+    async def dialog_count(self) -> int:
         return await self.page.locator(".jp-Dialog").count()
 
-    async def dialogs_seen(self) -> list[str]:
-        """What every dialog said since the page was opened, or since they were forgotten."""
-        said: list[str] = await self.page.evaluate("() => window.e2eDialogs")
-        return said
+    async def dialog_texts(self) -> list[str]:
+        """Return the text of each dialog since the page was opened or the texts were forgotten."""
+        texts: list[str] = await self.page.evaluate("() => window.e2eDialogs")
+        return texts
 
-    async def forget_dialogs(self) -> None:
+    async def forget_dialog_texts(self) -> None:
         await self.page.evaluate("() => { window.e2eDialogs = []; }")
 
-    async def shot(self, name: str) -> None:
-        """A picture of the page, once its notices have slid to where they stay."""
-        self._shots.mkdir(parents=True, exist_ok=True)
-        await self.page.evaluate(_NOTICES_STAND)
-        await self.page.screenshot(path=self._shots / f"{name}.png")
+    async def screenshot(self, name: str) -> None:
+        """Save an image of the page after the animations of its notices have ended."""
+        self._screenshots.mkdir(parents=True, exist_ok=True)
+        await self.page.evaluate(_NOTICES_AT_REST)
+        await self.page.screenshot(path=self._screenshots / f"{name}.png")
 
-    # ------------------------------------------------------------ doing
+    # ------------------------------------------------------------ actions of the user
 
     async def type(self, index: int, text: str, *, delay_ms: int = 10) -> None:
-        """Go into a cell, as rendered text by a double click, and type at its end."""
+        """Enter a cell (rendered Markdown by a double click) and type at its end."""
         cell = self.cell(index)
-        # JupyterLab may replace the element at any moment; this bears it.
+        # Unlike Playwright's own scrolling, this works if JupyterLab replaces the element.
         await cell.evaluate("element => element.scrollIntoView({ block: 'nearest' })")
         if await cell.locator(".jp-MarkdownOutput").is_visible():
             await cell.locator(".jp-MarkdownOutput").dblclick()
@@ -226,7 +226,7 @@ class Person:
         await self.page.keyboard.type(text, delay=delay_ms)
 
     async def select(self, index: int) -> None:
-        """Make a cell the active one, in command mode."""
+        """Make a cell active in command mode."""
         prompt = self.cell(index).locator(".jp-Cell-inputArea .jp-InputPrompt")
         await prompt.click(position={"x": 20, "y": 8})
         await self.page.wait_for_function(
@@ -235,30 +235,33 @@ class Person:
             arg=index,
         )
 
-    async def completes(self, text: str) -> None:
-        """Press Tab, as often as it takes: JupyterLab gives a kernel one second to answer."""
+    async def complete_to(self, text: str) -> None:
+        """Press Tab until the completer offers this text.
+
+        JupyterLab gives a kernel one second to answer.
+        """
         completer = self.page.locator(".jp-Completer")
-        for patience_ms in (4_000, 8_000, PATIENCE_MS):
+        for timeout_ms in (4_000, 8_000, TIMEOUT_MS):
             await self.press("Tab")
             try:
-                await expect(completer).to_contain_text(text, timeout=patience_ms)
+                await expect(completer).to_contain_text(text, timeout=timeout_ms)
             except AssertionError:
                 continue
             return
-        raise AssertionError(f"{text} was never offered")
+        raise AssertionError(f"{text} was not offered")
 
-    async def accept(self) -> None:
-        """Say yes to the dialog that is shown."""
+    async def accept_dialog(self) -> None:
+        """Accept the visible dialog."""
         await self.page.locator(".jp-Dialog .jp-mod-accept").click()
         await expect(self.page.locator(".jp-Dialog")).to_have_count(0)
 
-    async def dismiss(self) -> None:
-        """Close whatever dialogs are left."""
-        for _ in range(await self.dialogs()):
+    async def dismiss_dialogs(self) -> None:
+        """Close all visible dialogs."""
+        for _ in range(await self.dialog_count()):
             await self.page.keyboard.press("Escape")
 
     async def copy(self, text: str) -> None:
-        """Put text on the clipboard, as if it was copied elsewhere."""
+        """Put text on the clipboard, as if another program had copied it."""
         await self.page.evaluate("text => navigator.clipboard.writeText(text)", text)
 
     async def press(self, *keys: str) -> None:
@@ -287,8 +290,8 @@ class Person:
 
     def _console(self, message: Any) -> None:
         if message.type == "error":
-            self._complain(f"{message.text[:400]} {message.location['url']}")
+            self._record_error(f"{message.text[:400]} {message.location['url']}")
 
-    def _complain(self, text: str) -> None:
-        if not any(known in text for known in NOT_OURS):
-            self.complaints.append(text)
+    def _record_error(self, text: str) -> None:
+        if not any(known in text for known in KNOWN_ERRORS):
+            self.errors.append(text)

@@ -1,4 +1,4 @@
-"""Real Chromium, real JupyterLab, real kernels."""
+"""Fixtures for tests with a real Chromium, a real JupyterLab and real kernels."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
 from .lab import Lab, write_notebook
-from .pair import Pair
+from .two_users import TwoUsers
 
-SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
-# Playwright waits 5 s for an expectation, which a busy machine needs for one reload of JupyterLab.
+# On a busy machine one reload of JupyterLab takes as long as the default timeout of 5 seconds.
 expect.set_options(timeout=20_000)
 
 
 @asynccontextmanager
-async def chromium_started() -> AsyncIterator[Browser]:
+async def launched_chromium() -> AsyncIterator[Browser]:
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium")
     assert chromium, "Chromium is missing: run scripts/chromium, or name it in CHROMIUM"
     async with async_playwright() as playwright:
@@ -37,13 +37,13 @@ async def chromium_started() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with chromium_started() as launched:
+    async with launched_chromium() as launched:
         yield launched
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def one_browser() -> AsyncIterator[Browser]:
-    async with chromium_started() as launched:
+async def shared_browser() -> AsyncIterator[Browser]:
+    async with launched_chromium() as launched:
         yield launched
 
 
@@ -57,7 +57,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def one_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     lab = Lab(tmp_path_factory.mktemp("lab"))
     write_notebook(lab, "shared.ipynb", "first = 1")
     lab.start()
@@ -66,20 +66,22 @@ def one_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")
-async def shared_pair(one_browser: Browser, one_lab: Lab, shots: Path) -> AsyncIterator[Pair]:
-    pair = await Pair.arrive(one_browser, one_lab, "shared.ipynb", shots)
+async def shared_users(
+    shared_browser: Browser, shared_lab: Lab, screenshots: Path
+) -> AsyncIterator[TwoUsers]:
+    pair = await TwoUsers.with_notebook(shared_browser, shared_lab, "shared.ipynb", screenshots)
     yield pair
-    await pair.leave()
+    await pair.close()
 
 
 @pytest.fixture(scope="session")
-def shots() -> Path:
-    return SHOTS
+def screenshots() -> Path:
+    return SCREENSHOTS
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def both(shared_pair: Pair) -> AsyncIterator[Pair]:
-    """Two people at one notebook, who are held against each other again at the end."""
-    yield shared_pair
-    await shared_pair.agree()
-    await shared_pair.content()
+async def two_users(shared_users: TwoUsers) -> AsyncIterator[TwoUsers]:
+    """Two users of one notebook, whose browsers must have converged without errors at the end."""
+    yield shared_users
+    await shared_users.converge()
+    await shared_users.assert_no_errors()

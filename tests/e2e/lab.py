@@ -1,4 +1,4 @@
-"""A real `jupyter lab` on a folder of its own, that can be killed and started again."""
+"""A real `jupyter lab` on a separate folder, which tests can kill and start again."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Any
 import nbformat
 
 TOKEN = "e2e-token"
-NO_SERVER_PART = "--ServerApp.jpserver_extensions={'jupyter_runtimed': False}"
+SERVER_EXTENSION_DISABLED = "--ServerApp.jpserver_extensions={'jupyter_runtimed': False}"
 START_SECONDS = 60.0
 
 
 class Lab:
-    """`root` holds the notebooks; Jupyter's own folders lie beside it: nothing else is touched."""
+    """A server with its notebooks in `root` and all of Jupyter's own folders beside `root`."""
 
     def __init__(self, home: Path, *options: str, python: Path | str = sys.executable) -> None:
         self.root = home / "root"
@@ -34,14 +34,14 @@ class Lab:
         self._process: subprocess.Popen[bytes] | None = None
 
     def set(self, plugin: str, **settings: Any) -> None:
-        """A setting of JupyterLab, as a user has chosen it; `plugin` as in `@jupyterlab/x:y`."""
+        """Write a user setting of a JupyterLab plugin such as `@jupyterlab/x:y`."""
         package, _, name = plugin.partition(":")
         file = self.home / "config/lab/user-settings" / package / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings))
 
-    def without_browser_part(self, *packages: str) -> None:
-        """JupyterLab as it is without these extensions; their server parts are another matter."""
+    def disable_extensions(self, *packages: str) -> None:
+        """Disable the browser part of these extensions; their server parts stay enabled."""
         self._page_config({"disabledExtensions": dict.fromkeys(packages, True)})
 
     def _page_config(self, config: dict[str, Any]) -> None:
@@ -52,7 +52,7 @@ class Lab:
     def start(self) -> None:
         self.set("@jupyterlab/apputils-extension:notification", fetchNews="false")
         if mode := os.environ.get("LAB_WINDOWING_MODE"):
-            # Versions differ in which cells they keep on the page, and so in which one is the nth.
+            # By default, versions of JupyterLab keep different cells in the page.
             self.set("@jupyterlab/notebook-extension:tracker", windowingMode=mode)
         environment = {
             **os.environ,
@@ -72,17 +72,17 @@ class Lab:
             ],
             cwd=self.root, env=environment, stdout=log, stderr=log,
         )  # fmt: skip
-        self._until_it_answers()
+        self._wait_until_ready()
 
     def kill(self) -> None:
-        """`kill -9`."""
+        """End the server with `kill -9`."""
         process = self._running()
         process.send_signal(signal.SIGKILL)
         process.wait()
         self._process = None
 
     def stop(self) -> None:
-        """As a user stops it: SIGTERM, and wait."""
+        """Stop the server with SIGTERM, as a user does, and wait for its end."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(timeout=30)
@@ -102,8 +102,8 @@ class Lab:
         assert self._process is not None, "the server is not running"
         return self._process
 
-    def _until_it_answers(self) -> None:
-        # Another program tells nothing when it is ready; asking is the only way.
+    def _wait_until_ready(self) -> None:
+        # Another program sends no event when it is ready, so the test must poll.
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -117,7 +117,7 @@ class Lab:
 
 
 def write_notebook(lab: Lab, path: str, *sources: str) -> Path:
-    """A notebook of code cells, as a file that no room has seen."""
+    """Write a notebook of code cells as a file, without a room."""
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(source) for source in sources],
         metadata={

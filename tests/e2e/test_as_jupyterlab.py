@@ -1,4 +1,4 @@
-"""What JupyterLab promises of a notebook, kept by a room: rendered text, the mark, undo."""
+"""Behaviour of plain JupyterLab in a room: rendered Markdown, the unsaved mark, and undo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from .browser import Person
+from .browser import User
 from .lab import Lab, write_notebook
 
 pytestmark = [
@@ -20,19 +20,19 @@ pytestmark = [
 _DIRTY = "() => window.jupyterapp.shell.currentWidget.context.model.dirty"
 
 
-async def test_a_room_renders_marks_and_undoes_as_jupyterlab_does(
-    browser: Browser, tmp_path: Path, shots: Path
+async def test_rendering_dirty_mark_and_undo_work_as_in_jupyterlab(
+    browser: Browser, tmp_path: Path, screenshots: Path
 ) -> None:
     lab = Lab(tmp_path, "--RuntimedExtension.autosave=False")
     lab.set("@jupyterlab/notebook-extension:tracker", documentWideUndoRedo=True)
     write_notebook(lab, "plain.ipynb", "print('ran')", "two = 2")
     lab.start()
     try:
-        ana = await Person.arrive(browser, lab, "plain.ipynb", shots)
+        ana = await User.with_notebook(browser, lab, "plain.ipynb", screenshots)
         await ana.type(0, " # a")
         await ana.type(1, " # b")
         await ana.page.wait_for_function(f"() => ({_DIRTY})()")
-        # One history for the whole document: the other cell's edit is undone from here.
+        # The document has one history, so undo in one cell also reverts the edit of the other.
         await ana.press("Control+z", "Control+z")
         await ana.source_is(0, "print('ran')")
         await ana.source_is(1, "two = 2")
@@ -53,11 +53,11 @@ async def test_a_room_renders_marks_and_undoes_as_jupyterlab_does(
         await ana.press("Shift+Enter")
         await ana.command("docmanager:save")
         await ana.page.wait_for_function(f"() => !({_DIRTY})()")
-        await ana.kept()
+        await ana.wait_until_stored()
         await ana.page.close()
-        await ana.return_to("plain.ipynb")
+        await ana.reopen("plain.ipynb")
         await expect(ana.cell(2).locator(".jp-MarkdownOutput h2")).to_be_visible()
-        await ana.shot("a-restored-markdown-cell")
-        await ana.leave()
+        await ana.screenshot("a-restored-markdown-cell")
+        await ana.close()
     finally:
         lab.stop()

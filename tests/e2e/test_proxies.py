@@ -1,4 +1,4 @@
-"""A page behind proxies that let no WebSocket through, or answer in the place of the server."""
+"""A page behind a proxy that blocks WebSockets or answers instead of the server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from ..support.proxy import KERNELS_ONLY, Proxy
-from .browser import Person
+from .browser import User
 from .lab import Lab, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -25,20 +25,20 @@ async def proxy(lab: Lab) -> AsyncIterator[Proxy]:
     await proxy.stop()
 
 
-def through(proxy: Proxy, lab: Lab) -> Lab:
-    """The same server at the proxy's address."""
+def lab_behind(proxy: Proxy, lab: Lab) -> Lab:
+    """Return the same server with the address of the proxy."""
     other = copy.copy(lab)
     other.url = proxy.url
     return other
 
 
-async def test_a_notebook_works_where_only_jupyters_own_websockets_pass(
-    browser: Browser, lab: Lab, proxy: Proxy, shots: Path
+async def test_a_notebook_works_behind_a_proxy_that_passes_only_jupyters_websockets(
+    browser: Browser, lab: Lab, proxy: Proxy, screenshots: Path
 ) -> None:
     proxy.websockets = KERNELS_ONLY
     write_notebook(lab, "apart.ipynb", "x = 6", "print(x * 7)")
-    ben = await Person.arrive(browser, lab, "apart.ipynb", shots)
-    ana = await Person.arrive(browser, through(proxy, lab), "apart.ipynb", shots)
+    ben = await User.with_notebook(browser, lab, "apart.ipynb", screenshots)
+    ana = await User.with_notebook(browser, lab_behind(proxy, lab), "apart.ipynb", screenshots)
     await ana.status_is("slow connection")
     title = await ana.status.get_attribute("title")
     assert title is not None and "must let WebSockets through at /api/runtimed/rooms/" in title
@@ -51,9 +51,9 @@ async def test_a_notebook_works_where_only_jupyters_own_websockets_pass(
     await ben.sees_output(1, "42")
     await ana.sees_output(1, "42")
     await ana.status_is("Saved · slow connection")
-    await ana.shot("slow-connection")
+    await ana.screenshot("slow-connection")
 
-    # The proxy is restarted and knows no server; then a Hub says that the server is stopped.
+    # A restarted proxy has no route to the server; later a Hub reports that the server is stopped.
     proxy.answer = (404, "text/html", "<html>no route")
     proxy.cut()
     await ana.status_is("Reconnecting")
@@ -62,10 +62,10 @@ async def test_a_notebook_works_where_only_jupyters_own_websockets_pass(
     await ana.status_is("Server stopped", timeout_ms=60_000)
     notice = ana.page.locator(".jp-RuntimedWaitingForServer")
     await expect(notice).to_contain_text("kept in this browser")
-    await ana.shot("server-stopped")
+    await ana.screenshot("server-stopped")
     proxy.answer = None
     proxy.websockets = None
     await ana.status_is("Saved", timeout_ms=60_000)
     await ben.sees(0, "# ana away")
     await expect(notice).to_be_hidden()
-    assert await ana.dialogs_seen() == []
+    assert await ana.dialog_texts() == []

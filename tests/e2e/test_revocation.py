@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
-from .browser import Person
+from .browser import User
 from .lab import Lab, write_notebook
 
 pytestmark = [
@@ -46,7 +46,7 @@ ALL = ["read", "write", "execute"]
 
 
 class ChangingLab(Lab):
-    """A server that reads from a file what its users may do."""
+    """A server that reads the permissions of its users from a file."""
 
     def allow(self, *may: str, account: bool = True) -> None:
         (self.home / "roster.new").write_text(json.dumps({"account": account, "may": may}))
@@ -68,24 +68,24 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChangingLab]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def ana(one_browser: Browser, lab: ChangingLab, shots: Path) -> AsyncIterator[Person]:
+async def ana(shared_browser: Browser, lab: ChangingLab, screenshots: Path) -> AsyncIterator[User]:
     lab.allow(*ALL)
-    ana = await Person.arrive(one_browser, lab, "a.ipynb", shots)
-    await ana.kernel_ready()  # a kernel that may not start any more opens JupyterLab's dialog
+    ana = await User.with_notebook(shared_browser, lab, "a.ipynb", screenshots)
+    await ana.kernel_ready()  # JupyterLab opens a dialog if a kernel may not start later
     yield ana
-    await ana.leave()
+    await ana.close()
 
 
-def notice(person: Person, text: str) -> Locator:
-    return person.page.locator(".Toastify__toast", has_text=text)
+def notice(user: User, text: str) -> Locator:
+    return user.page.locator(".Toastify__toast", has_text=text)
 
 
 def on_disk(lab: Lab) -> list[str]:
     return [cell.source for cell in nbformat.read(lab.root / "a.ipynb", 4).cells]
 
 
-async def test_a_page_becomes_read_only_and_back_without_a_keystroke(
-    ana: Person, lab: ChangingLab
+async def test_a_page_becomes_read_only_and_editable_again_without_user_action(
+    ana: User, lab: ChangingLab
 ) -> None:
     lab.allow("read")
     await ana.status_is("Read-only")
@@ -99,31 +99,31 @@ async def test_a_page_becomes_read_only_and_back_without_a_keystroke(
     await ana.status_is("Saved")
 
 
-async def test_a_permission_that_is_gone_is_said_and_can_come_back(
-    ana: Person, lab: ChangingLab
+async def test_a_revoked_read_permission_is_reported_and_can_be_restored(
+    ana: User, lab: ChangingLab
 ) -> None:
     lab.allow()
     await expect(notice(ana, "You may not read a.ipynb any more")).to_be_visible()
     await ana.status_is("No access")
-    await ana.shot("no-access")
+    await ana.screenshot("no-access")
     lab.allow(*ALL)
     await notice(ana, "may not read").get_by_text("Try again").click()
     await ana.status_is("Saved")
     await expect(notice(ana, "may not read")).to_have_count(0)
 
 
-async def test_what_is_typed_after_the_login_is_gone_is_kept_and_sent_later(
-    ana: Person, lab: ChangingLab
+async def test_text_typed_after_a_logout_is_kept_and_sent_after_the_next_login(
+    ana: User, lab: ChangingLab
 ) -> None:
     lab.allow(*ALL, account=False)
-    told = notice(ana, "You are not logged in any more")
-    await expect(told).to_be_visible()
+    notice_shown = notice(ana, "You are not logged in any more")
+    await expect(notice_shown).to_be_visible()
     await ana.status_is("Not logged in")
     await ana.type(1, " # kept")
-    await expect(told).to_contain_text("this browser keeps them")
-    await ana.shot("not-logged-in")
-    await ana.kept()
+    await expect(notice_shown).to_contain_text("this browser keeps them")
+    await ana.screenshot("not-logged-in")
+    await ana.wait_until_stored()
     lab.allow(*ALL)
-    await told.get_by_text("Try again").click()
+    await notice_shown.get_by_text("Try again").click()
     await ana.status_is("Saved")
     assert on_disk(lab)[1] == "two = 2 # kept"

@@ -1,4 +1,4 @@
-"""Servers and browsers that are set otherwise: readers, times in the file, culled kernels."""
+"""Servers and browsers with other settings: readers, run times in the file, culled kernels."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Locator, expect
 
-from .browser import Person
+from .browser import User
 from .lab import Lab, write_notebook
-from .test_ways_in import READERS
+from .test_environments import READERS
 
 pytestmark = [
     pytest.mark.browser,
@@ -27,8 +27,8 @@ CULLING = (
     "--MappingKernelManager.cull_connected=True",
     "--RuntimedExtension.room_idle_timeout=1",
 )
-# Whether the server has none of these.
-HAS_NO = """async what => {
+# Return whether the list at this address of the API is empty.
+IS_EMPTY = """async what => {
   const settings = window.jupyterapp.serviceManager.serverSettings;
   const answer = await fetch(settings.baseUrl + what, { credentials: 'same-origin' });
   return (await answer.json()).length === 0;
@@ -36,7 +36,7 @@ HAS_NO = """async what => {
 
 
 @pytest.fixture(scope="module")
-def with_readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab_with_readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     lab = Lab(tmp_path_factory.mktemp("readers"))
     config = lab.home / "config/jupyter_server_config.py"
     config.parent.mkdir()
@@ -48,20 +48,20 @@ def with_readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def that_culls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def culling_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     lab = Lab(tmp_path_factory.mktemp("culls"), *CULLING)
     lab.start()
     yield lab
     lab.stop()
 
 
-async def test_a_reader_sees_a_question_and_why_it_is_not_theirs_to_answer(
-    one_browser: Browser, with_readers: Lab, shots: Path
+async def test_a_reader_sees_a_disabled_input_box_with_the_reason(
+    shared_browser: Browser, lab_with_readers: Lab, screenshots: Path
 ) -> None:
-    write_notebook(with_readers, "asks.ipynb", "print('hello', input('Who? '))")
-    ana = await Person.arrive(one_browser, with_readers, "asks.ipynb", shots)
-    reader = await Person.settle(one_browser, with_readers, shots)
-    await reader.page.goto(f"{with_readers.url}/lab/tree/asks.ipynb?reset&token=reader-token")
+    write_notebook(lab_with_readers, "asks.ipynb", "print('hello', input('Who? '))")
+    ana = await User.with_notebook(shared_browser, lab_with_readers, "asks.ipynb", screenshots)
+    reader = await User.with_empty_page(shared_browser, lab_with_readers, screenshots)
+    await reader.page.goto(f"{lab_with_readers.url}/lab/tree/asks.ipynb?reset&token=reader-token")
     await reader.status_is("Read-only")
     await ana.kernel_ready()
     await ana.run(0)
@@ -69,24 +69,24 @@ async def test_a_reader_sees_a_question_and_why_it_is_not_theirs_to_answer(
     field = reader.page.locator(".jp-Stdin-input")
     await expect(field).to_be_disabled()
     await expect(field).to_have_attribute("placeholder", "Only those who may run cells can answer")
-    # JupyterLab keeps what stands in a field unseen until somebody is about to type.
+    # JupyterLab's style hides a placeholder in a field without focus.
     assert await field.evaluate("it => getComputedStyle(it, '::placeholder').opacity") == "1"
-    await reader.shot("input-reader")
-    mine = ana.page.locator(".jp-Stdin-input")
-    await expect(mine).to_have_attribute("placeholder", re.compile("earlier answers"))
-    await mine.fill("Ana")
-    await mine.press("Enter")
+    await reader.screenshot("input-reader")
+    own_field = ana.page.locator(".jp-Stdin-input")
+    await expect(own_field).to_have_attribute("placeholder", re.compile("earlier answers"))
+    await own_field.fill("Ana")
+    await own_field.press("Enter")
     await reader.sees_output(0, "hello Ana")
     await expect(field).to_have_count(0)
-    await reader.leave()
-    await ana.leave()
+    await reader.close()
+    await ana.close()
 
 
-async def test_when_a_cell_ran_is_in_the_file_where_that_is_wanted(
-    one_browser: Browser, with_readers: Lab, shots: Path
+async def test_run_times_are_in_the_file_if_the_setting_records_them(
+    shared_browser: Browser, lab_with_readers: Lab, screenshots: Path
 ) -> None:
-    file = write_notebook(with_readers, "timed.ipynb", "6 * 7")
-    ana = await Person.arrive(one_browser, with_readers, "timed.ipynb", shots)
+    file = write_notebook(lab_with_readers, "timed.ipynb", "6 * 7")
+    ana = await User.with_notebook(shared_browser, lab_with_readers, "timed.ipynb", screenshots)
     await ana.kernel_ready()
     await ana.run(0)
     await ana.sees_output(0, "42")
@@ -106,56 +106,54 @@ async def test_when_a_cell_ran_is_in_the_file_where_that_is_wanted(
     ]
     assert all(time.startswith("20") and time.endswith("Z") for time in times.values())
     assert times["iopub.status.busy"] <= times["shell.execute_reply"]
-    assert ana.complaints == []
-    await ana.leave()
+    assert ana.errors == []
+    await ana.close()
 
 
-def said(person: Person) -> Locator:
+def culled_notice(user: User) -> Locator:
     text = "has no kernel: the server shut the kernel down after a time without activity"
-    return person.page.locator(".Toastify__toast", has_text=text)
+    return user.page.locator(".Toastify__toast", has_text=text)
 
 
-async def test_that_a_kernel_was_culled_is_said_also_to_who_comes_later(
-    one_browser: Browser, that_culls: Lab, shots: Path
+async def test_a_culled_kernel_is_reported_also_to_users_who_open_the_notebook_later(
+    shared_browser: Browser, culling_lab: Lab, screenshots: Path
 ) -> None:
-    write_notebook(that_culls, "culled.ipynb", "6 * 7")
-    ana = await Person.arrive(one_browser, that_culls, "culled.ipynb", shots)
-    await expect(said(ana)).to_have_count(1, timeout=60_000)
+    write_notebook(culling_lab, "culled.ipynb", "6 * 7")
+    ana = await User.with_notebook(shared_browser, culling_lab, "culled.ipynb", screenshots)
+    await expect(culled_notice(ana)).to_have_count(1, timeout=60_000)
     await expect(ana.page.locator(".jp-NotebookPanel .jp-KernelName")).to_have_text("No Kernel")
-    await ana.shot("kernel-culled")
-    # It is not the end: who runs a cell gets a kernel.
+    await ana.screenshot("kernel-culled")
+    # The next run of a cell starts a kernel.
     await ana.run(0)
     await ana.sees_output(0, "42")
-    assert ana.complaints == []
+    assert ana.errors == []
     await ana.status_is("Saved")
-    await ana.page.goto(f"{that_culls.url}/lab?reset")
+    await ana.page.goto(f"{culling_lab.url}/lab?reset")
     await ana.page.wait_for_function("() => window.jupyterapp?.serviceManager.isReady")
     for what in ("api/kernels", "api/runtimed/rooms"):
-        await ana.page.wait_for_function(HAS_NO, arg=what, timeout=60_000)
+        await ana.page.wait_for_function(IS_EMPTY, arg=what, timeout=60_000)
     await ana.open("culled.ipynb")
-    await expect(said(ana)).to_have_count(1)
-    await ana.leave()
+    await expect(culled_notice(ana)).to_have_count(1)
+    await ana.close()
 
 
-async def test_of_a_kernel_that_people_shut_down_nothing_is_said(
-    one_browser: Browser, with_readers: Lab, shots: Path
+async def test_a_kernel_shut_down_by_a_user_is_not_reported_as_culled(
+    shared_browser: Browser, lab_with_readers: Lab, screenshots: Path
 ) -> None:
-    write_notebook(with_readers, "shut.ipynb", "1")
-    ana = await Person.arrive(one_browser, with_readers, "shut.ipynb", shots)
-    ben = await Person.arrive(one_browser, with_readers, "shut.ipynb", shots)
+    write_notebook(lab_with_readers, "shut.ipynb", "1")
+    ana = await User.with_notebook(shared_browser, lab_with_readers, "shut.ipynb", screenshots)
+    ben = await User.with_notebook(shared_browser, lab_with_readers, "shut.ipynb", screenshots)
     await ana.kernel_ready()
     await ana.command("kernelmenu:shutdown")
     state = (
         "() => String(window.jupyterapp.shell.currentWidget.content.model.sharedModel"
         ".documents.runtime.kernel.state) === 'none'"
     )
-    for person in (ana, ben):
-        await person.page.wait_for_function(state)
-        # What is told is shown in turns, so that something said before would be there by now.
-        await person.command(
-            "apputils:notify", {"message": "hello", "options": {"autoClose": False}}
-        )
-        toasts = person.page.locator(".Toastify__toast")
+    for user in (ana, ben):
+        await user.page.wait_for_function(state)
+        # Notices appear in order, so an earlier notice would be visible by now.
+        await user.command("apputils:notify", {"message": "hello", "options": {"autoClose": False}})
+        toasts = user.page.locator(".Toastify__toast")
         await expect(toasts.filter(has_text="hello")).to_have_count(1)
         await expect(toasts).to_have_count(1)
-        await person.leave()
+        await user.close()

@@ -1,4 +1,4 @@
-"""Very large outputs in a browser: the end is shown, the rest when asked, and typing goes on."""
+"""Browsers show the end of very large outputs, and the rest on request, and stay usable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from .browser import Person
+from .browser import User
 from .lab import Lab, write_notebook
 
 pytestmark = [
@@ -29,184 +29,196 @@ display({{'application/octet-stream': data, 'text/plain': 'a picture'}}, raw=Tru
 """
 
 
-class Alone:
-    """Somebody at a notebook of their own, on the server that all share."""
+class OwnNotebook:
+    """One user with a separate notebook on the shared server."""
 
-    def __init__(self, person: Person, lab: Lab, path: str) -> None:
-        self.person = person
+    def __init__(self, user: User, lab: Lab, path: str) -> None:
+        self.user = user
         self.lab = lab
         self.path = path
 
     @property
-    def rest(self) -> Any:
-        return self.person.cell(0).locator(".jp-RuntimedLargeOutput")
+    def rest_of_output(self) -> Any:
+        return self.user.cell(0).locator(".jp-RuntimedLargeOutput")
 
     async def run(self) -> None:
-        await self.person.kernel_ready()
-        await self.person.select(0)
-        await self.person.press("Control+Enter")
+        await self.user.kernel_ready()
+        await self.user.select(0)
+        await self.user.press("Control+Enter")
 
-    async def over(self, timeout_ms: int = 120_000) -> None:
-        prompt = self.person.cell(0).locator(".jp-Cell-inputArea .jp-InputPrompt")
+    async def wait_until_done(self, timeout_ms: int = 120_000) -> None:
+        prompt = self.user.cell(0).locator(".jp-Cell-inputArea .jp-InputPrompt")
         await expect(prompt).not_to_have_text("[*]:", timeout=timeout_ms)
 
     async def saved(self) -> list[dict[str, Any]]:
-        """The outputs of the first cell, from the file when it holds everything."""
-        await self.person.status_is("Saved", timeout_ms=180_000)
+        """Return the outputs of the first cell from the file after everything is saved."""
+        await self.user.status_is("Saved", timeout_ms=180_000)
         cells = json.loads((self.lab.root / self.path).read_bytes())["cells"]
         return list(cells[0]["outputs"])
 
-    async def text_saved(self) -> str:
+    async def saved_text(self) -> str:
         return "".join("".join(output.get("text", "")) for output in await self.saved())
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def at(one_browser: Browser, one_lab: Lab, request: Any, shots: Any) -> AsyncIterator[Any]:
-    people: list[Person] = []
+async def open_notebook(
+    shared_browser: Browser, shared_lab: Lab, request: Any, screenshots: Any
+) -> AsyncIterator[Any]:
+    users: list[User] = []
 
-    async def arrive(*sources: str) -> Alone:
+    async def open_(*sources: str) -> OwnNotebook:
         path = f"{request.node.originalname}.ipynb"
-        write_notebook(one_lab, path, *sources)
-        person = await Person.arrive(one_browser, one_lab, path, shots)
-        people.append(person)
-        return Alone(person, one_lab, path)
+        write_notebook(shared_lab, path, *sources)
+        user = await User.with_notebook(shared_browser, shared_lab, path, screenshots)
+        users.append(user)
+        return OwnNotebook(user, shared_lab, path)
 
-    yield arrive
-    for person in people:
-        assert person.complaints == [], "\n".join(person.complaints)
-        await person.leave()
+    yield open_
+    for user in users:
+        assert user.errors == [], "\n".join(user.errors)
+        await user.close()
 
 
-async def check_long_stream(at: Any, lines: int) -> None:
-    alone = await at(f"for i in range({lines}): print(i, '{LINE}')", "typed = ''")
-    await alone.run()
-    await alone.over()
-    person = alone.person
-    await person.sees_output(0, f"{lines - 1} {LINE}")
-    await expect(alone.rest).to_contain_text("MiB more of this output is on the server")
-    shown = await person.output(0)
+async def check_long_stream(open_notebook: Any, lines: int) -> None:
+    notebook = await open_notebook(f"for i in range({lines}): print(i, '{LINE}')", "typed = ''")
+    await notebook.run()
+    await notebook.wait_until_done()
+    user = notebook.user
+    await user.sees_output(0, f"{lines - 1} {LINE}")
+    await expect(notebook.rest_of_output).to_contain_text(
+        "MiB more of this output is on the server"
+    )
+    shown = await user.output(0)
     assert len(shown) < 300_000
     assert not shown.startswith("0 ")
-    before = await alone.rest.inner_text()
-    await alone.rest.locator("button").click()
-    await expect(alone.rest).not_to_have_text(before)
-    await person.page.wait_for_function(
+    before = await notebook.rest_of_output.inner_text()
+    await notebook.rest_of_output.locator("button").click()
+    await expect(notebook.rest_of_output).not_to_have_text(before)
+    await user.page.wait_for_function(
         "size => document.querySelector('.jp-Cell-outputArea').textContent.length > size",
         arg=len(shown) + 1_000_000,
         timeout=60_000,
     )
-    await person.type(1, " and typed")
-    await person.source_is(1, "typed = '' and typed")
-    await person.shot("sizes-stream")
-    assert await alone.text_saved() == "".join(f"{i} {LINE}\n" for i in range(lines))
+    await user.type(1, " and typed")
+    await user.source_is(1, "typed = '' and typed")
+    await user.screenshot("sizes-stream")
+    assert await notebook.saved_text() == "".join(f"{i} {LINE}\n" for i in range(lines))
 
 
-async def test_of_a_long_stream_the_end_is_shown_and_more_when_asked(at: Any) -> None:
-    await check_long_stream(at, 200_000)
+async def test_a_long_stream_shows_its_end_and_more_on_request(open_notebook: Any) -> None:
+    await check_long_stream(open_notebook, 200_000)
 
 
 @pytest.mark.long
-async def test_a_stream_of_a_hundred_megabytes(at: Any) -> None:
-    await check_long_stream(at, 1_350_000)
+async def test_a_stream_of_a_hundred_megabytes_shows_its_end_and_more_on_request(
+    open_notebook: Any,
+) -> None:
+    await check_long_stream(open_notebook, 1_350_000)
 
 
-async def check_endless(at: Any, seconds: float) -> None:
-    alone = await at(FOREVER, "typed = ''")
-    person = alone.person
-    await alone.run()
-    await expect(alone.rest).to_be_visible(timeout=60_000)
-    # While it prints: typing is taken, and what is shown moves on.
-    await person.type(1, " and typed")
-    await person.source_is(1, "typed = '' and typed")
-    await person.shot("sizes-endless")
-    await person.page.evaluate("ms => new Promise(done => setTimeout(done, ms))", seconds * 1000)
-    await person.command("notebook:interrupt-kernel")
-    await alone.over()
-    await person.sees_output(0, "KeyboardInterrupt")
-    text = await alone.text_saved()
+async def check_endless(open_notebook: Any, seconds: float) -> None:
+    notebook = await open_notebook(FOREVER, "typed = ''")
+    user = notebook.user
+    await notebook.run()
+    await expect(notebook.rest_of_output).to_be_visible(timeout=60_000)
+    # The user can type while the cell prints.
+    await user.type(1, " and typed")
+    await user.source_is(1, "typed = '' and typed")
+    await user.screenshot("sizes-endless")
+    await user.page.evaluate("ms => new Promise(done => setTimeout(done, ms))", seconds * 1000)
+    await user.command("notebook:interrupt-kernel")
+    await notebook.wait_until_done()
+    await user.sees_output(0, "KeyboardInterrupt")
+    text = await notebook.saved_text()
     numbers = text.split("\n")[:-1]
     assert numbers == [str(i) for i in range(len(numbers))]
     assert len(numbers) > 50_000
 
 
-async def test_an_endless_loop_is_interrupted_and_the_file_has_all_of_it(at: Any) -> None:
-    await check_endless(at, 2)
+async def test_an_endless_loop_is_interrupted_and_the_file_has_all_its_output(
+    open_notebook: Any,
+) -> None:
+    await check_endless(open_notebook, 2)
 
 
 @pytest.mark.long
-async def test_an_endless_loop_of_a_minute(at: Any) -> None:
-    await check_endless(at, 60)
+async def test_an_endless_loop_is_interrupted_after_a_minute(open_notebook: Any) -> None:
+    await check_endless(open_notebook, 60)
 
 
-async def check_large_value(at: Any, size: int) -> None:
-    alone = await at(IMAGE.format(size=size), "typed = ''")
-    await alone.run()
-    await alone.over()
-    await alone.person.sees_output(0, "A large output (application/octet-stream")
-    await expect(alone.rest).to_be_visible()
-    await alone.person.type(1, " and typed")
-    await alone.person.source_is(1, "typed = '' and typed")
-    await alone.person.shot("sizes-value")
-    (output,) = await alone.saved()
+async def check_large_value(open_notebook: Any, size: int) -> None:
+    notebook = await open_notebook(IMAGE.format(size=size), "typed = ''")
+    await notebook.run()
+    await notebook.wait_until_done()
+    await notebook.user.sees_output(0, "A large output (application/octet-stream")
+    await expect(notebook.rest_of_output).to_be_visible()
+    await notebook.user.type(1, " and typed")
+    await notebook.user.source_is(1, "typed = '' and typed")
+    await notebook.user.screenshot("sizes-value")
+    (output,) = await notebook.saved()
     assert len(output["data"]["application/octet-stream"]) == (size + 2) // 3 * 4
-    await alone.rest.locator("button").click()
-    await alone.person.sees_output(0, "a picture")
-    await expect(alone.rest).to_have_count(0)
-    await alone.person.type(1, " again")
-    await alone.person.source_is(1, "typed = '' and typed again")
+    await notebook.rest_of_output.locator("button").click()
+    await notebook.user.sees_output(0, "a picture")
+    await expect(notebook.rest_of_output).to_have_count(0)
+    await notebook.user.type(1, " again")
+    await notebook.user.source_is(1, "typed = '' and typed again")
 
 
-async def test_a_large_binary_display_waits_until_it_is_asked_for(at: Any) -> None:
-    await check_large_value(at, 20_000_000)
+async def test_a_large_binary_display_is_loaded_on_request(open_notebook: Any) -> None:
+    await check_large_value(open_notebook, 20_000_000)
 
 
 @pytest.mark.long
-async def test_a_binary_display_of_two_hundred_megabytes(at: Any) -> None:
-    await check_large_value(at, 200_000_000)
+async def test_a_binary_display_of_two_hundred_megabytes_is_loaded_on_request(
+    open_notebook: Any,
+) -> None:
+    await check_large_value(open_notebook, 200_000_000)
 
 
-async def check_displays(at: Any, count: int) -> None:
-    alone = await at(f"for i in range({count}): display(i)", "typed = ''")
-    await alone.run()
-    await alone.over()
-    await alone.person.sees_output(0, "49")
-    await alone.person.type(1, " and typed")
-    await alone.person.source_is(1, "typed = '' and typed")
-    await alone.person.shot("sizes-displays")
-    outputs = await alone.saved()
+async def check_displays(open_notebook: Any, count: int) -> None:
+    notebook = await open_notebook(f"for i in range({count}): display(i)", "typed = ''")
+    await notebook.run()
+    await notebook.wait_until_done()
+    await notebook.user.sees_output(0, "49")
+    await notebook.user.type(1, " and typed")
+    await notebook.user.source_is(1, "typed = '' and typed")
+    await notebook.user.screenshot("sizes-displays")
+    outputs = await notebook.saved()
     assert [output["data"]["text/plain"] for output in outputs] == [[str(i)] for i in range(count)]
 
 
-async def test_three_thousand_displays_in_one_cell(at: Any) -> None:
-    await check_displays(at, 3_000)
+async def test_three_thousand_displays_of_one_cell_are_saved(open_notebook: Any) -> None:
+    await check_displays(open_notebook, 3_000)
 
 
 @pytest.mark.long
-async def test_ten_thousand_displays_in_one_cell(at: Any) -> None:
-    await check_displays(at, 10_000)
+async def test_ten_thousand_displays_of_one_cell_are_saved(open_notebook: Any) -> None:
+    await check_displays(open_notebook, 10_000)
 
 
-async def test_of_a_long_traceback_the_last_lines_are_shown_and_the_others_when_asked(
-    at: Any,
+async def test_a_long_traceback_shows_its_last_lines_and_the_others_on_request(
+    open_notebook: Any,
 ) -> None:
-    alone = await at("raise ValueError('the first word' + 'x' * 2_000_000)")
-    await alone.run()
-    await alone.over()
-    await alone.person.sees_output(0, "ValueError")
-    await expect(alone.rest).to_contain_text("MiB more of this output is on the server")
-    await alone.rest.locator("button").click()
-    await alone.person.sees_output(0, "the first word")
-    (output,) = await alone.saved()
+    notebook = await open_notebook("raise ValueError('the first word' + 'x' * 2_000_000)")
+    await notebook.run()
+    await notebook.wait_until_done()
+    await notebook.user.sees_output(0, "ValueError")
+    await expect(notebook.rest_of_output).to_contain_text(
+        "MiB more of this output is on the server"
+    )
+    await notebook.rest_of_output.locator("button").click()
+    await notebook.user.sees_output(0, "the first word")
+    (output,) = await notebook.saved()
     assert output["evalue"] == "the first word" + "x" * 2_000_000
 
 
 @pytest.mark.long
-async def test_a_hundred_thousand_flushes(at: Any) -> None:
-    alone = await at("for i in range(100_000): print(i, flush=True)", "typed = ''")
-    await alone.run()
-    await alone.over()
-    await alone.person.sees_output(0, "99999")
-    await alone.person.type(1, " and typed")
-    await alone.person.source_is(1, "typed = '' and typed")
-    await alone.person.shot("sizes-flushes")
-    assert await alone.text_saved() == "".join(f"{i}\n" for i in range(100_000))
+async def test_the_output_of_a_hundred_thousand_flushes_is_complete(open_notebook: Any) -> None:
+    notebook = await open_notebook("for i in range(100_000): print(i, flush=True)", "typed = ''")
+    await notebook.run()
+    await notebook.wait_until_done()
+    await notebook.user.sees_output(0, "99999")
+    await notebook.user.type(1, " and typed")
+    await notebook.user.source_is(1, "typed = '' and typed")
+    await notebook.user.screenshot("sizes-flushes")
+    assert await notebook.saved_text() == "".join(f"{i}\n" for i in range(100_000))

@@ -1,9 +1,9 @@
-"""What is looked for inside a page, and how two browsers are held against each other."""
+"""Scripts that tests run in a page, among them the comparison of two browsers."""
 
 from __future__ import annotations
 
-# The notebook as its wrappers have it, and every place where the widgets, the editors or the
-# document underneath say something else.
+# The cells of the shared model, and every difference to the widgets, the editors and the Automerge
+# document.
 SNAPSHOT = """() => {
   const panel = window.jupyterapp.shell.currentWidget;
   const shared = panel.content.model.sharedModel;
@@ -50,16 +50,16 @@ SNAPSHOT = """() => {
   return { cells, faults };
 }"""
 
-# Whether another browser's notebook is this one, and nothing in it is out of step.
-SAME = f"""wanted => {{
+# Return whether this page is consistent and has the cells of the other browser.
+SAME_CELLS = f"""wanted => {{
   const found = ({SNAPSHOT})();
   return found.faults.length === 0 && JSON.stringify(found.cells) === wanted;
 }}"""
 
-SOUND = f"() => ({SNAPSHOT})().faults.length === 0"
+CONSISTENT = f"() => ({SNAPSHOT})().faults.length === 0"
 
-# Dialogs come and go; what each said is kept.
-KEEP_DIALOGS = """
+# Record the text of each dialog, because dialogs disappear.
+RECORD_DIALOGS = """
 window.e2eDialogs = [];
 new MutationObserver(records => {
   for (const record of records) {
@@ -72,8 +72,8 @@ new MutationObserver(records => {
 }).observe(document, { childList: true, subtree: true });
 """
 
-# A notebook's cells become these: (type, source) or a whole cell.
-LAY = """cells => {
+# Replace all cells of the notebook with these cells.
+SET_CELLS = """cells => {
   const panel = window.jupyterapp.shell.currentWidget;
   const shared = panel.content.model.sharedModel;
   const now = Date.now().toString(36);
@@ -89,9 +89,9 @@ LAY = """cells => {
   panel.content.activate();
 }"""
 
-# Whether every edit that the server does not have is in this browser's own store.
-KEPT = """async () => {
-  // What was typed last is in the status bar after the next frame.
+# Return whether this browser's storage has every edit that the server lacks.
+EDITS_STORED = """async () => {
+  // The status bar counts the last edit after the next animation frame.
   await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
   const status = document.querySelector('.jp-RuntimedStatus').textContent;
   const unsent = Number(/(\\d+) changes? not on the server/.exec(status)?.[1] ?? 0);

@@ -1,4 +1,4 @@
-"""Other ways in: Notebook 7, a server without its part, somebody who may only read, a rival."""
+"""Notebook 7, a disabled server extension, readers, and other collaboration extensions."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from .browser import Person
-from .lab import NO_SERVER_PART, TOKEN, Lab, write_notebook
+from .browser import User
+from .lab import SERVER_EXTENSION_DISABLED, TOKEN, Lab, write_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 ROOT = Path(__file__).parents[2]
 
-# Whoever comes as "reader" may read and nothing else; the name is in the address.
+# The user of `reader-token` has only the read permission.
 READERS = """
 from jupyter_server.auth import Authorizer, IdentityProvider, User
 
@@ -42,36 +42,38 @@ c.ServerApp.authorizer_class = ReadersRead
 """
 
 
-async def test_notebook_7_opens_rooms(browser: Browser, lab: Lab, shots: Path) -> None:
-    ana = await Person.settle(browser, lab, shots)
+async def test_notebook_7_opens_rooms(browser: Browser, lab: Lab, screenshots: Path) -> None:
+    ana = await User.with_empty_page(browser, lab, screenshots)
     await ana.page.goto(f"{lab.url}/notebooks/tour.ipynb?token={TOKEN}")
     await ana.page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
     await ana.status_is("Saved")
-    ben = await Person.arrive(browser, lab, "tour.ipynb", shots)
+    ben = await User.with_notebook(browser, lab, "tour.ipynb", screenshots)
     await ana.type(2, "\n# from notebook 7")
     await ben.sees(2, "# from notebook 7")
     await ben.type(2, "\n# from lab")
     await expect(ana.cell(2)).to_contain_text("# from lab")
-    await ana.shot("notebook-7")
-    assert ana.complaints == [] and ben.complaints == []
+    await ana.screenshot("notebook-7")
+    assert ana.errors == [] and ben.errors == []
 
 
-async def test_without_the_server_part_notebooks_are_ordinary(
-    browser: Browser, tmp_path: Path, shots: Path
+async def test_notebooks_work_as_in_plain_jupyterlab_without_the_server_extension(
+    browser: Browser, tmp_path: Path, screenshots: Path
 ) -> None:
-    lab = Lab(tmp_path, NO_SERVER_PART)
+    lab = Lab(tmp_path, SERVER_EXTENSION_DISABLED)
     write_notebook(lab, "plain.ipynb", "print('plain')")
     lab.start()
     try:
-        ana = await Person.settle(browser, lab, shots)
-        await ordinary(ana, "its server part is not enabled")
+        ana = await User.with_empty_page(browser, lab, screenshots)
+        await assert_ordinary_notebook(ana, "its server part is not enabled")
         assert "# edited" in (lab.root / "plain.ipynb").read_text()
-        await ana.shot("without-server-part")
+        await ana.screenshot("without-server-part")
     finally:
         lab.stop()
 
 
-async def test_readers_see_and_cannot_write(browser: Browser, tmp_path: Path, shots: Path) -> None:
+async def test_readers_see_edits_and_cannot_edit(
+    browser: Browser, tmp_path: Path, screenshots: Path
+) -> None:
     lab = Lab(tmp_path)
     write_notebook(lab, "read.ipynb", "one = 1", "two = 2")
     config = tmp_path / "config/jupyter_server_config.py"
@@ -79,8 +81,8 @@ async def test_readers_see_and_cannot_write(browser: Browser, tmp_path: Path, sh
     config.write_text(READERS)
     lab.start()
     try:
-        ana = await Person.arrive(browser, lab, "read.ipynb", shots)
-        reader = await Person.settle(browser, lab, shots)
+        ana = await User.with_notebook(browser, lab, "read.ipynb", screenshots)
+        reader = await User.with_empty_page(browser, lab, screenshots)
         await reader.page.goto(f"{lab.url}/lab/tree/read.ipynb?reset&token=reader-token")
         await reader.page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
         await reader.status_is("Read-only")
@@ -95,16 +97,16 @@ async def test_readers_see_and_cannot_write(browser: Browser, tmp_path: Path, sh
             == await ana.sources()
             == ["one = 1\n# from ana", "two = 2\n# and more"]
         )
-        await reader.shot("reader")
+        await reader.screenshot("reader")
         await expect(reader.page.locator(".jp-Cell")).to_have_count(2)
-        assert "nonsense" not in await reader.editor(0)
+        assert "nonsense" not in await reader.editor_text(0)
     finally:
         lab.stop()
 
 
 @dataclass(frozen=True)
 class Rival:
-    """Another extension that wants to own notebooks: its package, and what to disable of it."""
+    """Another collaboration extension: its package, and the names of its two parts."""
 
     package: str
     server_part: str
@@ -125,65 +127,71 @@ RIVALS = (
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.package)
-async def test_beside_a_rival(browser: Browser, tmp_path: Path, shots: Path, rival: Rival) -> None:
-    python = await asyncio.to_thread(other_environment, tmp_path / "venv", rival.package)
+async def test_the_extension_is_off_beside_another_collaboration_extension(
+    browser: Browser, tmp_path: Path, screenshots: Path, rival: Rival
+) -> None:
+    python = await asyncio.to_thread(new_environment, tmp_path / "venv", rival.package)
     off = f"--ServerApp.jpserver_extensions={{'{rival.server_part}': False}}"
-    async with beside(browser, Lab(tmp_path / "both", python=python), shots) as ana:
-        await ordinary(ana, f"jupyter-runtimed is off beside {rival.package}:")
-        await ana.shot(f"beside-{rival.package}")
-    async with beside(browser, Lab(tmp_path / "half", off, python=python), shots) as ana:
+    async with page_beside_rival(
+        browser, Lab(tmp_path / "both", python=python), screenshots
+    ) as ana:
+        await assert_ordinary_notebook(ana, f"jupyter-runtimed is off beside {rival.package}:")
+        await ana.screenshot(f"beside-{rival.package}")
+    async with page_beside_rival(
+        browser, Lab(tmp_path / "half", off, python=python), screenshots
+    ) as ana:
         await ana.page.goto(f"{ana.lab.url}/lab?reset&token={TOKEN}")
-        await told(ana, "the browser part of")
-        await told(ana, rival.package)
+        await assert_notice(ana, "the browser part of")
+        await assert_notice(ana, rival.package)
     lab = Lab(tmp_path / "none", off, python=python)
-    lab.without_browser_part(*rival.browser_parts)
-    async with beside(browser, lab, shots) as ana:
+    lab.disable_extensions(*rival.browser_parts)
+    async with page_beside_rival(browser, lab, screenshots) as ana:
         await ana.open("plain.ipynb")
         await ana.type(0, "\n# edited")
         await ana.status_is("Saved")
         await ana.kernel_ready()
         await ana.run(0)
         await ana.sees_output(0, "plain")
-        assert not [said for said in ana.complaints if "page error" in said]
+        assert not [error for error in ana.errors if "page error" in error]
 
 
 @asynccontextmanager
-async def beside(browser: Browser, lab: Lab, shots: Path) -> AsyncIterator[Person]:
+async def page_beside_rival(browser: Browser, lab: Lab, screenshots: Path) -> AsyncIterator[User]:
     write_notebook(lab, "plain.ipynb", "print('plain')")
     lab.start()
-    ana = await Person.settle(browser, lab, shots)
+    ana = await User.with_empty_page(browser, lab, screenshots)
     try:
         yield ana
     finally:
-        await ana.leave()
-        # jupyter-collaboration's server does not always end when it is asked to.
+        await ana.close()
+        # A server with jupyter-collaboration does not always end on SIGTERM.
         lab.kill()
 
 
-async def ordinary(person: Person, message: str) -> None:
-    """One message, and the notebook is edited, saved and run as ever."""
-    await person.page.goto(f"{person.lab.url}/lab/tree/plain.ipynb?reset&token={TOKEN}")
-    await person.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
-    await told(person, message)
-    await person.type(0, "\n# edited")
-    await person.press("Control+s")
-    await person.page.wait_for_function(
+async def assert_ordinary_notebook(user: User, message: str) -> None:
+    """Assert that a notice is shown, and that the notebook is edited, saved and run as usual."""
+    await user.page.goto(f"{user.lab.url}/lab/tree/plain.ipynb?reset&token={TOKEN}")
+    await user.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    await assert_notice(user, message)
+    await user.type(0, "\n# edited")
+    await user.press("Control+s")
+    await user.page.wait_for_function(
         "() => !window.jupyterapp.shell.currentWidget.context.model.dirty"
     )
-    await person.kernel_ready()
-    await person.run(0)
-    await person.sees_output(0, "plain")
-    assert not [said for said in await person.dialogs_seen() if "hanged" in said]
+    await user.kernel_ready()
+    await user.run(0)
+    await user.sees_output(0, "plain")
+    assert not [text for text in await user.dialog_texts() if "hanged" in text]
 
 
-async def told(person: Person, message: str) -> None:
-    toast = person.page.locator(".Toastify__toast", has_text="jupyter-runtimed")
+async def assert_notice(user: User, message: str) -> None:
+    toast = user.page.locator(".Toastify__toast", has_text="jupyter-runtimed")
     await expect(toast).to_have_count(1, timeout=60_000)
     await expect(toast).to_contain_text(message)
 
 
-def other_environment(place: Path, *packages: str) -> Path:
-    """A virtual environment of its own with this package and these; returns its Python."""
+def new_environment(place: Path, *packages: str) -> Path:
+    """Make a virtual environment with this package and `packages`; return its Python."""
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
     python = place / "bin/python"
     wheels = os.environ.get("RUNTIMED_WHEELS", str(ROOT / "build/wheels"))
