@@ -20,7 +20,7 @@ LAB_SOURCES := $(shell find labextension -type f \
   -not -path '*/node_modules/*' -not -path '*/lib/*' -not -path '*/test/*' -not -path '*/coverage/*')
 
 .PHONY: help setup lab test test-engine test-lab test-python test-browser \
-  test-managers test-hub lint format docs \
+  test-managers test-hub lint format docs screenshots \
   release-engine bench bench-files bench-kernel bench-sizes simulate fuzz-permissions soak lab-versions prove chromium clean
 
 help:  ## this list
@@ -162,6 +162,9 @@ format: setup  ## rewrite sources as the formatters want them
 docs: setup  ## print the reference pages from the code, build the site into build/site
 	$(BIN)/python scripts/reference.py --write
 	$(build_site)
+
+screenshots: setup  ## take the pictures of the documentation in Chromium into docs/_static/
+	chromium=$$(scripts/chromium) && CHROMIUM="$$chromium" $(BIN)/python scripts/screenshots.py
 
 # ---- measurements and long runs
 

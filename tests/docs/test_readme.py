@@ -107,7 +107,7 @@ def test_the_programs_of_the_agents_page_print_the_documented_results(server: Ru
 @pytest.mark.kernel
 def test_the_blocking_program_of_the_reference_prints_its_result(server: Running) -> None:
     (code,) = blocks(PYTHON, "python")
-    assert executed(code, server) == ["42"]
+    assert executed(code, server) == ["42", ""]
 
 
 def test_the_console_commands_of_the_readme_exist() -> None:
