@@ -1,16 +1,16 @@
-"""Shared documents and actors; tests live beside this file, one for each concern."""
+"""The document that most tests begin with."""
 
 from __future__ import annotations
 
 import pytest
-from people import ANA
+from actors import ANA
 
 from pyautomerge import ROOT, Counter, Document, Text, Uint
 
 
 @pytest.fixture
 def doc() -> Document:
-    """One text, one list and a nested map, committed."""
+    """A document with one text, one list and a nested map, committed."""
     doc = Document(actor=ANA)
     doc.put(ROOT, "text", Text("hello"))
     doc.put(ROOT, "list", ["a", "b", "c"])

@@ -1,7 +1,7 @@
-"""Bytes that are nearly right: mutations of real ones, with their checksums made good again.
+"""Mutations of valid bytes, with corrected checksums.
 
-Without new checksums nearly every mutation would be refused at the door, and what lies behind
-the door would never be tried.
+With a wrong checksum nearly every mutation would be refused by the first check, and the code after
+the check would not be tested.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ MAGIC = b"\x85\x6f\x4a\x83"
 
 
 def seal(chunk: bytes) -> bytes:
-    """Give a document, change or bundle chunk the checksum that fits its content."""
+    """Return a document, change or bundle chunk with the checksum of its content."""
     return chunk[:4] + hashlib.sha256(chunk[8:]).digest()[:4] + chunk[8:]
 
 
@@ -32,7 +32,7 @@ def chunk(kind: int, body: bytes) -> bytes:
 
 
 def body_of(data: bytes) -> tuple[int, bytes]:
-    """Kind and content of a single chunk."""
+    """Return kind and content of a single chunk."""
     at = 9
     while data[at] & 0x80:
         at += 1
@@ -63,7 +63,7 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
 
 
 def cases(samples: list[bytes], seed: int, count: int) -> Iterator[bytes]:
-    """Truncated, random, mutated as they are, and mutated and sealed anew, in equal parts."""
+    """Yield equal numbers of truncated, random, mutated, and mutated and sealed bytes."""
     rng = random.Random(seed)
     for number in range(count):
         sample = rng.choice(samples)

@@ -1,4 +1,4 @@
-"""A copy of a document that is kept up to date by patches alone."""
+"""A copy of a document that only patches keep up to date."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyautomerge import ROOT, Counter, Document, Obj, Patch
 
 
 def plain(value: Any, made: dict[str, Any]) -> Any:
-    """A container starts empty; later patches fill it."""
+    """Return a value of a patch; a container is empty, because later patches fill it."""
     if not isinstance(value, Obj):
         return value
     made[value.id] = {"map": dict, "table": dict, "list": list, "text": list}[value.kind]()
@@ -16,7 +16,7 @@ def plain(value: Any, made: dict[str, Any]) -> Any:
 
 
 class Mirror:
-    """Text is a list of units, so that patches and positions count alike."""
+    """The copy. Text is a list of units, so that patches and list positions count alike."""
 
     def __init__(self, doc: Document) -> None:
         self._unit = doc.text_unit

@@ -1,8 +1,8 @@
-"""A change can be judged before it is let in."""
+"""A change can be inspected before it is applied."""
 
 from __future__ import annotations
 
-from people import ANA, BEN, id_of
+from actors import ANA, BEN, id_of
 
 from pyautomerge import ROOT, Change, Counter, Document, Text
 
@@ -13,7 +13,7 @@ def only_change(doc: Document) -> Change:
     return Change.decode(change.bytes)
 
 
-def test_a_change_says_who_when_what_and_upon_what(doc: Document) -> None:
+def test_a_change_has_actor_time_message_and_dependencies(doc: Document) -> None:
     before = doc.heads()
     doc.put(ROOT, "key", "value")
     committed = doc.commit(message="because", time=7)
@@ -26,7 +26,7 @@ def test_a_change_says_who_when_what_and_upon_what(doc: Document) -> None:
     assert doc.changes_after([])[0].message is None
 
 
-def test_its_operations_name_what_they_make_and_where() -> None:
+def test_operations_name_the_created_objects_and_their_places() -> None:
     doc = Document(actor=ANA)
     text = doc.put(ROOT, "text", Text("hi"))
     doc.commit()
@@ -37,7 +37,7 @@ def test_its_operations_name_what_they_make_and_where() -> None:
     assert (i.value, i.key, i.is_map_key) == ("i", h.id, False)
 
 
-def test_its_operations_name_what_they_overwrite(doc: Document) -> None:
+def test_operations_name_the_overwritten_operations(doc: Document) -> None:
     inner = id_of(doc, "map", "inner")
     ben = doc.fork(actor=BEN)
     ((_, n),) = doc.get_all(inner, "n")

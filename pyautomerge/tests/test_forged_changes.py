@@ -1,7 +1,7 @@
-"""Changes that no core would write: sealed properly, and still not let in.
+"""Forged changes with valid checksums are refused.
 
-Each is a way to spoil somebody's document for good: one that cannot be saved and loaded again,
-one that ends the process, one after which nothing can be written.
+Each of them would damage a document permanently: the document could not be saved and loaded again,
+the process would end, or no further edit would be possible.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from actors import ANA, BEN, EVE, id_of
 from malformed import body_of, chunk, leb128
-from people import ANA, BEN, EVE, id_of
 
 from pyautomerge import ROOT, AutomergeError, Change, DecodeError, Document, SyncState
 
 
 def typed(doc: Document) -> bytes:
-    """Ben's change: one character at the start of the text."""
+    """Return a change of Ben that inserts one character at the start of the text."""
     ben = doc.fork(actor=BEN)
     ben.splice_text(id_of(ben, "text"), 0, 0, "x")
     ben.commit()
@@ -26,7 +26,7 @@ def typed(doc: Document) -> bytes:
 
 
 class Parts:
-    """A change's body, cut where its fields end."""
+    """The fields of a change's body."""
 
     def __init__(self, data: bytes) -> None:
         self.kind, body = body_of(data)
@@ -60,7 +60,7 @@ class Parts:
         return chunk(self.kind, head + bytes([len(self.actors)]) + actors + self.columns)
 
 
-def test_the_parts_make_the_whole(doc: Document) -> None:
+def test_a_change_is_rebuilt_from_its_parts(doc: Document) -> None:
     data = typed(doc)
     assert Parts(data).whole() == data
 
@@ -79,13 +79,13 @@ def test_a_change_that_could_not_be_saved_is_refused(
     assert Change.decode(forged).ops[0].value == "x"
     heads, tree = doc.heads(), doc.to_py()
 
-    def let_in() -> object:
+    def apply() -> object:
         if by_sync:
             return doc.receive_sync_message(SyncState(), sync_message(forged))
         return doc.apply_changes([forged] if quick else [*doc.changes_after([]), forged])
 
     with pytest.raises(DecodeError, match="core would write it"):
-        let_in()
+        apply()
     assert (doc.heads(), doc.to_py(), doc.actor) == (heads, tree, ANA)
     honest = typed(doc)
     doc.apply_changes([honest])
@@ -99,7 +99,7 @@ def sync_message(change: bytes) -> bytes:
     return b"\x42" + nothing + nothing + nothing + changes
 
 
-def test_a_forged_change_that_waited_does_not_harm_the_one_it_waited_for(doc: Document) -> None:
+def test_a_waiting_forged_change_does_not_affect_its_dependency(doc: Document) -> None:
     ben, text = doc.fork(actor=BEN), id_of(doc, "text")
     for word in "ab":
         ben.splice_text(text, 0, 0, word)
@@ -124,7 +124,7 @@ def test_an_object_inside_itself_is_refused(doc: Document) -> None:
 
 
 @pytest.mark.parametrize("start", [2**32 - 1, 2**32, 2**63 - 1])
-def test_a_change_that_leaves_no_numbers_for_others_is_refused(doc: Document, start: int) -> None:
+def test_a_change_that_uses_up_the_operation_numbers_is_refused(doc: Document, start: int) -> None:
     parts = Parts(typed(doc))
     parts.start = start
     with pytest.raises(DecodeError):
@@ -142,7 +142,9 @@ def test_a_few_bytes_cannot_claim_a_billion_rows(doc: Document) -> None:
 
 
 @pytest.mark.parametrize("company", [[], ["another"]], ids=["alone", "behind another"])
-def test_a_change_that_takes_numbers_again_is_refused(doc: Document, company: list[str]) -> None:
+def test_a_change_that_reuses_operation_numbers_is_refused(
+    doc: Document, company: list[str]
+) -> None:
     ben, text = doc.fork(actor=BEN), id_of(doc, "text")
     for word in "ab":
         ben.splice_text(text, 0, 0, word)
@@ -159,7 +161,7 @@ def test_a_change_that_takes_numbers_again_is_refused(doc: Document, company: li
     assert (doc.heads(), doc.to_py(), doc.actor) == (heads, tree, ANA)
 
 
-def test_numbers_taken_again_by_what_waited_do_no_harm(doc: Document) -> None:
+def test_a_waiting_change_that_reuses_operation_numbers_is_dropped(doc: Document) -> None:
     ben, text = doc.fork(actor=BEN), id_of(doc, "text")
     ben.put(ROOT, "a", 1)
     ben.commit()
@@ -179,7 +181,7 @@ def test_numbers_taken_again_by_what_waited_do_no_harm(doc: Document) -> None:
 
 @pytest.mark.parametrize("seq", [1, 2, 4])
 @pytest.mark.parametrize("build_upon", ["nothing", "the last", "the one before", "both"])
-def test_a_change_that_is_not_its_authors_next_one_changes_nothing(
+def test_a_change_that_is_not_the_next_change_of_its_actor_changes_nothing(
     doc: Document, seq: int, build_upon: str
 ) -> None:
     ben = doc.fork(actor=BEN)

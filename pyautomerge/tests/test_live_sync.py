@@ -1,4 +1,4 @@
-"""Python and Node sync with each other over a pipe, each starting and each editing."""
+"""Python and Node sync with each other over a pipe; each side starts once, and each side edits."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from people import id_of
+from actors import id_of
 from vectors_format import decode, encode, read, tree
 
 from pyautomerge import Document, SyncState
 
 JS = Path(__file__).parent / "js"
 NODE = shutil.which("node")
-READY = NODE is not None and (JS / "node_modules").is_dir()
+AVAILABLE = NODE is not None and (JS / "node_modules").is_dir()
 REQUIRED = bool(os.environ.get("PYAUTOMERGE_REQUIRE_NODE"))
 
 pytestmark = pytest.mark.skipif(
-    not READY and not REQUIRED, reason="needs Node, and `npm ci` in tests/js"
+    not AVAILABLE and not REQUIRED, reason="needs Node, and `npm ci` in tests/js"
 )
 
 
 class Peer:
-    """`js/peer.mjs`, one line in and one line out."""
+    """The process `js/peer.mjs`, which answers each line with one line."""
 
     def __init__(self, document: str) -> None:
-        assert NODE is not None, "Node is required but not here"
+        assert NODE is not None, "Node is missing"
         self._process = subprocess.Popen(
             [NODE, "peer.mjs", document, "0c" * 16],
             cwd=JS,
@@ -46,7 +46,7 @@ class Peer:
         stdin.write(line + "\n")
         stdin.flush()
         answer = stdout.readline()
-        assert answer, "the peer is gone"
+        assert answer, "the Node process has ended"
         return answer.rstrip("\n")
 
     def close(self) -> None:
@@ -67,7 +67,7 @@ def peer() -> Iterator[Peer]:
 
 
 def talk(doc: Document, state: SyncState, peer: Peer, answer: str) -> None:
-    """Until nobody has anything to say."""
+    """Exchange sync messages until both sides have none."""
     while True:
         if answer:
             doc.receive_sync_message(state, decode(answer))
@@ -83,14 +83,14 @@ def assert_converged(doc: Document, peer: Peer) -> None:
     assert tree(doc) == theirs["tree"]
 
 
-def test_python_joins_with_nothing_and_gets_the_document(peer: Peer) -> None:
+def test_an_empty_python_document_receives_the_document_of_node(peer: Peer) -> None:
     doc, state = Document(), SyncState()
     talk(doc, state, peer, "")
     assert_converged(doc, peer)
     assert "🦊" in doc.text(id_of(doc, "text"))
 
 
-def test_node_speaks_first_and_both_have_edited(peer: Peer) -> None:
+def test_edits_of_both_sides_are_merged_if_node_speaks_first(peer: Peer) -> None:
     doc, state = Document.load(decode(document("three ways")), text_unit="utf16"), SyncState()
     doc.splice_text(id_of(doc, "text"), 0, 0, "python 🐍 ")
     doc.commit()
@@ -100,7 +100,7 @@ def test_node_speaks_first_and_both_have_edited(peer: Peer) -> None:
     assert "python 🐍 " in text and "node 🟩 " in text
 
 
-def test_they_go_on_talking_turn_by_turn(peer: Peer) -> None:
+def test_both_sides_edit_and_sync_in_turns(peer: Peer) -> None:
     doc, state = Document(text_unit="utf16"), SyncState()
     talk(doc, state, peer, "")
     text = id_of(doc, "text")
@@ -114,7 +114,7 @@ def test_they_go_on_talking_turn_by_turn(peer: Peer) -> None:
     assert doc.text(text).endswith(" py0 é py1 é py2 é py3 é py4 é")
 
 
-def test_a_read_only_side_gives_and_does_not_take(peer: Peer) -> None:
+def test_a_read_only_side_sends_changes_and_applies_none(peer: Peer) -> None:
     doc = Document.load(decode(document("three ways")))
     before = doc.heads()
     talk(doc, SyncState(read_only=True), peer, peer.say("edit not for you "))

@@ -1,4 +1,4 @@
-"""Bytes from strangers raise typed errors, end in time, and change nothing."""
+"""Malformed bytes raise typed errors and change no document."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 
 import pytest
+from actors import ANA, BEN, EVE, id_of
 from malformed import MAGIC, cases, chunk, seal
-from people import ANA, BEN, EVE, id_of
 
 from pyautomerge import (
     ROOT,
@@ -26,7 +26,7 @@ COUNT = int(os.environ.get("PYAUTOMERGE_FUZZ_COUNT", "400"))
 
 
 def rich_document() -> Document:
-    """Something of everything, with history, deletions and concurrency in it."""
+    """Return a document with all kinds of values, deletions and concurrent changes."""
     doc = Document(actor=ANA)
     text = doc.put(ROOT, "text", Text("naïve 😀 e\u0301 text"))
     items = doc.put(ROOT, "list", ["a", 1, -2.5, None, True, b"\x00\xff", Counter(3), {"k": [[]]}])
@@ -163,7 +163,7 @@ def test_a_document_survives_malformed_bytes_unchanged(entry: str, upto: int) ->
     assert refused > 0
 
 
-def test_a_cursor_that_is_malformed_is_named_as_such() -> None:
+def test_a_malformed_cursor_raises_an_automerge_error() -> None:
     doc = rich_document()
     text = id_of(doc, "text")
     for cursor in [

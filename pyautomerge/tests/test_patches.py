@@ -1,9 +1,9 @@
-"""Patches say what became visible, and are enough to keep a copy up to date."""
+"""Patches describe visible changes and suffice to keep a copy up to date."""
 
 from __future__ import annotations
 
+from actors import BEN, EVE, id_of
 from mirror import Mirror
-from people import BEN, EVE, id_of
 
 from pyautomerge import ROOT, Counter, Document, Obj, Patch, Text
 
@@ -12,7 +12,7 @@ def seen(patches: list[Patch]) -> list[tuple[object, ...]]:
     return [(p.action, p.path, p.prop, p.value, p.values, p.text, p.length, p.by) for p in patches]
 
 
-def test_each_action_sets_its_own_attributes(doc: Document) -> None:
+def test_each_patch_action_sets_its_own_attributes(doc: Document) -> None:
     then, inner = doc.heads(), id_of(doc, "map", "inner")
     doc.put(ROOT, "new", "value")
     doc.insert(id_of(doc, "list"), 1, ["x", "y"])
@@ -29,7 +29,7 @@ def test_each_action_sets_its_own_attributes(doc: Document) -> None:
     ]
 
 
-def test_what_was_made_comes_empty_and_is_filled_by_later_patches(doc: Document) -> None:
+def test_a_created_object_is_empty_and_is_filled_by_later_patches(doc: Document) -> None:
     other, then = doc.fork(), doc.heads()
     doc.put(ROOT, "cell", {"source": Text("x = 1"), "tags": ["a"]})
     patches = other.load_incremental(doc.save_after(then))
@@ -55,7 +55,7 @@ def test_a_difference_can_go_backwards(doc: Document) -> None:
     mirror.assert_shows(doc.fork_at(then))
 
 
-def test_merges_loads_and_applied_changes_are_followed_alike(doc: Document) -> None:
+def test_merges_loads_and_applied_changes_give_equivalent_patches(doc: Document) -> None:
     ben, eve = doc.fork(actor=BEN), doc.fork(actor=EVE)
     ben.splice_text(id_of(ben, "text"), 0, 1, "J")
     ben.put(ROOT, "map", Counter(1))
@@ -73,7 +73,7 @@ def test_merges_loads_and_applied_changes_are_followed_alike(doc: Document) -> N
         assert other.heads() == others[0].heads()
 
 
-def test_a_whole_document_into_an_empty_one_is_followed_too(doc: Document) -> None:
+def test_loading_a_whole_document_into_an_empty_one_gives_patches(doc: Document) -> None:
     empty = Document()
     mirror = Mirror(empty)
     mirror.follow(empty.load_incremental(doc.save()))
@@ -81,7 +81,7 @@ def test_a_whole_document_into_an_empty_one_is_followed_too(doc: Document) -> No
     assert empty.heads() == doc.heads()
 
 
-def test_what_nobody_sees_makes_no_patch(doc: Document) -> None:
+def test_an_edit_of_a_deleted_object_makes_no_patch(doc: Document) -> None:
     other, text = doc.fork(), id_of(doc, "text")
     doc.delete(ROOT, "text")
     other.splice_text(text, 0, 0, "unseen ")

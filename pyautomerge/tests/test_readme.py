@@ -1,4 +1,4 @@
-"""What the README shows, runs."""
+"""The example of the README runs and prints the documented lines."""
 
 from __future__ import annotations
 

@@ -1,15 +1,15 @@
-"""The sync protocol: states that outlive connections, and sides that only read."""
+"""The sync protocol, stored sync states, and read-only sides."""
 
 from __future__ import annotations
 
+from actors import BEN, EVE, id_of
 from mirror import Mirror
-from people import BEN, EVE, id_of
 
 from pyautomerge import ROOT, Document, SyncMessage, SyncState
 
 
 def talk(a: Document, sa: SyncState, b: Document, sb: SyncState) -> int:
-    """Until both are silent; how many messages it took."""
+    """Exchange messages until both sides have none; return the number of messages."""
     count = 0
     while True:
         out = a.generate_sync_message(sa)
@@ -23,7 +23,7 @@ def talk(a: Document, sa: SyncState, b: Document, sb: SyncState) -> int:
         count += (out is not None) + (back is not None)
 
 
-def test_two_documents_agree(doc: Document) -> None:
+def test_two_documents_converge_by_sync(doc: Document) -> None:
     other = doc.fork(actor=BEN)
     doc.put(ROOT, "from", "doc")
     other.put(ROOT, "at", "other")
@@ -32,7 +32,7 @@ def test_two_documents_agree(doc: Document) -> None:
     assert doc.to_py()["at"] == "other"
 
 
-def test_what_arrives_is_told_by_patches(doc: Document) -> None:
+def test_received_changes_are_returned_as_patches(doc: Document) -> None:
     other = doc.fork(actor=BEN)
     mirror = Mirror(other)
     doc.splice_text(id_of(doc, "text"), 5, 0, ", world")
@@ -46,7 +46,7 @@ def test_what_arrives_is_told_by_patches(doc: Document) -> None:
     mirror.assert_shows(doc)
 
 
-def test_a_state_can_be_put_away_and_taken_up(doc: Document) -> None:
+def test_a_sync_state_can_be_stored_and_used_again(doc: Document) -> None:
     other = doc.fork(actor=BEN)
     here, there = SyncState(), SyncState()
     talk(doc, here, other, there)
@@ -67,7 +67,7 @@ def test_a_message_is_in_flight_until_it_is_answered(doc: Document) -> None:
     assert doc.generate_sync_message(state) is None
 
 
-def test_a_message_can_be_looked_at_before_it_is_received(doc: Document) -> None:
+def test_a_message_can_be_decoded_before_it_is_received(doc: Document) -> None:
     other = Document(actor=EVE)
     here, there = SyncState(), SyncState()
     first = other.generate_sync_message(there)
@@ -82,7 +82,7 @@ def test_a_message_can_be_looked_at_before_it_is_received(doc: Document) -> None
     assert SyncMessage.decode(first).changes == []
 
 
-def test_a_read_only_state_gives_and_does_not_take(doc: Document) -> None:
+def test_a_read_only_state_sends_changes_and_applies_none(doc: Document) -> None:
     other = doc.fork(actor=BEN)
     other.put(ROOT, "wanted", False)
     doc.put(ROOT, "given", True)

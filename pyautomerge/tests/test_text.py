@@ -1,11 +1,11 @@
-"""Editing text, in each of its units."""
+"""Text edits, with positions in each text unit."""
 
 from __future__ import annotations
 
 import pytest
+from actors import id_of
 from hypothesis import given
 from hypothesis import strategies as st
-from people import id_of
 
 from pyautomerge import ROOT, Document, Text
 
@@ -51,7 +51,7 @@ def test_a_splice_outside_the_text_raises_and_changes_nothing(
 
 
 @given(words, words)
-def test_update_makes_the_text_what_is_asked(before: str, after: str) -> None:
+def test_update_text_gives_the_requested_text(before: str, after: str) -> None:
     doc = Document()
     text = doc.put(ROOT, "text", Text(before))
     assert text is not None
@@ -59,7 +59,7 @@ def test_update_makes_the_text_what_is_asked(before: str, after: str) -> None:
     assert doc.text(text) == after
 
 
-def test_update_keeps_what_both_have() -> None:
+def test_update_text_keeps_concurrent_edits() -> None:
     doc = Document()
     text = doc.put(ROOT, "text", Text("one two three"))
     assert text is not None
@@ -72,7 +72,7 @@ def test_update_keeps_what_both_have() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 5), words), max_size=12))
-def test_splices_do_what_slices_do(splices: list[tuple[int, int, str]]) -> None:
+def test_splices_equal_slices_of_a_str(splices: list[tuple[int, int, str]]) -> None:
     doc, model = Document(), ""
     text = doc.put(ROOT, "text", Text())
     assert text is not None

@@ -1,4 +1,4 @@
-"""Documents are safe in any thread, and long work leaves Python free."""
+"""Documents are thread-safe, and long calls release Python's global lock."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from people import id_of
+from actors import id_of
 
 from pyautomerge import ROOT, Document, SyncState, Text
 
 TIMEOUT_SECONDS = 60
 
 
-def together(*works: Callable[[], object]) -> None:
-    """All at once, from one starting line; errors are raised."""
+def run_concurrently(*works: Callable[[], object]) -> None:
+    """Start all functions at the same moment in threads, and raise their errors."""
     line = threading.Barrier(len(works))
 
     def run(work: Callable[[], object]) -> object:
@@ -35,11 +35,11 @@ def test_many_threads_write_one_document(doc: Document) -> None:
             doc.to_py()
             doc.commit()
 
-    together(*[write] * 4)
+    run_concurrently(*[write] * 4)
     assert doc.text(text) == "x" * 400 + "hello"
 
 
-def test_documents_that_merge_each_other_at_once_do_not_lock(doc: Document) -> None:
+def test_documents_that_merge_each_other_concurrently_do_not_deadlock(doc: Document) -> None:
     docs = [doc, doc.fork(), doc.fork()]
 
     def work(mine: Document, *others: Document) -> Callable[[], None]:
@@ -52,14 +52,14 @@ def test_documents_that_merge_each_other_at_once_do_not_lock(doc: Document) -> N
         return run
 
     a, b, c = docs
-    together(work(a, b, c, a), work(b, c, a), work(c, a, b))
+    run_concurrently(work(a, b, c, a), work(b, c, a), work(c, a, b))
     for one in docs:
         for other in docs:
             one.merge(other)
     assert a.heads() == b.heads() == c.heads()
 
 
-def test_one_state_in_two_threads_does_not_lock(doc: Document) -> None:
+def test_one_sync_state_in_two_threads_does_not_deadlock(doc: Document) -> None:
     other, here, there = doc.fork(), SyncState(), SyncState()
 
     def send() -> None:
@@ -71,10 +71,10 @@ def test_one_state_in_two_threads_does_not_lock(doc: Document) -> None:
                 doc.receive_sync_message(here, message)
             here.encode(), here.shared_heads, there.their_heads
 
-    together(send, send, doc.save, other.save)
+    run_concurrently(send, send, doc.save, other.save)
 
 
-def test_python_goes_on_while_a_document_loads_and_saves() -> None:
+def test_other_threads_run_while_a_document_loads() -> None:
     doc = Document()
     cells = doc.put(ROOT, "cells", {})
     assert cells is not None
@@ -89,11 +89,11 @@ def test_python_goes_on_while_a_document_loads_and_saves() -> None:
             turns.append(None)
 
     def load() -> None:
-        # A thread that held Python's lock all the time would let the other in only between calls.
+        # If `load` held the global lock, the other thread would run only before and after the call.
         start = len(turns)
         Document.load(data)
         during = len(turns) - start
         loaded.set()
         assert during > 100
 
-    together(count, load)
+    run_concurrently(count, load)

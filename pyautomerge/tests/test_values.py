@@ -1,4 +1,4 @@
-"""What is written is what is read, kind for kind."""
+"""Values are read with the type and content with which they were written."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from actors import id_of
 from hypothesis import given
 from hypothesis import strategies as st
-from people import id_of
 
 from pyautomerge import (
     ROOT,
@@ -45,7 +45,7 @@ values = st.recursive(
 
 
 @given(values)
-def test_any_value_comes_back_as_it_went_in(value: Any) -> None:
+def test_any_value_is_read_as_it_was_written(value: Any) -> None:
     doc = Document()
     doc.put(ROOT, "key", value)
     for read in (doc, Document.load(doc.save())):
@@ -55,7 +55,7 @@ def test_any_value_comes_back_as_it_went_in(value: Any) -> None:
 
 
 @given(words)
-def test_text_comes_back_as_it_went_in(text: str) -> None:
+def test_any_text_is_read_as_it_was_written(text: str) -> None:
     for unit, length in (
         ("unicode", len(text)),
         ("utf16", len(text.encode("utf-16-le")) // 2),
@@ -68,7 +68,7 @@ def test_text_comes_back_as_it_went_in(text: str) -> None:
         assert doc.length(obj) == length
 
 
-def test_a_plain_str_is_a_scalar_and_only_text_is_text() -> None:
+def test_a_str_is_a_scalar_and_only_text_is_a_text_object() -> None:
     doc = Document()
     assert doc.put(ROOT, "scalar", "words") is None
     text = doc.put(ROOT, "text", Text("words"))
@@ -84,23 +84,23 @@ def test_an_int_out_of_range_raises(number: int) -> None:
 
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, (1, 2), {1}, 1j])
-def test_what_automerge_cannot_hold_raises_and_leaves_nothing(value: Any) -> None:
+def test_an_unsupported_value_raises_and_writes_nothing(value: Any) -> None:
     doc = Document()
     with pytest.raises(TypeError):
         doc.put(ROOT, "key", {"good": 1, "bad": value})
     assert doc.pending_ops == 0
 
 
-def test_a_lone_surrogate_is_not_text() -> None:
+def test_a_lone_surrogate_raises() -> None:
     with pytest.raises(UnicodeError):
         Document().put(ROOT, "key", "\ud800")
 
 
 def test_a_value_inside_itself_raises() -> None:
-    knot: list[Any] = []
-    knot.append(knot)
+    cycle: list[Any] = []
+    cycle.append(cycle)
     with pytest.raises(ValueError, match="nested deeper"):
-        Document().put(ROOT, "knot", knot)
+        Document().put(ROOT, "knot", cycle)
 
 
 def test_a_document_too_deep_for_python_raises() -> None:
@@ -118,13 +118,13 @@ def test_a_datetime_without_time_zone_is_refused() -> None:
         Document().put(ROOT, "at", datetime(2024, 1, 1))
 
 
-def test_a_datetime_of_another_zone_is_the_same_moment() -> None:
+def test_a_datetime_of_another_time_zone_is_read_as_the_same_moment() -> None:
     doc = Document()
     doc.put(ROOT, "at", MOMENT.astimezone(timezone(timedelta(hours=5, minutes=30))))
     assert doc.get(ROOT, "at") == MOMENT
 
 
-def test_booleans_are_not_ints() -> None:
+def test_booleans_ints_and_floats_stay_distinct() -> None:
     doc = Document()
     doc.put(ROOT, "list", [True, 1, 1.0])
     assert [type(item) for item in doc.to_py()["list"]] == [bool, int, float]
@@ -156,7 +156,7 @@ def test_a_missing_key_or_index_raises_as_python_does(doc: Document) -> None:
     assert doc.pending_ops == 0
 
 
-def test_a_call_on_the_wrong_kind_of_object_says_so(doc: Document) -> None:
+def test_a_call_on_the_wrong_kind_of_object_raises_invalid_object_error(doc: Document) -> None:
     text, items = id_of(doc, "text"), id_of(doc, "list")
     for call in (
         lambda: doc.get(ROOT, 0),
@@ -178,13 +178,13 @@ def test_a_call_on_the_wrong_kind_of_object_says_so(doc: Document) -> None:
     "obj",
     ["", "root", "1", "1@", "@0a", "1@zz", "x@0a0a", "-1@0a0a", f"{2**32}@0a0a", "9@0a0a", "1@ff"],
 )
-def test_an_object_that_is_not_there_says_so(doc: Document, obj: str) -> None:
+def test_an_unknown_object_id_raises_invalid_object_error(doc: Document, obj: str) -> None:
     for call in (doc.to_py, doc.keys, doc.length, doc.kind, doc.path, doc.parent):
         with pytest.raises(InvalidObjectError):
             call(obj)
 
 
-def test_a_counter_counts_and_nothing_else_does(doc: Document) -> None:
+def test_only_a_counter_can_be_incremented(doc: Document) -> None:
     inner = id_of(doc, "map", "inner")
     doc.increment(inner, "count", 4)
     doc.increment(inner, "count", -2)

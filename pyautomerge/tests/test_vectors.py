@@ -1,6 +1,6 @@
-"""Documents, changes and conversations that each language wrote are read by the other.
+"""Python reads documents, changes and conversations that Python and JavaScript wrote.
 
-`js/vectors.test.mjs` is the other half.
+`js/vectors.test.mjs` has the same tests in JavaScript.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DOCUMENTS = [
 
 
 @pytest.mark.parametrize("vector", DOCUMENTS)
-def test_a_document_reads_the_same_here(vector: dict[str, Any]) -> None:
+def test_a_document_of_each_language_has_the_expected_content(vector: dict[str, Any]) -> None:
     doc = Document.load(decode(vector["document"]))
     assert tree(doc) == vector["tree"]
     assert doc.heads() == vector["heads"]
@@ -30,7 +30,7 @@ def test_a_document_reads_the_same_here(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", DOCUMENTS)
 @pytest.mark.parametrize("backwards", [False, True])
-def test_its_changes_make_the_same_document_in_any_order(
+def test_the_changes_of_a_document_can_be_applied_in_any_order(
     vector: dict[str, Any], backwards: bool
 ) -> None:
     changes = [decode(text) for text in vector["changes"]]
@@ -42,7 +42,7 @@ def test_its_changes_make_the_same_document_in_any_order(
 
 
 @pytest.mark.parametrize("vector", DOCUMENTS)
-def test_its_changes_are_decoded_to_the_bytes_they_came_in(vector: dict[str, Any]) -> None:
+def test_decoded_changes_keep_their_bytes(vector: dict[str, Any]) -> None:
     for text in vector["changes"]:
         change = Change.decode(decode(text))
         assert change.bytes == decode(text)
@@ -51,7 +51,7 @@ def test_its_changes_are_decoded_to_the_bytes_they_came_in(vector: dict[str, Any
 
 @pytest.mark.parametrize("author", AUTHORS)
 @pytest.mark.parametrize("role", ["a", "b"])
-def test_a_conversation_can_be_held_again(author: str, role: str) -> None:
+def test_a_recorded_sync_conversation_is_repeated_exactly(author: str, role: str) -> None:
     talk = VECTORS[author]["conversation"]
     doc, state = Document.load(decode(talk[role])), SyncState()
     for speaker, text in talk["messages"]:
@@ -63,7 +63,7 @@ def test_a_conversation_can_be_held_again(author: str, role: str) -> None:
     assert doc.heads() == talk["heads"]
 
 
-def test_the_vectors_are_what_the_stories_make_today() -> None:
+def test_the_stored_vectors_equal_the_current_output() -> None:
     assert vectors() == {**VECTORS["python"], "conversation": with_tuples(VECTORS["python"])}
 
 
@@ -73,7 +73,7 @@ def with_tuples(side: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_both_languages_tell_a_story_to_the_same_end(name: str) -> None:
+def test_both_languages_write_equal_documents(name: str) -> None:
     ours, theirs = (
         next(v for v in VECTORS[author]["documents"] if v["name"] == name) for author in AUTHORS
     )

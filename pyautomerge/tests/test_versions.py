@@ -1,9 +1,9 @@
-"""Versions, transactions, bytes: what is pending, what is saved, what is missing."""
+"""Versions, transactions and saved bytes of a document."""
 
 from __future__ import annotations
 
 import pytest
-from people import ANA, BEN, EVE, id_of
+from actors import ANA, BEN, EVE, id_of
 
 from pyautomerge import (
     ROOT,
@@ -15,7 +15,7 @@ from pyautomerge import (
     Text,
 )
 
-NOWHERE = "ab" * 32
+UNKNOWN_HASH = "ab" * 32
 
 
 def test_edits_are_pending_until_they_are_committed() -> None:
@@ -31,7 +31,7 @@ def test_edits_are_pending_until_they_are_committed() -> None:
     assert (change.hash, change.message, change.time, change.seq) == (committed, "why", 42, 1)
 
 
-def test_changes_are_counted_with_those_of_others() -> None:
+def test_the_change_count_includes_changes_of_others() -> None:
     ana, ben = Document(actor=ANA), Document(actor=BEN)
     assert ana.change_count == 0
     for peer in (ana, ben):
@@ -41,7 +41,7 @@ def test_changes_are_counted_with_those_of_others() -> None:
     assert (ana.change_count, ben.change_count) == (2, 1)
 
 
-def test_a_commit_of_nothing_is_no_change(doc: Document) -> None:
+def test_a_commit_without_edits_makes_no_change(doc: Document) -> None:
     heads = doc.heads()
     assert doc.commit() is None
     doc.splice_text(id_of(doc, "text"), 0, 0, "")
@@ -49,7 +49,7 @@ def test_a_commit_of_nothing_is_no_change(doc: Document) -> None:
     assert doc.heads() == heads
 
 
-def test_a_rollback_forgets_what_is_pending(doc: Document) -> None:
+def test_a_rollback_drops_pending_edits(doc: Document) -> None:
     before = doc.to_py()
     doc.put(ROOT, "key", "value")
     doc.splice_text(id_of(doc, "text"), 0, 5, "bye")
@@ -58,7 +58,7 @@ def test_a_rollback_forgets_what_is_pending(doc: Document) -> None:
     assert doc.rollback() == 0
 
 
-def test_reading_a_version_commits_and_reading_values_does_not(doc: Document) -> None:
+def test_reading_heads_commits_and_reading_values_does_not(doc: Document) -> None:
     doc.put(ROOT, "key", 1)
     doc.to_py(), doc.get(ROOT, "key"), doc.path(id_of(doc, "text"))
     assert doc.pending_ops == 1
@@ -66,7 +66,7 @@ def test_reading_a_version_commits_and_reading_values_does_not(doc: Document) ->
     assert doc.pending_ops == 0
 
 
-def test_every_read_can_go_back_to_an_earlier_version(doc: Document) -> None:
+def test_every_read_can_read_an_earlier_version(doc: Document) -> None:
     then = doc.heads()
     text, items = id_of(doc, "text"), id_of(doc, "list")
     doc.splice_text(text, 0, 1, "J")
@@ -83,8 +83,8 @@ def test_every_read_can_go_back_to_an_earlier_version(doc: Document) -> None:
         doc.get(ROOT, "new", heads=then)
 
 
-@pytest.mark.parametrize("heads", [[NOWHERE], ["short"], ["zz" * 32], [""]])
-def test_heads_that_are_not_here_say_so(doc: Document, heads: list[str]) -> None:
+@pytest.mark.parametrize("heads", [[UNKNOWN_HASH], ["short"], ["zz" * 32], [""]])
+def test_unknown_heads_raise_invalid_heads_error(doc: Document, heads: list[str]) -> None:
     for call in (
         lambda: doc.to_py(heads=heads),
         lambda: doc.get(ROOT, "text", heads=heads),
@@ -98,13 +98,13 @@ def test_heads_that_are_not_here_say_so(doc: Document, heads: list[str]) -> None
             call()
 
 
-def test_a_document_knows_its_changes(doc: Document) -> None:
+def test_a_document_returns_its_changes_by_hash(doc: Document) -> None:
     (head,) = doc.heads()
-    assert doc.has(head) and not doc.has(NOWHERE)
+    assert doc.has(head) and not doc.has(UNKNOWN_HASH)
     change = doc.change(head)
     assert change is not None and change.hash == head
-    assert doc.change(NOWHERE) is None
-    assert doc.missing_deps([head, NOWHERE]) == [NOWHERE]
+    assert doc.change(UNKNOWN_HASH) is None
+    assert doc.missing_deps([head, UNKNOWN_HASH]) == [UNKNOWN_HASH]
 
 
 def test_a_saved_document_loads_again(doc: Document) -> None:
@@ -113,7 +113,7 @@ def test_a_saved_document_loads_again(doc: Document) -> None:
     assert Document.load(b"").to_py() == {}
 
 
-def test_increments_of_a_save_add_up(doc: Document) -> None:
+def test_incremental_saves_add_up_to_the_document(doc: Document) -> None:
     stored = doc.save()
     assert doc.save_incremental() == b""
     for n in range(3):
@@ -125,7 +125,7 @@ def test_increments_of_a_save_add_up(doc: Document) -> None:
     assert again.save_incremental() == b""
 
 
-def test_the_changes_after_a_version_bring_others_up_to_date(doc: Document) -> None:
+def test_changes_after_a_version_bring_another_document_up_to_date(doc: Document) -> None:
     other, then = doc.fork(), doc.heads()
     doc.put(ROOT, "n", 1)
     doc.commit()
@@ -136,7 +136,7 @@ def test_the_changes_after_a_version_bring_others_up_to_date(doc: Document) -> N
     assert doc.save_after(doc.heads()) == b""
 
 
-def test_changes_wait_for_what_they_build_upon(doc: Document) -> None:
+def test_changes_wait_for_their_dependencies(doc: Document) -> None:
     then = doc.heads()
     for n in range(3):
         doc.put(ROOT, "n", n)
@@ -151,7 +151,7 @@ def test_changes_wait_for_what_they_build_upon(doc: Document) -> None:
     assert other.missing_deps() == []
 
 
-def test_waiting_changes_go_in_with_the_one_they_wait_for(doc: Document) -> None:
+def test_waiting_changes_are_applied_together_with_their_dependency(doc: Document) -> None:
     other, text, then = doc.fork(), id_of(doc, "text"), doc.heads()
     for word in ("a", "b", "c"):
         doc.splice_text(text, 0, 0, word)
@@ -165,7 +165,7 @@ def test_waiting_changes_go_in_with_the_one_they_wait_for(doc: Document) -> None
     assert other.missing_deps() == []
 
 
-def test_applying_again_changes_nothing(doc: Document) -> None:
+def test_applying_changes_again_changes_nothing(doc: Document) -> None:
     changes = doc.changes_after([])
     assert doc.apply_changes(changes) == []
     assert doc.apply_changes(change.bytes for change in changes) == []
@@ -197,7 +197,7 @@ def test_a_fork_of_an_earlier_version_has_that_version(doc: Document) -> None:
     assert doc.get(ROOT, "aside") == 2
 
 
-def test_concurrent_values_are_all_there_winner_last(doc: Document) -> None:
+def test_concurrent_values_are_all_returned_with_the_winner_last(doc: Document) -> None:
     ben, eve = doc.fork(actor=BEN), doc.fork(actor=EVE)
     ben.put(ROOT, "key", "ben")
     eve.put(ROOT, "key", Text("eve"))
@@ -209,7 +209,7 @@ def test_concurrent_values_are_all_there_winner_last(doc: Document) -> None:
     assert last_id.split("@")[1] == EVE.hex()
 
 
-def test_an_actor_used_twice_is_found_out() -> None:
+def test_a_merge_with_a_duplicate_actor_raises() -> None:
     one, two = Document(actor=ANA), Document(actor=ANA)
     one.put(ROOT, "key", 1)
     two.put(ROOT, "key", 2)
@@ -218,7 +218,7 @@ def test_an_actor_used_twice_is_found_out() -> None:
     assert one.to_py() == {"key": 1}
 
 
-def test_an_actor_used_twice_for_text_is_found_out(doc: Document) -> None:
+def test_a_text_change_of_a_duplicate_actor_raises(doc: Document) -> None:
     twin, text = doc.fork(), id_of(doc, "text")
     twin.actor = ANA
     doc.splice_text(text, 0, 0, "x")
@@ -230,7 +230,7 @@ def test_an_actor_used_twice_for_text_is_found_out(doc: Document) -> None:
     assert doc.text(text) == "xhello"
 
 
-def test_setting_the_actor_commits_what_is_pending(doc: Document) -> None:
+def test_setting_the_actor_commits_pending_edits(doc: Document) -> None:
     doc.put(ROOT, "by", "ana")
     doc.actor = BEN
     doc.put(ROOT, "by", "ben")
@@ -239,7 +239,7 @@ def test_setting_the_actor_commits_what_is_pending(doc: Document) -> None:
     assert authors == [ANA, ANA, BEN]
 
 
-def test_a_change_with_something_behind_it_is_not_one_change(doc: Document) -> None:
+def test_a_change_followed_by_other_bytes_is_refused(doc: Document) -> None:
     doc.put(ROOT, "n", 1)
     one, two = (change.bytes for change in doc.changes_after([]))
     for data in (one + two, one + b"x", b"", doc.save()):

@@ -1,4 +1,4 @@
-"""What a document holds, in the form that both languages write alike (see `js/tree.mjs`)."""
+"""The content of a document in the JSON form that both languages write (see `js/tree.mjs`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AUTHORS = ("python", "javascript")
 
 
 def tree(doc: Document, obj: str = ROOT) -> Any:
-    """JavaScript does not tell its kinds of numbers apart, so this does not either."""
+    """Return the content; all numbers have one form, because JavaScript has one number type."""
     match doc.kind(obj):
         case "text":
             return {"text": doc.text(obj)}

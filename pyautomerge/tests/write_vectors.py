@@ -1,6 +1,6 @@
-"""The stories that the vectors tell, as Python tells them; `js/stories.mjs` is the twin.
+"""Documents for the vectors, written by Python; `js/stories.mjs` writes the same in JavaScript.
 
-Run by hand, when a story changes: `python write_vectors.py` writes `vectors/from-python.json`.
+After a change, `python write_vectors.py` writes `vectors/from-python.json`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from people import ANA, BEN, EVE, id_of
+from actors import ANA, BEN, EVE, id_of
 from vectors_format import VECTORS, encode, tree
 
 from pyautomerge import ROOT, Counter, Document, SyncState, Text, Uint
@@ -106,7 +106,7 @@ STORIES: dict[str, Callable[[], Document]] = {
 
 
 def conversation() -> dict[str, Any]:
-    """Two who have parted, and all that they say to each other until they agree."""
+    """Return the sync messages of two documents that diverged, until they are equal."""
     here = three_ways()
     there = here.fork(actor=BEN + b"\x01")
     here.splice_text(id_of(here, "text"), 0, 0, "(1) 😀 ")

@@ -1,4 +1,4 @@
-"""Who writes in the tests, and how to find what they write in."""
+"""Actors of the tests, and the search for an object by its path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ EVE = b"\x0e" * 16
 
 
 def id_of(doc: Document, *path: str | int) -> str:
-    """The id of the object at this path from the root."""
+    """Return the id of the object at this path from the root."""
     obj = ROOT
     for prop in path:
         found = doc.get(obj, prop)

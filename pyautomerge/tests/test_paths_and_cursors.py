@@ -1,9 +1,9 @@
-"""Where an object is, and cursors that keep a place."""
+"""Paths of objects, and cursors that keep a position."""
 
 from __future__ import annotations
 
 import pytest
-from people import ANA, id_of
+from actors import ANA, id_of
 
 from pyautomerge import ROOT, Document, InvalidCursorError, Text
 
@@ -17,7 +17,7 @@ def test_a_path_leads_from_the_root(doc: Document) -> None:
     assert doc.parent(ROOT) is None
 
 
-def test_what_was_deleted_has_a_parent_but_no_path(doc: Document) -> None:
+def test_a_deleted_object_has_a_parent_but_no_path(doc: Document) -> None:
     inner, outer = id_of(doc, "map", "inner"), id_of(doc, "map")
     doc.delete(ROOT, "map")
     doc.commit()
@@ -36,14 +36,14 @@ def test_a_cursor_moves_with_its_element(doc: Document) -> None:
     assert doc.cursor_position(text, cursor) == 5
 
 
-def test_a_cursor_may_move_before_what_was_deleted(doc: Document) -> None:
+def test_a_cursor_moves_before_or_after_deleted_text(doc: Document) -> None:
     text = id_of(doc, "text")
     before, after = (doc.cursor(text, 2, move=side) for side in ("before", "after"))
     doc.splice_text(text, 1, 3)
     assert (doc.cursor_position(text, before), doc.cursor_position(text, after)) == (0, 1)
 
 
-def test_start_and_end_stay_start_and_end(doc: Document) -> None:
+def test_start_and_end_cursors_stay_at_start_and_end(doc: Document) -> None:
     text = id_of(doc, "text")
     start, end = doc.cursor(text, "start"), doc.cursor(text, "end")
     assert doc.cursor(text, 5) == end
@@ -52,7 +52,7 @@ def test_start_and_end_stay_start_and_end(doc: Document) -> None:
     assert (doc.cursor_position(text, start), doc.cursor_position(text, end)) == (0, 7)
 
 
-def test_cursors_look_as_in_javascript() -> None:
+def test_cursors_have_the_same_form_as_in_javascript() -> None:
     doc = Document(actor=ANA)
     text = doc.put(ROOT, "text", Text("hi"))
     assert text is not None
@@ -61,7 +61,7 @@ def test_cursors_look_as_in_javascript() -> None:
     assert (doc.cursor(text, "start"), doc.cursor(text, "end")) == ("s", "e")
 
 
-def test_a_cursor_of_an_earlier_version(doc: Document) -> None:
+def test_a_cursor_of_an_earlier_version_has_a_position_in_each_version(doc: Document) -> None:
     text, then = id_of(doc, "text"), doc.heads()
     doc.splice_text(text, 0, 2)
     cursor = doc.cursor(text, 1, heads=then)
@@ -69,7 +69,7 @@ def test_a_cursor_of_an_earlier_version(doc: Document) -> None:
     assert doc.cursor_position(text, cursor) == 0
 
 
-def test_positions_outside_raise(doc: Document) -> None:
+def test_invalid_cursor_positions_raise(doc: Document) -> None:
     for position in (6, -1):
         with pytest.raises(IndexError):
             doc.cursor(id_of(doc, "text"), position)
@@ -79,7 +79,7 @@ def test_positions_outside_raise(doc: Document) -> None:
         doc.cursor(id_of(doc, "text"), 1, move="up")  # type: ignore[arg-type]
 
 
-def test_a_cursor_of_another_object_does_not_belong_here(doc: Document) -> None:
+def test_a_cursor_of_another_object_or_document_raises(doc: Document) -> None:
     cursor = doc.cursor(id_of(doc, "list"), 1)
     other = Document()
     text = other.put(ROOT, "text", Text("else"))

@@ -1,16 +1,15 @@
-"""The quick way in for single text edits ends where the core's own way ends.
+"""The fast path for single text edits gives the same result as the core.
 
-A change that comes alone may take the quick way; the same change behind an older one, in one
-call, never does. Both must make the same document, byte for byte, and their patches the same
-text.
+A single change may take the fast path; a change behind an older one in the same call never does.
+Both must make the same document, byte for byte, and their patches the same text.
 """
 
 from __future__ import annotations
 
+from actors import ANA, BEN, EVE, id_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mirror import Mirror
-from people import ANA, BEN, EVE, id_of
 
 from pyautomerge import ROOT, Change, Document, SyncState, Text
 
@@ -25,7 +24,7 @@ edit = st.tuples(
 
 def perform(doc: Document, text: str, at: int, delete: int, insert: str, how: str) -> None:
     length = doc.length(text)
-    # Not every position is the start of a character; the core moves to the next one.
+    # If a position is inside a character, the core moves to the next character.
     at = min(at, length)
     delete = min(delete, length - at)
     if how == "update":
@@ -41,75 +40,75 @@ def perform(doc: Document, text: str, at: int, delete: int, insert: str, how: st
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(["unicode", "utf16", "utf8"]), st.lists(edit, max_size=14))
-def test_both_ways_make_the_same_document(
+def test_the_fast_path_and_the_core_make_the_same_document(
     unit: str, edits: list[tuple[str, int, int, str, str]]
 ) -> None:
     ana = Document(actor=ANA, text_unit=unit)
     text = ana.put(ROOT, "text", Text("a😀b"))
     assert text is not None
     ana.commit()
-    people = {"ana": ana, "ben": ana.fork(actor=BEN)}
-    quick, slow = ana.fork(actor=EVE), ana.fork(actor=EVE)
+    authors = {"ana": ana, "ben": ana.fork(actor=BEN)}
+    fast, core = ana.fork(actor=EVE), ana.fork(actor=EVE)
     old = ana.changes_after([])
-    mirrors = Mirror(quick), Mirror(slow)
+    mirrors = Mirror(fast), Mirror(core)
     for who, at, delete, insert, how in edits:
-        author = people[who]
+        author = authors[who]
         if how == "sync":
-            people["ana"].merge(people["ben"])
-            people["ben"].merge(people["ana"])
+            authors["ana"].merge(authors["ben"])
+            authors["ben"].merge(authors["ana"])
             continue
         before = author.heads()
         perform(author, text, at, delete, insert, how)
         for change in author.changes_after(before):
-            mirrors[0].follow(quick.apply_changes([change.bytes]))
-            mirrors[1].follow(slow.apply_changes([*old, change]))
-        assert quick.save() == slow.save()
-        assert quick.text(text) == slow.text(text)
+            mirrors[0].follow(fast.apply_changes([change.bytes]))
+            mirrors[1].follow(core.apply_changes([*old, change]))
+        assert fast.save() == core.save()
+        assert fast.text(text) == core.text(text)
         for mirror in mirrors:
-            mirror.assert_shows(quick)
-    quick.put(ROOT, "eve", 1)
-    slow.put(ROOT, "eve", 1)
-    assert quick.heads() == slow.heads()
-    assert quick.actor == EVE
+            mirror.assert_shows(fast)
+    fast.put(ROOT, "eve", 1)
+    core.put(ROOT, "eve", 1)
+    assert fast.heads() == core.heads()
+    assert fast.actor == EVE
 
 
-def linear(doc: Document, other: Document) -> Change:
+def apply_last_change(doc: Document, other: Document) -> Change:
     change = doc.last_local_change()
     assert change is not None
     other.apply_changes([change])
     return change
 
 
-def test_two_people_who_type_in_turn_stay_together(doc: Document) -> None:
+def test_documents_of_two_users_who_type_in_turn_stay_equal(doc: Document) -> None:
     ben, text = doc.fork(actor=BEN), id_of(doc, "text")
     for n in range(10):
         writer, reader = (doc, ben) if n % 3 else (ben, doc)
         writer.splice_text(text, n % 4, 1, f"{n}é")
         writer.commit(message="" if n == 4 else "typing" if n % 2 else None, time=n)
-        linear(writer, reader)
+        apply_last_change(writer, reader)
         assert doc.heads() == ben.heads()
         assert doc.text(text) == ben.text(text)
     assert Document.load(ben.save()).save() == ben.save()
 
 
-def test_the_reader_stays_its_own_author(doc: Document) -> None:
+def test_applying_a_change_keeps_the_actor_of_the_reader(doc: Document) -> None:
     ben, text = doc.fork(actor=BEN), id_of(doc, "text")
     doc.splice_text(text, 0, 0, "x")
     doc.commit()
-    linear(doc, ben)
+    apply_last_change(doc, ben)
     assert ben.actor == BEN
     assert ben.last_local_change() is None
     ben.splice_text(text, 0, 0, "y")
     ben.commit()
-    assert linear(ben, doc).actor == BEN
+    assert apply_last_change(ben, doc).actor == BEN
 
 
-def test_pending_edits_are_kept(doc: Document) -> None:
+def test_applying_a_change_keeps_pending_edits(doc: Document) -> None:
     ben, text = doc.fork(actor=BEN), id_of(doc, "text")
     ben.put(ROOT, "pending", True)
     doc.splice_text(text, 0, 0, "x")
     doc.commit()
-    linear(doc, ben)
+    apply_last_change(doc, ben)
     assert ben.get(ROOT, "pending") is True
     assert ben.text(text) == "xhello"
 
@@ -127,11 +126,11 @@ def test_an_edit_beside_a_deleted_element_finds_its_place(doc: Document) -> None
     doc.splice_text(text, 3, 0, "!")
     doc.splice_text(text, 0, 0, ">")
     doc.commit()
-    linear(doc, eve)
+    apply_last_change(doc, eve)
     assert eve.text(text) == ">BEN!"
 
 
-def test_a_large_paste_and_its_deletion_go_through(doc: Document) -> None:
+def test_a_large_paste_and_its_deletion_are_applied(doc: Document) -> None:
     ben, text = doc.fork(actor=BEN), id_of(doc, "text")
     mirror = Mirror(ben)
     for delete, insert in ((0, "x" * 900), (900, "y"), (1, "z" * 5000), (5000, "")):
@@ -144,12 +143,12 @@ def test_a_large_paste_and_its_deletion_go_through(doc: Document) -> None:
     assert ben.save() == doc.save()
 
 
-def test_sync_after_quick_changes_agrees(doc: Document) -> None:
+def test_sync_after_changes_on_the_fast_path_sends_nothing(doc: Document) -> None:
     ben, text = doc.fork(actor=BEN), id_of(doc, "text")
     for _ in range(3):
         doc.splice_text(text, 0, 0, "a")
         doc.commit()
-        linear(doc, ben)
+        apply_last_change(doc, ben)
     here, there = SyncState(), SyncState()
     first = doc.generate_sync_message(here)
     assert first is not None
