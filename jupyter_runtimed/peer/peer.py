@@ -1,20 +1,16 @@
 """The client's side of the protocol, with its replica of the notebook: a pure state machine.
 
-    CONNECTING --connected--> GREETING --sync of the notebook--> LIVE
-       ^                        ^  |                              |
-       |                        |  +--<---- hello again ----<-----+  (refused, or out of step)
-       +----- disconnected -----+---------------------------------+
-
-`received` takes the bytes of a frame and returns events; frames to send collect in `outbox`. The
-user of this class may edit `notebook` in any phase once it exists, and calls `edited` afterwards.
-The module knows no sockets, tasks or clocks. `PendingChanges` tracks which changes the server has;
-`LocalEdits` and `TextRebase` rebase edits that cannot be sent as they are.
+`PeerPhase` and `TABLE` are the phases of a connection and their transitions. `received` takes the
+bytes of a frame and returns events; frames to send collect in `outbox`. The user of this class may
+edit `notebook` in any phase once it exists, and calls `edited` afterwards. The module knows no
+sockets, tasks or clocks. `PendingChanges` tracks which changes the server has; `LocalEdits` and
+`TextRebase` rebase edits that cannot be sent as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
+from enum import Enum, auto
 from typing import Any, Final, cast, get_args
 
 from ..crdt import Change, Document, engine_errors, has_heads, heads_of, load
@@ -47,9 +43,33 @@ BATCH_BYTES: Final = 1 << 20
 
 
 class PeerPhase(Enum):
-    CONNECTING = "offline"
-    GREETING = "asking"
-    LIVE = "live"
+    CONNECTING = auto()
+    """There is no connection."""
+    GREETING = auto()
+    """A hello was sent; the sync of the notebook has not arrived."""
+    LIVE = auto()
+    """Edits are sent to the server at once."""
+
+
+class PeerSignal(Enum):
+    CONNECTED = auto()
+    SYNCED = auto()
+    REPLACED = auto()
+    """A whole notebook arrived in place of the present one."""
+    STALE = auto()
+    """A fresh copy of a document is needed, after a refusal or a gap."""
+    DISCONNECTED = auto()
+
+
+TABLE: Final[Mapping[tuple[PeerPhase, PeerSignal], PeerPhase]] = {
+    (PeerPhase.GREETING, PeerSignal.SYNCED): PeerPhase.LIVE,
+    (PeerPhase.GREETING, PeerSignal.STALE): PeerPhase.GREETING,
+    (PeerPhase.LIVE, PeerSignal.STALE): PeerPhase.GREETING,
+    **{(phase, PeerSignal.CONNECTED): PeerPhase.GREETING for phase in PeerPhase},
+    **{(phase, PeerSignal.REPLACED): PeerPhase.GREETING for phase in PeerPhase},
+    **{(phase, PeerSignal.DISCONNECTED): PeerPhase.CONNECTING for phase in PeerPhase},
+}
+"""A signal that the table does not list for a phase has no effect."""
 
 
 class Peer:
@@ -99,19 +119,25 @@ class Peer:
     def epoch(self, doc: DocName) -> Epoch | None:
         return self._epochs.get(doc)
 
+    def _hear(self, signal: PeerSignal) -> bool:
+        """Change the phase; return whether the table lists the signal for the present phase."""
+        phase = TABLE.get((self.phase, signal))
+        self.phase = phase or self.phase
+        return phase is not None
+
     # ------------------------------------------------------------ the connection
 
     def connected(self) -> list[bytes]:
         """Start the handshake on a new connection; return the frames to send."""
         self.edited()
         self.outbox.clear()
-        self.phase = PeerPhase.GREETING
+        self._hear(PeerSignal.CONNECTED)
         return [self._hello()]
 
     def disconnected(self) -> list[PeerEvent]:
         """Note the end of the connection: pending calls fail, pending changes stay."""
         self.outbox.clear()
-        self.phase = PeerPhase.CONNECTING
+        self._hear(PeerSignal.DISCONNECTED)
         lost: list[PeerEvent] = [*self._questions.fail_all()]
         lost += [PresenceChanged(session, None) for session in self.presences]
         self.presences.clear()
@@ -225,8 +251,7 @@ class Peer:
         if not self._in_step(sync):
             self._ask_anew("notebook")
             return
-        if self.phase is PeerPhase.GREETING:
-            self.phase = PeerPhase.LIVE
+        if self._hear(PeerSignal.SYNCED):
             self._say_all()
 
     def _follows(self, sync: frames.Sync) -> bool:
@@ -320,7 +345,7 @@ class Peer:
     # ------------------------------------------------------------ a fresh copy
 
     def _replaced(self, sync: frames.Sync) -> Iterator[PeerEvent]:
-        self.phase = PeerPhase.GREETING
+        self._hear(PeerSignal.REPLACED)
         old = self.notebook
         carried = rebase(
             old,
@@ -362,8 +387,7 @@ class Peer:
         if doc in self._distrusted and self.phase is PeerPhase.GREETING:
             return
         self._distrusted.add(doc)
-        if self.phase is not PeerPhase.CONNECTING:
-            self.phase = PeerPhase.GREETING
+        if self._hear(PeerSignal.STALE):
             self.outbox.append(self._hello())
 
     def _say_all(self) -> None:

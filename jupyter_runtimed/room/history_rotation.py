@@ -1,8 +1,4 @@
-"""History rotation: a state machine that decides when an open room archives its history.
-
-    GROWING --outgrown--> ROTATING --the room closes--> (a new room with a new document)
-       ^                      |
-       +------ save failed ---+
+"""History rotation: decides when an open room archives its history (`HistoryPhase`).
 
 The Automerge core keeps every change in memory. If the history is larger than `limit_bytes` and
 `TIMES_CONTENT` times the content, the room disconnects its sessions and closes, and the host
@@ -25,7 +21,9 @@ LONGEST_MS = 5_000
 
 class HistoryPhase(Enum):
     GROWING = "growing"
+    """The room accepts sessions. A rotation starts when the history has outgrown its content."""
     ROTATING = "rotating"
+    """The room refuses sessions until it closes, or until it gives up because a save failed."""
 
 
 class HistoryLimit:

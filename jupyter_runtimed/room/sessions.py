@@ -1,10 +1,8 @@
 """The sessions of a room: one per connection, with the frames that each may send.
 
-    GREETING --hello--> LIVE --left--> (gone)
-
-A session in GREETING may send a hello only. In LIVE a further hello requests a fresh copy, for
-example after a refusal. The user of a session comes from the server's authentication of the
-connection, never from a frame.
+`MAY_SEND` has the frames for each phase. A hello starts LIVE; in LIVE a further hello requests a
+fresh copy, for example after a refusal. The user of a session comes from the server's
+authentication of the connection, never from a frame.
 """
 
 from __future__ import annotations

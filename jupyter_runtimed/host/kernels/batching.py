@@ -1,14 +1,11 @@
 """Batches kernel messages for the loop: few large batches, without a delay for the first message.
 
-             message                     message, and its pace over
-    QUIET ------------> deliver, PACED ---------------------------------> deliver, PACED
-      ^                                                                        |
-      +------------------- PACE_SECONDS over, no message ----------------------+
-
-A message that ends something (a reply, idle) is due at once, together with all waiting messages.
-Consecutive text of one stream becomes one message. Input requests and replies use other sockets
-than the output before them, and may arrive earlier. So an input request waits until the output has
-paused for a moment, and a reply waits for the run's idle status, which follows all of its output.
+A message is due at once if the last batch was taken at least `PACE_SECONDS` ago, and else when this
+time is over. A message that ends something (a reply, idle) is due at once, together with all
+waiting messages. Consecutive text of one stream becomes one message. Input requests and replies use
+other sockets than the output before them, and may arrive earlier. So an input request waits until
+the output has paused for a moment, and a reply waits for the run's idle status, which follows all
+of its output.
 
 This module knows neither sockets nor clocks.
 """

@@ -1,11 +1,4 @@
-"""Autosave: a state machine that decides when the file is written.
-
-              edited                 due                    saved, nothing since
-    CLEAN ------------> DIRTY ---------------> WRITING ----------------------> CLEAN
-      ^                   ^                      |  |
-      |                   |   saved, more since  |  | failed
-      |                   +----------------------+  v
-      +------------------------ saved ----------- FAILED  (tries again, later each time)
+"""Autosave: a state machine that decides when the file is written (`SavePhase`, `TABLE`).
 
 A requested save starts at once in every state but WRITING, and else after the running save.
 
@@ -15,8 +8,10 @@ outputs alone waits longer. The module does not know what is saved or where.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
+from typing import Final
 
 OUTPUT_FACTOR = 3
 """Output-only changes wait this many times as long as edits."""
@@ -26,10 +21,40 @@ LONGEST_RETRY_MS = 60_000
 
 
 class SavePhase(Enum):
-    CLEAN = "clean"
-    DIRTY = "dirty"
-    WRITING = "writing"
-    FAILED = "failed"
+    CLEAN = auto()
+    """The file has every edit."""
+    DIRTY = auto()
+    """The file lacks edits."""
+    WRITING = auto()
+    FAILED = auto()
+    """The last save failed; a retry follows, later each time."""
+
+
+class SaveSignal(Enum):
+    EDITED = auto()
+    STARTED = auto()
+    SAVED = auto()
+    OVERTAKEN = auto()
+    """A save ended, and edits or a request arrived during it."""
+    FAILED = auto()
+    VOID = auto()
+    """A save wrote nothing, because the file had changed."""
+    BLOCKED = auto()
+    """A merge of the file failed, so no save is possible."""
+
+
+TABLE: Final[Mapping[tuple[SavePhase, SaveSignal], SavePhase]] = {
+    (SavePhase.CLEAN, SaveSignal.EDITED): SavePhase.DIRTY,
+    (SavePhase.CLEAN, SaveSignal.STARTED): SavePhase.WRITING,
+    (SavePhase.DIRTY, SaveSignal.STARTED): SavePhase.WRITING,
+    (SavePhase.DIRTY, SaveSignal.BLOCKED): SavePhase.FAILED,
+    (SavePhase.FAILED, SaveSignal.STARTED): SavePhase.WRITING,
+    (SavePhase.WRITING, SaveSignal.SAVED): SavePhase.CLEAN,
+    (SavePhase.WRITING, SaveSignal.OVERTAKEN): SavePhase.DIRTY,
+    (SavePhase.WRITING, SaveSignal.FAILED): SavePhase.FAILED,
+    (SavePhase.WRITING, SaveSignal.VOID): SavePhase.DIRTY,
+}
+"""A signal that the table does not list for a phase has no effect."""
 
 
 @dataclass(slots=True)
@@ -65,8 +90,7 @@ class Autosave:
         self._due_at = min(self._due_at if sooner_output and self._due_at else due, self._latest_at)
         if self.phase is SavePhase.WRITING:
             self._again = True
-        elif self.phase is SavePhase.CLEAN:
-            self.phase = SavePhase.DIRTY
+        self._hear(SaveSignal.EDITED)
 
     def request(self) -> None:
         """Request a save now, also if nothing changed."""
@@ -94,38 +118,42 @@ class Autosave:
 
     def start(self) -> int:
         """Begin to write; return the number of this attempt."""
-        self.phase = SavePhase.WRITING
+        self._hear(SaveSignal.STARTED)
         self._was_asked, self.asked, self._again = self.asked, False, False
         self._due_at = self._latest_at = None
         self.attempt += 1
         return self.attempt
 
     def saved(self, attempt: int, now_ms: int) -> None:
-        if attempt != self.attempt or self.phase is not SavePhase.WRITING:
+        signal = SaveSignal.OVERTAKEN if self._again else SaveSignal.SAVED
+        if attempt != self.attempt or not self._hear(signal):
             return
         self._retry_ms = FIRST_RETRY_MS
-        self.phase = SavePhase.DIRTY if self._again else SavePhase.CLEAN
         if self._again and self._due_at is None:
             self._due_at = self._latest_at = now_ms
 
     def failed(self, attempt: int, now_ms: int) -> None:
-        if attempt != self.attempt or self.phase is not SavePhase.WRITING:
-            return
-        self._fail(now_ms)
+        if attempt == self.attempt and self._hear(SaveSignal.FAILED):
+            self._retry_later(now_ms)
 
     def blocked(self, now_ms: int) -> None:
         """Retry later, because the file holds changes that cannot be merged."""
         self.asked = False
-        if self.phase is SavePhase.DIRTY:
-            self._fail(now_ms)
+        if self._hear(SaveSignal.BLOCKED):
+            self._retry_later(now_ms)
 
     def retry(self, now_ms: int) -> None:
         """Retry at once, and reset the retry delay, because the cause of the failure is gone."""
         self._retry_ms = FIRST_RETRY_MS
         self.hurry(now_ms)
 
-    def _fail(self, now_ms: int) -> None:
-        self.phase = SavePhase.FAILED
+    def _hear(self, signal: SaveSignal) -> bool:
+        """Change the phase; return whether the table lists the signal for the present phase."""
+        phase = TABLE.get((self.phase, signal))
+        self.phase = phase or self.phase
+        return phase is not None
+
+    def _retry_later(self, now_ms: int) -> None:
         self._due_at = self._latest_at = now_ms + self._retry_ms
         self._retry_ms = min(2 * self._retry_ms, LONGEST_RETRY_MS)
 
@@ -136,7 +164,6 @@ class Autosave:
 
     def void(self, attempt: int, now_ms: int) -> None:
         """Note that nothing was written because the file had changed; save after its merge."""
-        if attempt == self.attempt and self.phase is SavePhase.WRITING:
-            self.phase = SavePhase.DIRTY
+        if attempt == self.attempt and self._hear(SaveSignal.VOID):
             self.asked = self.asked or self._was_asked
             self._due_at = self._latest_at = now_ms
