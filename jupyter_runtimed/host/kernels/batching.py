@@ -18,6 +18,8 @@ from dataclasses import replace
 from ...execution.messages import KernelMessage
 
 PACE_SECONDS = 0.05
+BURST_MESSAGES = 30
+"""A burst is this many messages within `PACE_SECONDS`."""
 FLOOD_CHARS = 64 << 10
 FLOOD_SECONDS = 0.15
 """The slower pace while at least `FLOOD_CHARS` wait, because each delivery is expensive."""
@@ -125,6 +127,25 @@ class Batch:
             self._messages[-1] = replace(last, content=content)
         self._text.clear()
         self._chars = 0
+
+
+class Burst:
+    """Counts messages, to recognise a kernel that sends many in a short time."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._since = 0.0
+
+    def count(self) -> None:
+        """Count one message."""
+        self._count += 1
+
+    def lasts(self, now_seconds: float) -> bool:
+        """Return whether a burst arrives at this time."""
+        if now_seconds - self._since > PACE_SECONDS:
+            burst = self._count >= BURST_MESSAGES
+            self._count, self._since = (BURST_MESSAGES - 1 if burst else 0), now_seconds
+        return self._count >= BURST_MESSAGES
 
 
 MESSAGE_WEIGHT = 10_000

@@ -1,7 +1,7 @@
 """The host's port to kernels: links to running kernels, and their start and shutdown.
 
 `server/` implements `Kernels` with the configured managers. The implementations of `Link` are
-`kernel_link` (ZeroMQ, its own thread) and `client_link` (any other client, for example a
+`zmq_link` (ZeroMQ, its own thread) and `client_link` (any other client, for example a
 gateway's).
 """
 
@@ -89,5 +89,5 @@ class Kernels(Protocol):
 
 
 def wanted_by_rooms(message_type: str, parent_id: str) -> bool:  # noqa: ARG001
-    """Accept every message; `kernel_wire.is_of_output_widgets` filters messages to widgets."""
+    """Accept every message; `wire.is_of_output_widgets` filters messages to widgets."""
     return True

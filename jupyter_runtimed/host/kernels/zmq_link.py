@@ -3,10 +3,7 @@
 The thread reads iopub without a high-water mark, verifies and decodes the messages, and hands
 batches to the loop, with one outstanding call at a time. The link drops no message, and the loop
 never waits for a socket.
-
-    CONNECTING --- a reply, and something on iopub ---> READY --- restarted ---> CONNECTING
-        |                                                 |
-        +----------------- close ----> CLOSED <-----------+
+`LinkPhase` and `TABLE` are the phases of a link.
 """
 
 from __future__ import annotations
@@ -18,7 +15,8 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Literal
+from enum import Enum, auto
+from typing import Any, Final, Literal
 
 import zmq
 
@@ -27,13 +25,38 @@ from ...execution.messages import KernelMessage
 from ...ids import CellId, RunId
 from .batching import weight
 from .port import READY_SECONDS, Deliver, RunPredicate, wanted_by_rooms
+from .sockets import Connection, KernelSockets
 from .wire import execute_content
-from .zmq_thread import Connection, ZmqThread
+from .zmq_thread import ZmqThread
 
 log = logging.getLogger(__name__)
 
 TURN_WEIGHT = 1 << 20
-"""The largest total weight delivered in one turn of the loop; see `kernel_batch.weight`."""
+"""The largest total weight delivered in one turn of the loop; see `batching.weight`."""
+
+
+class LinkPhase(Enum):
+    CONNECTING = auto()
+    """The kernel's process has not answered yet."""
+    READY = auto()
+    """The link receives all output of later runs."""
+    CLOSED = auto()
+
+
+class LinkSignal(Enum):
+    ANSWERED = auto()
+    RESTARTED = auto()
+    CLOSED = auto()
+
+
+TABLE: Final[Mapping[tuple[LinkPhase, LinkSignal], LinkPhase]] = {
+    (LinkPhase.CONNECTING, LinkSignal.ANSWERED): LinkPhase.READY,
+    (LinkPhase.CONNECTING, LinkSignal.RESTARTED): LinkPhase.CONNECTING,
+    (LinkPhase.CONNECTING, LinkSignal.CLOSED): LinkPhase.CLOSED,
+    (LinkPhase.READY, LinkSignal.RESTARTED): LinkPhase.CONNECTING,
+    (LinkPhase.READY, LinkSignal.CLOSED): LinkPhase.CLOSED,
+}
+"""A signal that the table does not list for a phase has no effect."""
 
 
 class KernelLink:
@@ -54,10 +77,9 @@ class KernelLink:
         self._called = False
         self._ready: asyncio.Future[Literal["idle", "busy"]] = self._loop.create_future()
         self._life = 1
-        self._closing = False
-        self._engine = ZmqThread(
-            self._context, listener, connection, wanted, hand=self._hand, ready=self._tell_ready
-        )
+        self._phase = LinkPhase.CONNECTING
+        sockets = KernelSockets(self._context, listener, connection)
+        self._engine = ZmqThread(sockets, wanted, hand=self._hand, ready=self._tell_ready)
         self._thread = threading.Thread(
             target=self._engine.run, name="runtimed-kernel", daemon=True
         )
@@ -98,17 +120,18 @@ class KernelLink:
         self._ask(lambda engine: engine.send("shell", "comm_msg", content, message_id=message_id))
 
     def restarted(self, connection: Connection | None = None) -> None:
-        if self._closing:
+        answered = self._phase is LinkPhase.READY
+        if not self._hear(LinkSignal.RESTARTED):
             return
-        if self._ready.done():
+        if answered:
             self._ready = self._loop.create_future()
         self._life += 1
         self._ask(lambda engine: engine.connect(connection))
 
     async def close(self) -> None:
-        if not self._closing:
-            self._closing = True
-            if not self._ready.done():
+        waiting = self._phase is LinkPhase.CONNECTING
+        if self._hear(LinkSignal.CLOSED):
+            if waiting:
                 self._ready.set_exception(KernelDead(f"{self._name} is gone; start another one"))
                 self._ready.exception()  # marks the error as retrieved if no task awaits it
             self._ask(lambda engine: engine.stop())
@@ -119,6 +142,12 @@ class KernelLink:
         if not self._context.closed:
             self._bell.close(linger=0)
             await asyncio.to_thread(self._context.term)
+
+    def _hear(self, signal: LinkSignal) -> bool:
+        """Change the phase; return whether the table lists the signal for the present phase."""
+        phase = TABLE.get((self._phase, signal))
+        self._phase = phase or self._phase
+        return phase is not None
 
     def _ask(self, what: Callable[[ZmqThread], None]) -> None:
         self._engine.asked.append(what)
@@ -147,12 +176,12 @@ class KernelLink:
             self._called = bool(self._handed)
             if self._called:
                 self._loop.call_soon(self._collect)
-        if batch and self._deliver is not None and not self._closing:
+        if batch and self._deliver is not None and self._phase is not LinkPhase.CLOSED:
             self._deliver(tuple(batch))
 
     def _tell_ready(self, life: int, state: Literal["idle", "busy"]) -> None:
         def tell() -> None:
-            if life == self._life and not self._ready.done():
+            if life == self._life and self._hear(LinkSignal.ANSWERED):
                 self._ready.set_result(state)
 
         self._on_loop(tell)
