@@ -109,6 +109,11 @@ class Host:
         """The id of the kernel that the room listens to, or ""."""
         return self._kernel.id
 
+    @property
+    def autosaves(self) -> bool:
+        """Whether the room saves the file without a request."""
+        return self.room.filing.saving.autosave
+
     async def first_write_done(self) -> None:
         """Return once the first write of this room is durable or has failed."""
         await self._tried.wait()

@@ -311,7 +311,7 @@ class Registry:
         except NotebookError as file_error:
             raise StorageError(f"{error}, and {file_error}") from file_error
         room, effects, troubles = made
-        former, fresh = kept.documents["notebook"], room.document("notebook")
+        former, fresh = kept.documents["notebook"], room.documents.replicas["notebook"]
         state = room.filing.state
         if state is None:
             raise StorageError(str(error))

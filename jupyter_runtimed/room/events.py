@@ -299,16 +299,10 @@ class ServerClosing:
     message: str
 
 
-Event: TypeAlias = (
-    Joined
-    | Received
-    | RightsChanged
-    | ArchiveRead
-    | Left
-    | CallReceived
-    | ContentsPut
-    | Stored
-    | StoreFailed
+ConnectionEvent: TypeAlias = Joined | Received | RightsChanged | ArchiveRead | Left
+StoreEvent: TypeAlias = Stored | StoreFailed
+FileEvent: TypeAlias = (
+    ContentsPut
     | Rendered
     | Saved
     | FileSaveFailed
@@ -320,12 +314,21 @@ Event: TypeAlias = (
     | FileDeleted
     | FileUnreachable
     | FileWritability
-    | KernelMessages
+)
+KernelEvent: TypeAlias = (
+    KernelMessages
     | ExternalRunStarted
     | KernelStatusChanged
     | KernelActionRequested
     | KernelFailed
     | KernelActionDone
+)
+Event: TypeAlias = (
+    ConnectionEvent
+    | StoreEvent
+    | FileEvent
+    | KernelEvent
+    | CallReceived
     | TimerFired
     | ServerClosing
 )

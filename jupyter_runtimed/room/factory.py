@@ -23,7 +23,9 @@ from ..execution.external_runs import UNHEARD
 from ..ids import CellId, Epoch, NewId, RoomId, RunId
 from ..protocol.actor_tokens import prefix_of
 from . import effects as fx
+from . import events as ev
 from .file.file_sync import Past
+from .file.merge import merge
 from .room import Room
 from .settings import Settings
 
@@ -77,9 +79,9 @@ def from_file(
     runtime = _runtime_of(making, content, trusted, now_ms)
     saved = FileVersion(notebook.heads, stamp, None)
     room = _room(making, notebook, runtime, Epoch(making.new_id()), saved)
-    effects = room.store_whole()
-    effects += room.remember_saved(now_ms)
-    return room, effects
+    room.documents.store_whole()
+    room.documents.file_holds(saved.heads, saved.stamp, now_ms)
+    return room, room.take_effects()
 
 
 def from_store(
@@ -120,15 +122,30 @@ def from_store(
     if overtaken:
         making = replace(making, past=(*making.past, (now_ms, bases[0])))
     room = _room(making, document, kept, notebook.epoch, base, rendered)
-    effects = room.store_whole(only_runtime=not found) if fresh or found else []
-    effects += [fx.LogWarning(making.damage)] if found else []
-    if overtaken:
+    if fresh or found:
+        room.documents.store_whole(only_runtime=not found)
+    if base is not None and overtaken:
         # Record the version of the file, because the record of the next save overwrites this one
         # even if that save never writes the file.
-        effects += room.remember_saved(now_ms)
+        room.documents.file_holds(base.heads, base.stamp, now_ms)
+    effects = room.take_effects()
+    effects += [fx.LogWarning(making.damage)] if found else []
     if file is not None and stamp is not None:
-        effects += room.found_file(file, stamp, now_ms)
+        effects += _compare(room, file, stamp, now_ms)
     return room, effects
+
+
+def _compare(room: Room, file: Content, stamp: FileStamp, now_ms: int) -> list[fx.Effect]:
+    """Merge the content of the file if it differs from the last saved version."""
+    saved = room.filing.state
+    if saved is not None and saved.stamp.hash == stamp.hash:
+        room.filing.save_if_different(file, now_ms)
+        return room.handle(ev.TimerFired(), now_ms)
+    effects = room.handle(ev.FileChanged(file, stamp), now_ms)
+    # The room has no sessions yet, so the merge may run here.
+    merges = [effect for effect in effects if isinstance(effect, fx.MergeFile)]
+    others = [effect for effect in effects if not isinstance(effect, fx.MergeFile)]
+    return others + [e for task in merges for e in room.handle(merge(task), now_ms)]
 
 
 def _forget_deleted(notebook: Notebook, runtime: Runtime) -> None:

@@ -7,7 +7,7 @@ and the host starts kernels.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -24,6 +24,7 @@ from ..ids import CellId, Epoch, NewId, RunId, Sha256
 from ..protocol.actor_tokens import prefix_of
 from . import effects as fx
 from . import events as ev
+from .kernelspec import KernelMetadata
 from .settings import Settings
 
 
@@ -62,11 +63,11 @@ class RoomRuns:
         *,
         settings: Settings,
         new_id: NewId,
-        kernel_name: Callable[[], str],
+        kernel_metadata: KernelMetadata,
     ) -> None:
         self.new_id = new_id
         self._out = out
-        self._kernel_name = kernel_name
+        self._kernel_metadata = kernel_metadata
         self._wake_at: int | None = None
         self._asked_for_kernel = False
         self._timed: set[RunId] = set()
@@ -127,7 +128,7 @@ class RoomRuns:
             )
         if self.runtime.queue and self.must_start_kernel:
             self._asked_for_kernel = True
-            self._out.append(fx.StartKernel(self._kernel_name()))
+            self._out.append(fx.StartKernel(self._kernel_metadata.kernel_name))
         self._do(steps)
         return tuple(want.run_id for want in wanted)
 
@@ -218,6 +219,7 @@ class RoomRuns:
         self._execution.others.begin(event.run, event.cell, event.code, by=event.by, now_ms=now)
 
     def on_kernel_status(self, event: ev.KernelStatusChanged, now: int) -> None:
+        self._kernel_metadata.heard(event)
         self._looking = False
         before = self.runtime.kernel
         state = cast(KernelState, event.state)

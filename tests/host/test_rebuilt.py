@@ -37,7 +37,7 @@ async def store_damage(place, damage, path="a.ipynb"):
     damage(document)
     document.commit()
     change = document.last_local_change()
-    epoch = host.room.document("notebook").epoch
+    epoch = host.room.documents.replicas["notebook"].epoch
     host._ports.store.append(host.room_id, 10_000, "notebook", epoch, change.bytes)
     await server.close_all()
 

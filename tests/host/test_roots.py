@@ -60,7 +60,11 @@ async def opened(place):
     server = place.server(UNSAVED)
     host = await server.open("a.ipynb")
     await server.close_all()
-    return host.room.document("notebook").epoch
+    return epoch_of(host)
+
+
+def epoch_of(host):
+    return host.room.documents.replicas["notebook"].epoch
 
 
 def cells_of(host):
@@ -95,7 +99,7 @@ async def test_the_former_root_gets_its_room_with_unsaved_edits_back(place):
     place.put("a.ipynb", notebook("one"))
     ana = await crashed_with_edits(place)
     hers = put_another_root(place, "other")
-    epoch = ana.host.room.document("notebook").epoch
+    epoch = epoch_of(ana.host)
     for round_ in range(2):
         assert await opened(place) != epoch
         his = put_another_root(place)
@@ -235,12 +239,12 @@ async def test_a_server_that_starts_in_a_subfolder_uses_the_same_rooms(place):
     place.put("a.ipynb", notebook("one!", "two from git"))
     server = place.server(UNSAVED)
     host = await server.open("a.ipynb")
-    assert host.room.document("notebook").epoch == first.room.document("notebook").epoch
+    assert epoch_of(host) == epoch_of(first)
     await server.close_all()
     place.root = place.root.parent
     place.put("sub/a.ipynb", notebook("one! from git", "two from git"))
     host = await place.server(UNSAVED).open("sub/a.ipynb")
-    assert host.room.document("notebook").epoch == first.room.document("notebook").epoch
+    assert epoch_of(host) == epoch_of(first)
     assert folders(place) == ["absolute"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -294,7 +293,9 @@ async def test_a_path_with_a_lone_surrogate_is_refused(place: Place) -> None:
     assert "lone surrogate" in answer.json["message"]
 
 
-async def test_a_download_has_the_content_of_the_next_save(place: Place) -> None:
+async def test_a_download_has_the_content_of_the_next_save(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place.write("a.ipynb", "x")
     ana = await place.open("a.ipynb")
     host = place.host("a.ipynb")
@@ -303,7 +304,7 @@ async def test_a_download_has_the_content_of_the_next_save(place: Place) -> None
     before = await place.ask("GET", "files/a.ipynb")
     assert b" typed" not in before.body, "without autosave the file is what was saved on purpose"
     asynchronous = "Async" in type(place.app.contents_manager).__mro__[1].__name__
-    host.room.settings = replace(host.room.settings, autosave=True)
+    monkeypatch.setattr(type(host), "autosaves", True)
     after = await place.ask("GET", "files/a.ipynb")
     assert (b" typed" in after.body) == asynchronous
 

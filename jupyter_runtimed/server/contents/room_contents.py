@@ -222,7 +222,7 @@ class RoomContents(_Rooms):
     async def _up_to_date(self, path: str) -> None:
         """Save unsaved edits before a download of the file, if autosave is on."""
         host = self._open_room(path, None)
-        if host is not None and host.room.settings.autosave and host.room.filing.unsaved:
+        if host is not None and host.autosaves and host.room.filing.unsaved:
             # The browsers show why a save failed; the download then gives the older file.
             with suppress(RuntimedError):
                 await host.call("save", {}, (), CONTENTS_API, Permissions(True, False))
