@@ -404,7 +404,7 @@ class Registry:
         room_id = host.room_id
         self._asked_at_ms = self.asked_at_ms
         self._hosts.pop(room_id, None)
-        if host.broken:
+        if host.life.broken:
             self._broken[room_id] = self._broken.get(room_id, 0) + 1
         else:
             self._broken.pop(room_id, None)
@@ -432,7 +432,7 @@ class Registry:
         except RuntimedError:
             log.exception("Room %s was not closed completely", host.room_id)
         if not self._stopping:
-            self._freed.trim_soon(collect=host.archived)
+            self._freed.trim_soon(collect=host.life.archived)
 
     async def close_all(self) -> None:
         """Save and close all rooms and the store; log what could not be written."""

@@ -139,7 +139,7 @@ class RoomHandler(_Handler):
     @web.authenticated
     async def get(self, room_id: str) -> None:
         host = await self.readable(room_id)
-        model = await host.model()
+        model = await host.models.read()
         self.finish(json.dumps(model))
 
 

@@ -317,10 +317,10 @@ async def test_a_client_of_the_contents_api_writes_into_the_room(place):
     host = await place.server().open("a.ipynb")
     ana = Person(host)
     await ana.until(lambda: ana.peer.live)
-    model = await host.model()
+    model = await host.models.read()
     ana.type("c0", "!")
     model["cells"][1]["source"] = "two, from papermill"
-    await host.put_model(model)
+    await host.models.put(model)
     assert ana.source("c0") == "one!"
     assert ana.source("c1") == "two, from papermill"
     assert place.sources() == ["one!", "two, from papermill"]
@@ -373,7 +373,7 @@ async def test_a_frame_that_breaks_the_room_costs_its_sender_the_connection(plac
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:
-        patch.setattr(host.room, "_change", broken)
+        patch.setattr(host.room._connections._changes, "apply", broken)
         ana.type("c0", "!")
     assert ana.closed[0] == 1011
     ben.type("c0", "?")
@@ -421,15 +421,15 @@ async def test_a_notebook_that_cannot_be_merged_is_not_called_saved(place, monke
     host = await place.server().open("a.ipynb")
     ana = Person(host)
     await ana.until(lambda: ana.peer.live)
-    model = await host.model()
+    model = await host.models.read()
     model["cells"][0]["source"] = "two"
     with monkeypatch.context() as patch:
         patch.setattr(host.room.filing, "contents_put", partial(_broken, error=error))
         with pytest.raises(RuntimedError, match=r"ZeroDivisionError|no such place"):
-            await host.put_model(model)
+            await host.models.put(model)
         with pytest.raises(RuntimedError, match=r"ZeroDivisionError|no such place"):
-            host.put_model_now(model)
-    await host.put_model(model)
+            host.models.put_now(model)
+    await host.models.put(model)
     assert place.sources() == ["two"]
 
 
@@ -437,10 +437,10 @@ async def test_a_notebook_for_a_room_that_was_closed_is_not_called_saved(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server()
     host = await server.open("a.ipynb")
-    model = await host.model()
+    model = await host.models.read()
     await server.close_all()
     with pytest.raises(ServerClosing):
-        host.put_model_now(model)
+        host.models.put_now(model)
 
 
 def _broken(*_, error=ZeroDivisionError, **__):

@@ -77,7 +77,7 @@ async def test_a_hung_mount_does_not_affect_notebooks_elsewhere(place, mount):
     bob = await joined(server, "b.ipynb")
     place.put("b.ipynb", notebook("b = 2"))
     await bob.until(lambda: bob.source("c0") == "b = 2")
-    assert (await ana.host.model())["cells"][0]["source"] == "a = 1  # typed"
+    assert (await ana.host.models.read())["cells"][0]["source"] == "a = 1  # typed"
     assert ana.told("file") == bob.told("file") == []
     # Edits of the notebooks on the mount are acknowledged, and nothing is lost.
     for person in stuck:

@@ -124,7 +124,7 @@ async def test_a_room_that_fails_at_every_event_is_closed_and_then_rebuilt(place
             with suppress(AssertionError):
                 for _ in range(10):
                     host.post(ev.TimerFired())
-        assert host.broken
+        assert host.life.broken
         (told,) = ana.told("broken")
         assert "ZeroDivisionError: no such luck" in told["message"]
         assert server.by_path("a.ipynb") is None
@@ -159,7 +159,7 @@ async def test_a_room_that_fails_occasionally_stays_open(place, monkeypatch):
             patch.setattr(Room, "_dispatch", fails)
             host.post(ev.StoreFailed("no space"))
         host.post(ev.TimerFired())
-    assert not host.broken
+    assert not host.life.broken
 
 
 def fails(*_):

@@ -25,8 +25,8 @@ from ...execution.messages import KernelMessage
 from ...ids import CellId, RunId
 from .batching import weight
 from .port import READY_SECONDS, Deliver, RunPredicate, wanted_by_rooms
-from .sockets import Connection, KernelSockets
 from .wire import execute_content
+from .zmq_sockets import Connection, ZmqSockets
 from .zmq_thread import ZmqThread
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class KernelLink:
         self._ready: asyncio.Future[Literal["idle", "busy"]] = self._loop.create_future()
         self._life = 1
         self._phase = LinkPhase.CONNECTING
-        sockets = KernelSockets(self._context, listener, connection)
+        sockets = ZmqSockets(self._context, listener, connection)
         self._engine = ZmqThread(sockets, wanted, hand=self._hand, ready=self._tell_ready)
         self._thread = threading.Thread(
             target=self._engine.run, name="runtimed-kernel", daemon=True

@@ -19,8 +19,8 @@ from ...execution.messages import Channel, KernelMessage
 from .batching import Batch, Burst
 from .port import RunPredicate
 from .readiness import OF_CHANNEL, Evidence, OldProcess, Readiness, ReadyPhase
-from .sockets import Connection, KernelSockets
 from .wire import execute_content
+from .zmq_sockets import Connection, ZmqSockets
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class ZmqThread:
 
     def __init__(
         self,
-        sockets: KernelSockets,
+        sockets: ZmqSockets,
         wanted: RunPredicate,
         *,
         hand: Callable[[list[KernelMessage]], None],

@@ -172,7 +172,7 @@ class RoomContents(_Rooms):
             super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
         )
         trusted = trusted_cells(host)
-        content = as_nbformat(await host.model(), trusted)
+        content = as_nbformat(await host.models.read(), trusted)
         return {**model, "content": content, "format": "json", "mimetype": None}
 
     async def save(self, model: dict[str, Any], path: str = "") -> Any:
@@ -183,7 +183,7 @@ class RoomContents(_Rooms):
         if host is None:
             return await settled(super().save(model, path))  # type: ignore[misc]
         with as_http():
-            await host.put_model(model["content"])
+            await host.models.put(model["content"])
         return await settled(super().get(path, False, "notebook"))  # type: ignore[misc]
 
     async def create_checkpoint(self, path: str) -> Any:
@@ -290,7 +290,7 @@ class SyncRoomContents(_Rooms):
         if host is None:
             return super().get(path, content, type, format, **more)  # type: ignore[misc]
         model = super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
-        content = as_nbformat(host.model_now(), trusted_cells(host))
+        content = as_nbformat(host.models.read_now(), trusted_cells(host))
         return {**model, "content": content, "format": "json", "mimetype": None}
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:
@@ -300,7 +300,7 @@ class SyncRoomContents(_Rooms):
         if host is None:
             return super().save(model, path)  # type: ignore[misc]
         with as_http():
-            host.put_model_now(model["content"])
+            host.models.put_now(model["content"])
         return super().get(path, False, "notebook")  # type: ignore[misc]
 
     def restore_checkpoint(self, checkpoint_id: str, path: str) -> Any:

@@ -21,7 +21,7 @@ Connection = Mapping[str, Any]
 """The result of a kernel manager's `get_connection_info`: transport, ip, ports, key..."""
 
 
-class KernelSockets:
+class ZmqSockets:
     """The sockets to the kernel's present process; `listener` wakes a waiting thread.
 
     `wire` signs and verifies the messages of these sockets.
