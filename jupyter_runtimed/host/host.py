@@ -18,7 +18,7 @@ from ..crdt import Heads
 from ..document.file_version import RotatedNotebook
 from ..document.permissions import Permissions
 from ..execution.output_widgets import RequestWidgetState, ShowWidget
-from ..ids import RoomId, SessionId
+from ..ids import CellId, RoomId, RunId, SessionId
 from ..protocol.close_codes import CloseCode
 from ..protocol.frames import Call, Change, Frame, encode
 from ..protocol.frames import Event as FrameEvent
@@ -93,9 +93,51 @@ class Host:
         return self._kernel.id
 
     @property
+    def last_kernel_id(self) -> str:
+        """The id of the notebook's last kernel, which may have ended; "" if there was none."""
+        return self.room.runtime.kernel.id
+
+    @property
+    def active(self) -> bool:
+        """Whether a cell is running or queued."""
+        return self.room.running.active
+
+    @property
     def autosaves(self) -> bool:
         """Whether the room saves the file without a request."""
         return self.room.filing.saving.autosave
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether the file lacks edits."""
+        return self.room.filing.unsaved
+
+    @property
+    def missing(self) -> bool:
+        """Whether the file was deleted."""
+        return self.room.filing.missing
+
+    def has_cell(self, cell: CellId) -> bool:
+        return cell in self.room.notebook
+
+    def has_browser_of(self, username: str) -> bool:
+        """Return whether the user has the room open in a browser."""
+        return any(
+            session.kind == "browser" and session.user.username == username
+            for session in self.room.sessions
+        )
+
+    def trusted_cells(self) -> list[bool]:
+        """Return for each cell, in order, whether its outputs are trusted."""
+        return [self.room.runtime.trusted(cell_id) for cell_id in self.room.notebook.order]
+
+    def is_run(self, message_id: str) -> bool:
+        """Return whether this `msg_id` belongs to a run whose outputs go into the room."""
+        return self.room.running.is_run(message_id)
+
+    def executing(self, begun: RunId) -> RunId | None:
+        """Return the run that the kernel executes now; `begun` is known to have begun."""
+        return self.room.running.executing(begun)
 
     def summary(self) -> dict[str, Any]:
         """Return a summary of the room for the list of open rooms, as JSON values."""

@@ -150,7 +150,7 @@ class Registry:
     @property
     def active(self) -> bool:
         """Whether a cell in any room is running or queued."""
-        return any(host.room.running.active for host in self._hosts.values())
+        return any(host.active for host in self._hosts.values())
 
     @property
     def asked_at_ms(self) -> int | None:
@@ -164,7 +164,7 @@ class Registry:
 
     def is_run(self, message_id: str) -> bool:
         """Return whether this `msg_id` belongs to a run whose outputs go into a room."""
-        return any(host.room.running.is_run(message_id) for host in self._hosts.values())
+        return any(host.is_run(message_id) for host in self._hosts.values())
 
     async def blob(self, sha256: str) -> bytes:
         """Return the bytes of a large output. Raises `NotFound`, `StorageError`."""

@@ -71,7 +71,7 @@ class _Rooms:
     def _readable_room(self, path: str, kind: str | None) -> Host | None:
         """Return the open room of a notebook whose file exists."""
         host = self._open_room(path, kind)
-        return None if host is None or host.room.filing.missing else host
+        return None if host is None or host.missing else host
 
     def _written(self, model: dict[str, Any], path: str) -> Host | None:
         if model.get("type") != "notebook" or model.get("content") is None:
@@ -96,11 +96,6 @@ def _told_in_the_log(path: str) -> Iterator[None]:
 def caller() -> User:
     handler = CallContext.get(CallContext.JUPYTER_HANDLER)
     return CONTENTS_API if handler is None else user_of(handler)
-
-
-def trusted_cells(host: Host) -> list[bool]:
-    """Return for each cell, in order, whether its outputs are trusted."""
-    return [host.room.runtime.trusted(cell_id) for cell_id in host.room.notebook.order]
 
 
 def as_nbformat(model: dict[str, Any], trusted: list[bool]) -> Any:
@@ -171,7 +166,7 @@ class RoomContents(_Rooms):
         model = await settled(
             super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
         )
-        trusted = trusted_cells(host)
+        trusted = host.trusted_cells()
         content = as_nbformat(await host.models.read(), trusted)
         return {**model, "content": content, "format": "json", "mimetype": None}
 
@@ -222,7 +217,7 @@ class RoomContents(_Rooms):
     async def _up_to_date(self, path: str) -> None:
         """Save unsaved edits before a download of the file, if autosave is on."""
         host = self._open_room(path, None)
-        if host is not None and host.autosaves and host.room.filing.unsaved:
+        if host is not None and host.autosaves and host.unsaved:
             # The browsers show why a save failed; the download then gives the older file.
             with suppress(RuntimedError):
                 await host.call("save", {}, (), CONTENTS_API, Permissions(True, False))
@@ -290,7 +285,7 @@ class SyncRoomContents(_Rooms):
         if host is None:
             return super().get(path, content, type, format, **more)  # type: ignore[misc]
         model = super().get(path, False, "notebook", None, **more)  # type: ignore[misc]
-        content = as_nbformat(host.models.read_now(), trusted_cells(host))
+        content = as_nbformat(host.models.read_now(), host.trusted_cells())
         return {**model, "content": content, "format": "json", "mimetype": None}
 
     def save(self, model: dict[str, Any], path: str = "") -> Any:

@@ -79,7 +79,7 @@ class SessionKernels:
 
     def awaited(self, kernel_id: str) -> bool:
         """Return whether a room runs a cell in this kernel or waits for the kernel to start."""
-        return any(host.room.running.active for host in self._hosts_of(kernel_id))
+        return any(host.active for host in self._hosts_of(kernel_id))
 
     # ------------------------------------------------------------ the host's port
 
@@ -105,7 +105,7 @@ class SessionKernels:
     def _former(self, path: str) -> str:
         """Return the id of the notebook's last kernel; "" if its room is not open."""
         host = self._host_at(path)
-        return "" if host is None else str(host.room.runtime.kernel.id)
+        return "" if host is None else host.last_kernel_id
 
     async def ensure(self, path: str, name: str) -> tuple[Link, KernelStatusChanged]:
         """Return the notebook's kernel; start one if necessary.
@@ -283,19 +283,16 @@ class SessionKernels:
         shown = False
         cell_id, run_id = CellId(request.cell_id), RunId(request.id)
         for host in self._hosts_of(kernel_id):
-            if cell_id in host.room.notebook:
+            if host.has_cell(cell_id):
                 host.post(ExternalRunStarted(run_id, cell_id, request.code, by=user.name))
-                shown = shown or any(
-                    session.kind == "browser" and session.user.username == user.username
-                    for session in host.room.sessions
-                )
+                shown = shown or host.has_browser_of(user.username)
         return shown
 
     def _is_run(self, message_id: str) -> bool:
         return self._rooms is not None and self._rooms.is_run(message_id)
 
     def _running(self, kernel_id: str, begun: str) -> str:
-        runs = (host.room.running.executing(RunId(begun)) for host in self._hosts_of(kernel_id))
+        runs = (host.executing(RunId(begun)) for host in self._hosts_of(kernel_id))
         return next(filter(None, runs), "")
 
     def _path_of(self, kernel_id: str) -> str:
