@@ -1,8 +1,8 @@
 /**
  * The plugins of the extension.
  *
- * What needs WebAssembly is imported by the plugins when they are activated, so that the binding of
- * editors is there whatever becomes of the rest.
+ * The plugins import code that needs WebAssembly when they are activated, so that the binding of
+ * editors works even if the WebAssembly does not load.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 

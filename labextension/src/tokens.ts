@@ -1,4 +1,4 @@
-/** What the plugins of this extension give each other. */
+/** Tokens and interfaces that the plugins of this extension share. */
 import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 
@@ -20,9 +20,9 @@ export interface IRooms {
   /** The room behind a shared model; null for any other notebook. */
   of(sharedModel: unknown): OpenRoom | null;
   readonly opened: ISignal<IRooms, OpenRoom>;
-  /** Somebody saves a notebook here while there is no connection to its room. */
+  /** Emits a save of a notebook without a connection to its room. */
   readonly savedOffline: ISignal<IRooms, OpenRoom>;
-  /** What this browser keeps; null where it keeps nothing. */
+  /** The store of this browser; null if it stores nothing. */
   readonly store: Promise<OfflineStore | null>;
 }
 
@@ -34,7 +34,10 @@ export const IRooms = new Token<IRooms>(
 /** Whether notebooks may be rooms here. */
 export interface IServerStatus {
   readonly api: Api;
-  /** False when something is missing or in the way; people have been told. Never rejects. */
+  /**
+   * False if a part is missing or another extension conflicts; the user has been informed. Never
+   * rejects.
+   */
   readonly usable: Promise<boolean>;
 }
 

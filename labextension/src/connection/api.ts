@@ -12,24 +12,24 @@ import { WebSocketReach } from './webSocketReach';
 export { ApiError } from './responses';
 
 const ROOT = 'api/runtimed';
-/** So long after a login that failed none is tried again without the user. */
+/** After a failed login, the page waits this long before it tries again without the user. */
 const LOGIN_PAUSE_MS = 20_000;
 
 export interface ServerStatus {
   version: string;
   protocol: number;
-  /** Names of other extensions that are on and would write notebooks too. */
+  /** Names of enabled extensions that would write notebooks too. */
   conflicts: string[];
 }
 
 export class Api {
-  /** What is known of WebSockets between this page and the server. */
+  /** The state of WebSockets between this page and the server. */
   readonly reach = new WebSocketReach();
   private login: Promise<boolean> | null = null;
 
   constructor(readonly settings: ServerConnection.ISettings) {}
 
-  /** A page that logs in, by way of a Hub if there is one, and says that it is done. */
+  /** A page that logs in, through a Hub if there is one, and reports when it is done. */
   get loginUrl(): string {
     return URLExt.join(this.settings.baseUrl, ROOT, 'login');
   }
@@ -64,7 +64,10 @@ export class Api {
     return { room: found.room, path: found.path };
   }
 
-  /** When the server was started, in its own words; null if it does not say. */
+  /**
+   * The time at which the server started, in the server's format; null if the server does not send
+   * it.
+   */
   async startedAt(): Promise<string | null> {
     try {
       const url = URLExt.join(this.settings.baseUrl, 'api/status');
@@ -78,7 +81,7 @@ export class Api {
 
   async blob(sha256: string): Promise<Response> {
     const path = URLExt.join('blobs', encodeURIComponent(sha256));
-    // What a hash names never changes; the services' ordinary requests go past the cache.
+    // The content behind a hash never changes, but the requests of the services bypass the cache.
     return await this.request({ method: 'GET', cache: 'default' }, path);
   }
 
@@ -90,7 +93,7 @@ export class Api {
 
   // ------------------------------------------------------------ frames over HTTP
 
-  /** Opens a connection over plain HTTP; the path of its requests. */
+  /** Opens a connection over plain HTTP and returns the path of its requests. */
   async openPolling(room: string): Promise<string> {
     const path = URLExt.join('rooms', encodeURIComponent(room), 'polling');
     const { connection } = (await this.json('POST', path)) as { connection?: unknown };
@@ -100,7 +103,7 @@ export class Api {
     return URLExt.join(path, encodeURIComponent(connection));
   }
 
-  /** A request that carries frames, there or back; `where` has a query. */
+  /** Sends a request that carries frames in either direction; `where` has a query. */
   async frames(
     method: 'GET' | 'POST',
     where: string,
@@ -115,7 +118,7 @@ export class Api {
     return new Uint8Array(await (await this.request(init, where)).arrayBuffer());
   }
 
-  /** Lets go of a connection; also while the page is left. */
+  /** Closes a connection, also while the browser leaves the page. */
   closePolling(path: string): void {
     this.request({ method: 'DELETE', keepalive: true }, path).catch(() => undefined);
   }
@@ -123,8 +126,8 @@ export class Api {
   // ------------------------------------------------------------ what is in the way
 
   /**
-   * What another program that answered for the server says of it. A Hub answers a `GET` with more
-   * than it tells of other requests.
+   * Asks the program that answered for the server. A Hub answers a `GET` with more detail than
+   * other requests.
    */
   async explain(error: unknown): Promise<unknown> {
     if (!(error instanceof ApiError) || error.own) {
@@ -139,8 +142,8 @@ export class Api {
   }
 
   /**
-   * Logs in without asking the user, which a Hub allows while its own login lasts; whether that was
-   * done. The cookies of a single-user server end with the server.
+   * Logs in without asking the user and returns whether that succeeded. A Hub allows this while its
+   * own login lasts. The cookies of a single-user server end with the server.
    */
   async renewLogin(): Promise<boolean> {
     if (this.login === null) {
@@ -172,7 +175,7 @@ export class Api {
     return (await response.json()) as unknown;
   }
 
-  /** An answer that is good, and this extension's own. Throws `ApiError` for any other. */
+  /** Returns a successful answer of this extension. Throws `ApiError` for any other answer. */
   private async request(init: RequestInit, path: string): Promise<Response> {
     const response = await this.fetch(init, path);
     if (!response.ok || !response.headers.has(OWN_HEADER)) {

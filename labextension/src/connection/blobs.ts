@@ -1,4 +1,4 @@
-/** Large outputs, fetched by hash. The browser's own cache keeps them: they never change. */
+/** Fetches large outputs by hash. The browser's cache keeps them because they never change. */
 import type { BlobReader } from '../document/blobs';
 import type { BlobEncoding } from '../document/schema';
 import type { Api } from './api';
@@ -17,7 +17,7 @@ export class ServerBlobs implements BlobReader {
   }
 }
 
-/** In steps, because a call takes only so many arguments. */
+/** Converts in steps because a call takes a limited number of arguments. */
 export function base64(bytes: Uint8Array): string {
   let binary = '';
   for (let at = 0; at < bytes.length; at += STEP_BYTES) {

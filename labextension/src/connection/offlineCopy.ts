@@ -1,9 +1,9 @@
 /**
  * Keeps a room's notebook in the browser's store as it changes.
  *
- * What comes while a write is under way goes out in the next one, so typing
- * never waits and a burst is one transaction. A snapshot is written before the
- * first change, and again when the changes since the last have grown.
+ * Changes that come during a write wait for the next write, so typing never waits and a burst is
+ * one transaction. A snapshot is written before the first change, and again when the changes since
+ * the last snapshot have grown.
  */
 import type { Memory } from '../peer/effects';
 import type { Bytes, Ticket } from '../protocol/frames';
@@ -13,7 +13,7 @@ import type { StoredRoom } from './offlineStore';
 const SNAPSHOT_CHANGES = 500;
 const SNAPSHOT_BYTES = 1 << 20;
 
-/** What there is to keep, as it is now. */
+/** The present state, to be stored. */
 export interface CopySource {
   readonly path: string;
   readonly epoch: string | null;
@@ -24,7 +24,7 @@ export interface CopySource {
 export interface OfflineCopyOptions {
   /** Whether the store holds this document already. */
   hasSnapshot: boolean;
-  /** Called once when the store refuses a write, because nothing is kept from then on. */
+  /** Called once when the store refuses a write, because nothing is stored from then on. */
   failed: () => void;
 }
 
@@ -51,7 +51,7 @@ export class OfflineCopy {
     this.schedule();
   }
 
-  /** The document was replaced: what is kept of the one before counts for nothing. */
+  /** Replaces the stored document, because the changes of the former document no longer count. */
   keepAll(): void {
     this.whole = true;
     this.schedule();
@@ -61,7 +61,7 @@ export class OfflineCopy {
     this.schedule();
   }
 
-  /** Resolves when everything so far is written, or cannot be. */
+  /** Resolves when all earlier changes are written, or cannot be written. */
   async settled(): Promise<void> {
     while (this.writing !== null) {
       await this.writing;
@@ -79,7 +79,7 @@ export class OfflineCopy {
   }
 
   private async write(): Promise<void> {
-    // Not in the turn in which a key was pressed, and a whole burst at once.
+    // The write waits for a later turn than the key press, and takes a whole burst at once.
     await Promise.resolve();
     while (this.dirty && !this.broken) {
       this.dirty = false;

@@ -1,13 +1,13 @@
 /**
- * What a browser keeps of its rooms, so that a reload without a server forgets
- * nothing: the notebook's bytes, its epoch, what the server is known to hold,
- * and tickets. Outputs are not kept: the server has them.
+ * Stores a browser's rooms, so that a reload without a server loses nothing: the notebook's bytes,
+ * its epoch, the changes that the server is known to hold, and tickets. Outputs are not stored
+ * because the server has them.
  *
- * Changes are appended as they come; a snapshot replaces them now and then.
- * Several tabs may have the same room open: a snapshot removes only those
- * changes that its writer knew, and changes of another epoch count for nothing.
- * When a tab goes over to another epoch, what a tab that was closed has left on
- * the document before stays beside it, and who opens the room next begins there.
+ * Changes are appended as they come; from time to time a snapshot replaces them. Several tabs may
+ * have the same room open: a snapshot removes only the changes that its writer knew, and changes of
+ * another epoch do not count. When a tab moves to another epoch, the changes that a closed tab left
+ * on the former document stay beside the new document, and the next tab that opens the room begins
+ * with them.
  */
 import type { Memory } from '../peer/effects';
 import type { Bytes, Heads, Ticket } from '../protocol/frames';
@@ -15,9 +15,9 @@ import { hex } from '../protocol/chunks';
 
 const VERSION = 1;
 const KEPT_MS = 30 * 24 * 3600 * 1000;
-/** Between a room and the epoch of a document before: no room has it in its name. */
+/** Separates a room from the epoch of a former document; no room has this string in its name. */
 const BESIDE = '\n';
-/** The path of such a document. */
+/** The path of a former document. */
 const NOWHERE = '';
 
 export interface StoredNotebook {
@@ -56,7 +56,7 @@ export interface RefusedEditsRow {
   at: number;
 }
 
-/** Refused work that this browser keeps; `key` names it. */
+/** Refused edits that this browser keeps; `key` names them. */
 export interface RefusedEditsRecord extends RefusedEditsRow {
   key: IDBValidKey;
 }
@@ -64,7 +64,7 @@ export interface RefusedEditsRecord extends RefusedEditsRow {
 export class OfflineStore {
   private constructor(private readonly db: IDBDatabase) {}
 
-  /** `baseUrl` keeps the servers of one origin apart. Rejects where there is no IndexedDB. */
+  /** `baseUrl` separates the servers of one origin. Rejects if the browser has no IndexedDB. */
   static async open(baseUrl: string, idb: IDBFactory = indexedDB): Promise<OfflineStore> {
     const request = idb.open(`jupyter-runtimed:${baseUrl}`, VERSION);
     request.onupgradeneeded = (): void => {
@@ -85,7 +85,7 @@ export class OfflineStore {
     return new StoredRoom(this.db, room);
   }
 
-  /** The room that was last open at a path, for when the server cannot say. */
+  /** Returns the room that was last open at a path, for use when the server cannot be asked. */
   async roomAt(path: string): Promise<string | null> {
     const rows = this.db.transaction('rooms').objectStore('rooms').index('path');
     const found = (await done(rows.getAll(path))) as RoomRow[];
@@ -98,7 +98,7 @@ export class OfflineStore {
     return { ...row, key: await done(rows.add(row)) };
   }
 
-  /** What was set aside of a notebook, oldest first. */
+  /** Returns the refused edits of a notebook, oldest first. */
   async asides(room: string, path: string): Promise<RefusedEditsRecord[]> {
     const rows = this.db.transaction('aside').objectStore('aside');
     const [keys, found] = await Promise.all([
@@ -114,7 +114,7 @@ export class OfflineStore {
     await done(this.db.transaction('aside', 'readwrite').objectStore('aside').delete(key));
   }
 
-  /** Forgets rooms that nobody opened for a month. */
+  /** Deletes rooms that were not opened for a month. */
   async sweep(now: number): Promise<void> {
     const rows = this.db.transaction('rooms').objectStore('rooms');
     for (const row of (await done(rows.getAll())) as RoomRow[]) {
@@ -127,9 +127,12 @@ export class OfflineStore {
 
 export class StoredRoom {
   private known: IDBValidKey[] = [];
-  /** When the snapshot was written that this tab has read or written. */
+  /** The time of the snapshot that this tab has read or written last. */
   private seen = 0;
-  /** The key of the former document that was taken up, to be dropped when that is done. */
+  /**
+   * The key of the former document that this tab took over; the tab deletes it when its edits are
+   * safe.
+   */
   private former: string | null = null;
 
   constructor(
@@ -203,8 +206,8 @@ export class StoredRoom {
   }
 
   /**
-   * Before this tab goes over to another epoch: what is kept of the document
-   * before stays, with all its changes, if there is any that it does not know.
+   * Keeps the former document with all its changes before this tab moves to another epoch, if the
+   * stored document has a change that this tab does not know.
    */
   private async keepsFormer(all: IDBTransaction, epoch: string): Promise<boolean> {
     const rooms = all.objectStore('rooms');
@@ -231,7 +234,7 @@ export class StoredRoom {
     return true;
   }
 
-  /** Tickets that this tab needs no more; those of other tabs stay. */
+  /** Removes tickets that this tab no longer needs; the tickets of other tabs stay. */
   async dropTickets(tickets: readonly Ticket[]): Promise<void> {
     const all = this.db.transaction('tickets', 'readwrite');
     tickets.forEach(ticket => all.objectStore('tickets').delete([this.id, hex(ticket.prefix)]));
@@ -257,7 +260,7 @@ export class StoredRoom {
   }
 }
 
-/** A copy of just these bytes: a frame's part would bring the whole frame along. */
+/** Copies just these bytes, because a part of a frame would keep the whole frame in memory. */
 function own(bytes: Bytes): Bytes {
   return bytes.slice();
 }

@@ -1,8 +1,8 @@
 /**
- * Frames over plain HTTP, where a proxy lets no WebSocket through ("long polling").
+ * Carries frames over plain HTTP if a proxy lets no WebSocket through ("long polling").
  *
- * One request sends what is to be sent, another waits for what is new. Frames are numbered in each
- * direction; a request that was not answered is made again, and the server ignores what it has.
+ * One request sends frames, another waits for new ones. Frames are numbered in each direction; the
+ * client repeats a request without an answer, and the server ignores frames that it already has.
  */
 import { pack, unpack } from '../protocol/batches';
 import type { Bytes } from '../protocol/frames';
@@ -10,10 +10,10 @@ import type { Api } from './api';
 import { ApiError } from './api';
 import type { Transport, TransportEvents } from './transport';
 
-/** A request that fails so often ends the connection. */
+/** The connection ends after this number of failures of one request. */
 const TRIES = 6;
 const FIRST_PAUSE_MS = 200;
-/** One request carries about so many bytes at most, or one frame. */
+/** One request carries at most about this number of bytes, or one frame. */
 const BATCH_BYTES = 1 << 20;
 const LOST = 1006;
 
@@ -85,7 +85,7 @@ export class Polling implements Transport {
     }
     this.sending = true;
     try {
-      // What is said in one turn of the page goes out together.
+      // Frames of one turn of the page leave together.
       await Promise.resolve();
       while (this.unsent.length > 0 && !this.over) {
         await this.again(async () => {
@@ -144,7 +144,7 @@ export class Polling implements Transport {
     globalThis.removeEventListener('pagehide', this.leave);
   }
 
-  /** Lets the server know at once; otherwise it finds out after a while. */
+  /** Informs the server at once; otherwise the server notices the end after a while. */
   private readonly leave = (): void => {
     if (this.path !== null) {
       this.api.closePolling(this.path);

@@ -1,7 +1,7 @@
 /**
- * A connection that comes back: it opens, is lost, waits longer each time, and
- * opens again. It knows bytes and close codes, not what they mean. It is a
- * WebSocket, or plain HTTP where no WebSocket passes.
+ * A connection that reconnects: it opens, is lost, waits longer each time, and opens again. It
+ * knows bytes and close codes, but not their meaning. It uses a WebSocket, or plain HTTP if no
+ * WebSocket passes.
  */
 import type { WebSocketReach } from './webSocketReach';
 import type { OpenTransport, Transport } from './transport';
@@ -13,7 +13,7 @@ export interface Target {
 }
 
 export interface ReconnectingSocketOptions {
-  /** Where to connect to. What it throws goes to `failed`. */
+  /** Returns the address to connect to. Its exceptions go to `failed`. */
   target: () => Promise<Target>;
   socket: OpenTransport;
   polling: OpenTransport;
@@ -30,10 +30,13 @@ export type TransportName = 'websocket' | 'http';
 
 const FIRST_MS = 250;
 const LONGEST_MS = 30_000;
-/** A connection on which nothing arrives for so long at its beginning carries nothing. */
+/** A new connection without any frame for this time carries nothing. */
 const FIRST_FRAME_MS = 20_000;
 
-/** Half to the whole of a wait that doubles, so that clients do not all come at once. */
+/**
+ * Waits between half and the whole of a doubling time, so that clients do not reconnect all at
+ * once.
+ */
 export function backoffMs(attempt: number, random: number): number {
   return Math.min(LONGEST_MS, FIRST_MS * 2 ** attempt) * (0.5 + random / 2);
 }
@@ -47,10 +50,12 @@ export class ReconnectingSocket {
   private first: Timer | null = null;
   private better: Timer | null = null;
   private probe: Transport | null = null;
-  /** Whether the end of the connection, as it is, would tell of a proxy that blocks WebSockets. */
+  /**
+   * Whether the end of the present connection would be a sign of a proxy that blocks WebSockets.
+   */
   private unproved = false;
   private attempt = 0;
-  /** Counts connections: what an earlier one still says is not heard. */
+  /** Counts connections, so that late events of an earlier connection are ignored. */
   private turn = 0;
   private disposed = false;
 
@@ -60,7 +65,7 @@ export class ReconnectingSocket {
     globalThis.document.addEventListener('visibilitychange', this.wake);
   }
 
-  /** How frames travel; null while there is no connection, or none has carried any yet. */
+  /** The transport of the frames; null without a connection, or before the first frame. */
   get transport(): TransportName | null {
     return this.first === null ? this.name : null;
   }
@@ -92,7 +97,7 @@ export class ReconnectingSocket {
     );
   }
 
-  /** Connects after a while, longer each time until `settle`. */
+  /** Connects after a delay, which grows until `settle`. */
   retry(): void {
     this.stop();
     const wait = backoffMs(this.attempt++, (this.options.random ?? Math.random)());
@@ -101,7 +106,7 @@ export class ReconnectingSocket {
     }, wait);
   }
 
-  /** The connection has proved good: the next loss starts with the shortest wait. */
+  /** Marks the connection as good: the next loss starts with the shortest wait. */
   settle(): void {
     this.attempt = 0;
   }
@@ -200,7 +205,7 @@ export class ReconnectingSocket {
   private forget(code: number, reason: string): void {
     const { current } = this;
     this.turn += 1;
-    // A connection that this page gave up itself says nothing, unless nothing ever arrived on it.
+    // A connection that this page closed itself proves nothing, unless no frame ever arrived on it.
     this.over(reason !== 'nothing arrived');
     current?.close(code, reason);
   }

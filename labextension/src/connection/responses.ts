@@ -1,8 +1,8 @@
 /**
- * What a bad answer means.
+ * Interprets failed requests.
  *
- * Only an answer that this extension marks as its own is certain. Any other may come from a proxy
- * that was restarted, a Hub that stopped the server, or a login page, and may change.
+ * Only an answer that carries this extension's mark is certain. Any other answer may come from a
+ * restarted proxy, a Hub that stopped the server, or a login page, and may change.
  */
 import { ServerConnection } from '@jupyterlab/services';
 
@@ -13,7 +13,7 @@ export const OWN_HEADER = 'X-Jupyter-Runtimed';
 /** With this one the server says that the request has no valid login. */
 export const LOGIN_HEADER = 'X-Jupyter-Runtimed-Login';
 
-/** The server, or a program in its place, said no. */
+/** An error answer of the server, or of a program in its place. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** Whether this extension itself answered. */
@@ -40,11 +40,11 @@ interface ApiErrorFacts {
   close: number | null;
 }
 
-/** What stands between this page and the room, as far as the last answer tells. */
+/** The obstacle between this page and the room, according to the last answer. */
 export type Hindrance =
-  /** Nothing answers. */
+  /** The server does not answer. */
   | { kind: 'network' }
-  /** A Hub has stopped the server; its own words. */
+  /** A Hub has stopped the server; the text of the Hub. */
   | { kind: 'stopped'; message: string }
   /** The login has ended. */
   | { kind: 'login' }
@@ -61,7 +61,7 @@ export async function readError(response: Response): Promise<ApiError> {
   const said = await json(response);
   const message = text(said['message']) || `${status} ${response.statusText}`;
   const html = (headers.get('Content-Type') ?? '').includes('html');
-  // A login page comes by a redirect, with any status; or in the place of what was asked for.
+  // A login page comes through a redirect with any status, or in place of the requested resource.
   const isLoginPage = !own && (response.redirected || response.ok) && html;
   const login = headers.has(LOGIN_HEADER) || isLoginPage || status === 401;
   const close = own && typeof said['close'] === 'number' ? said['close'] : null;
@@ -81,7 +81,7 @@ function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** What an error means for good; null if another try may help. */
+/** Returns the lasting meaning of an error; null if another attempt may succeed. */
 export function faultOf(error: unknown): Fault | null {
   if (!(error instanceof ApiError) || !error.own || error.login) {
     return null;

@@ -1,6 +1,6 @@
 /**
- * One open notebook's connection: the session's shell. It carries out what the
- * session asks for, and hands out what comes of it as promises and signals.
+ * The connection of one open notebook: the shell around its peer. It carries out the peer's effects
+ * and publishes the results as promises and signals.
  */
 import { PromiseDelegate } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
@@ -23,7 +23,10 @@ import { Polling } from './polling';
 import type { StoredNotebook, OfflineStore } from './offlineStore';
 import { openSocket } from './transport';
 
-/** A call that was not done; `code` is one of the protocol's, or `offline`, or `connection-lost`. */
+/**
+ * A call that was not carried out; `code` is one of the protocol's, or `offline`, or
+ * `connection-lost`.
+ */
 export class CallFailed extends Error {
   override readonly name = 'CallFailed';
   readonly code: string;
@@ -41,7 +44,7 @@ export interface RoomConnectionOptions {
   client: string;
   /** Resolves when the replica can be filled. */
   started: Promise<void>;
-  /** Null where the browser keeps nothing. */
+  /** Null if the browser stores nothing. */
   store: Promise<OfflineStore | null>;
 }
 
@@ -50,32 +53,32 @@ export interface RoomNotice {
   body: Record<string, unknown>;
 }
 
-/** Local work that met something else on the server. */
+/** Local edits that conflicted with the state of the server. */
 export type RoomConflict =
   | { kind: 'rebased'; rebased: Rebased; code: string; reason: string }
   | { kind: 'set-aside'; code: string; reason: string; data: Uint8Array };
 
-/** How the room is reached, beside what the session knows. */
+/** The state of the route to the room, beside the state of the peer. */
 export interface Line {
-  /** What stands in the way; null if nothing is known to. */
+  /** The obstacle; null if none is known. */
   hindrance: Hindrance | null;
-  /** The path of the WebSocket that a proxy does not let through, so that slower HTTP is used. */
+  /** The path of the WebSocket that a proxy blocks, so that slower HTTP is used. */
   blocked: string | null;
   /** Whether this browser stores edits, so that they outlive the page. */
   keeps: boolean;
 }
 
 export interface CallOptions {
-  /** Notebook heads that the call needs; those of now when left out. */
+  /** Notebook heads that the call needs; the present heads if left out. */
   heads?: Heads;
-  /** Whether doing it twice is doing it once. */
+  /** Whether repeating the call has no further effect. */
   repeat?: boolean;
 }
 
 const NO_MEMORY: Memory = { shared: [], tickets: [] };
 
 export class RoomConnection implements IDisposable {
-  /** What the other sessions show of themselves, by session. */
+  /** The presence of the other sessions, by session. */
   readonly peers = new Map<string, PresenceState>();
 
   private readonly link: ReconnectingSocket;
@@ -133,7 +136,7 @@ export class RoomConnection implements IDisposable {
     this.link.connect();
   }
 
-  /** The notebook is here. Rejects when it cannot be opened. */
+  /** Resolves when the notebook is loaded. Rejects when it cannot be opened. */
   get ready(): Promise<void> {
     return this.readyPromise.promise;
   }
@@ -212,7 +215,7 @@ export class RoomConnection implements IDisposable {
     return await answer.promise;
   }
 
-  /** What this session showed last of itself. */
+  /** The presence that this session published last. */
   get presence(): PresenceState | null {
     return this.ownPresence;
   }
@@ -222,7 +225,7 @@ export class RoomConnection implements IDisposable {
     this.handle({ type: 'presence', state });
   }
 
-  /** Tries again at once, after the session was closed for a reason that may have passed. */
+  /** Reconnects at once after a close whose reason may have passed. */
   reopen(): void {
     if (this.session.phase === 'closed' && !this.disposed) {
       this.session = this.newSession(this.session.memory);
@@ -253,7 +256,7 @@ export class RoomConnection implements IDisposable {
     return { room: this.room, answered: false };
   }
 
-  /** Whether the server was started anew since it was last asked. The first answer is not waited for. */
+  /** Whether the server was restarted since the last request. The first answer is not awaited. */
   private async isOtherServer(): Promise<boolean> {
     const before = this.serverStarted;
     const answer = this.options.api.startedAt();
@@ -265,7 +268,7 @@ export class RoomConnection implements IDisposable {
     return then !== null && now !== null && then !== now;
   }
 
-  /** Takes up what this browser keeps of the room, if it is not the one that is open. */
+  /** Loads the stored notebook of this room, unless it is already open. */
   private async enter(room: string | null): Promise<void> {
     if (room === null || this.room === room) {
       return;
@@ -347,7 +350,7 @@ export class RoomConnection implements IDisposable {
     void this.explain(error);
   }
 
-  /** Finds out what is in the way, tells it, and does what can be done without the user. */
+  /** Finds the obstacle, publishes it, and removes it if this needs no user. */
   private async explain(error: unknown): Promise<void> {
     const { api } = this.options;
     const better = await api.explain(error);
@@ -369,7 +372,9 @@ export class RoomConnection implements IDisposable {
     }
   }
 
-  /** The server cannot be reached: a notebook that was open here before can still be edited. */
+  /**
+   * Opens the stored notebook of an earlier visit for edits, because the server cannot be reached.
+   */
   private async openKept(): Promise<void> {
     const [store] = await Promise.all([this.options.store, this.options.started]);
     if (this.room === null && store !== null) {
@@ -392,7 +397,7 @@ export class RoomConnection implements IDisposable {
       fork: () => crypto.getRandomValues(new Uint8Array(4)),
       memory
     });
-    // What was shown before what this browser keeps was read.
+    // Presence that was set before the stored notebook was read.
     session.handle({ type: 'presence', state: this.ownPresence });
     return session;
   }
@@ -488,7 +493,8 @@ export class RoomConnection implements IDisposable {
     if (how === 'now') {
       this.link.connect();
     } else {
-      // Also to reopen: the first wait is short, and a room that cannot be kept open makes no loop.
+      // This also covers reopening: the first wait is short, and a room that cannot stay open
+      // causes no loop.
       this.link.retry();
     }
   }

@@ -1,21 +1,21 @@
-/** One connection to a room that carries frames both ways, however it does so. */
+/** One connection to a room that carries frames in both directions, over any medium. */
 export interface Transport {
   /** Before `opened`, and after the end, nothing is sent. */
   send: (data: Uint8Array) => void;
-  /** Nothing is told of it, or after it. */
+  /** Closes the connection; no callback follows. */
   close: (code: number, reason: string) => void;
 }
 
 export interface TransportEvents {
   opened: () => void;
   received: (data: Uint8Array) => void;
-  /** The end, with a close code as WebSockets have; also when it was never open. */
+  /** The end, with a WebSocket close code; also called if the connection never opened. */
   lost: (code: number, reason: string) => void;
 }
 
 export type OpenTransport = (room: string, events: TransportEvents) => Transport;
 
-/** A browser waits for minutes for a handshake that nobody answers. */
+/** A browser waits for minutes for a handshake without an answer. */
 const HANDSHAKE_MS = 15_000;
 
 /** Frames by WebSocket. */

@@ -1,6 +1,6 @@
-/** Whether WebSockets reach the server from this page: what one notebook learns holds for all. */
+/** Whether WebSockets reach the server from this page. All notebooks share the knowledge. */
 
-/** So many handshakes fail, while plain HTTP is answered, before plain HTTP is used. */
+/** Plain HTTP is used after this number of failed handshakes while plain HTTP is answered. */
 const TRIES = 3;
 const FIRST_RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 900_000;
@@ -9,7 +9,7 @@ export class WebSocketReach {
   private failed = 0;
   private retryMs = FIRST_RETRY_MS;
 
-  /** Whether WebSockets are held to be blocked. */
+  /** Whether WebSockets seem to be blocked. */
   get blocked(): boolean {
     return this.failed >= TRIES;
   }
@@ -25,12 +25,14 @@ export class WebSocketReach {
     this.retryMs = FIRST_RETRY_MS;
   }
 
-  /** A handshake succeeded again: one more failure ends the trust in it. */
+  /**
+   * Records a successful handshake after failures: one more failure marks WebSockets as blocked.
+   */
   hope(): void {
     this.failed = Math.min(this.failed, TRIES - 1);
   }
 
-  /** How long to wait before a WebSocket is tried again; longer each time. */
+  /** Returns the wait before the next attempt with a WebSocket; it grows each time. */
   nextRetryMs(): number {
     const { retryMs } = this;
     this.retryMs = Math.min(LONGEST_RETRY_MS, retryMs * 2);

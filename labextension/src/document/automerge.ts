@@ -72,7 +72,7 @@ export function str(value: string): ImmutableString {
   return new ImmutableString(value);
 }
 
-/** The text of a scalar string; '' for anything else, so that a foreign value harms nobody. */
+/** The text of a scalar string; '' for any other value, so that a foreign value causes no error. */
 export function read(value: unknown): string {
   if (typeof value === 'string') {
     return value;
@@ -80,7 +80,7 @@ export function read(value: unknown): string {
   return isImmutableString(value) ? value.val : '';
 }
 
-/** A JSON value as JSON text; null for undefined, which JSON cannot say. */
+/** A JSON value as JSON text; null for undefined, because JSON has no undefined. */
 export function jsonText(value: unknown): string | null {
   return value === undefined ? null : JSON.stringify(value);
 }

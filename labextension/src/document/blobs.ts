@@ -1,26 +1,30 @@
 /**
- * Large outputs by hash: asked for once, kept while the notebook is open.
+ * Large outputs by hash: each is fetched once, and kept while the notebook is open.
  *
- * It knows when a blob is here; it does not know how it is fetched (`BlobReader`) or who shows it.
+ * This module knows whether a blob has arrived; it does not know how a blob is fetched
+ * (`BlobReader`) or which view shows it.
  */
 import { read } from './automerge';
 import type { BlobEncoding, BlobNode } from './schema';
 
 export interface BlobReader {
-  /** The blob as text: decoded UTF-8, or base64 text, or JSON text. Rejects when it is not to be had. */
+  /**
+   * The blob as text: decoded UTF-8, or base64 text, or JSON text. Rejects if the blob is not
+   * available.
+   */
   get(sha256: string, encoding: BlobEncoding): Promise<string>;
 }
 
 export type BlobState = { state: 'here'; text: string } | { state: 'waiting' | 'failed' };
 
 export class BlobShelf {
-  /** `arrived` is called with a hash when what is known of it has changed. */
+  /** `arrived` is called with a hash when the state of its blob has changed. */
   constructor(
     private readonly _reader: BlobReader | null,
     private readonly _arrived: (sha256: string) => void
   ) {}
 
-  /** What is known of a blob now; asks for it when nobody has yet. */
+  /** Returns the state of a blob, and fetches the blob at the first call. */
   look(node: BlobNode): BlobState {
     const sha256 = read(node.blob);
     const known = this._known.get(sha256);
@@ -40,13 +44,13 @@ export class BlobShelf {
     return waiting;
   }
 
-  /** The text of a blob, waited for. Rejects when it cannot be had. */
+  /** Waits for the text of a blob. Rejects if it cannot be fetched. */
   async text(node: BlobNode): Promise<string> {
     const known = this._known.get(read(node.blob));
     return known?.state === 'here' ? known.text : await this._fetch(read(node.blob), node);
   }
 
-  /** Asks again for what failed: after the server is back. */
+  /** Fetches failed blobs again after the server has returned. */
   retry(): void {
     for (const [sha256, known] of this._known) {
       if (known.state === 'failed') {

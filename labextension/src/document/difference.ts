@@ -1,5 +1,5 @@
 /**
- * What lies between two states of a notebook, cell by cell, to be shown to people.
+ * The difference of two states of a notebook, cell by cell, for display.
  *
  * Pure: it reads documents and changes none. Orders and texts are those of the two states.
  */
@@ -13,17 +13,17 @@ import { cellOrder, own, typeOf } from './schema';
 export interface CellDifference {
   id: string;
   type: 'code' | 'markdown' | 'raw';
-  /** The text before and after; null where the cell was not there. */
+  /** The text before and after; null if the cell did not exist. */
   before: string | null;
   after: string | null;
   moved: boolean;
-  /** Whether something else than text and place differs: the type, metadata, attachments. */
+  /** Whether the type, metadata or attachments differ. */
   other: boolean;
 }
 
 type Notebook = Doc<NotebookNode>;
 
-/** The cells that differ between two versions; null while one of them is not known here. */
+/** Returns the cells that differ between two versions; null while one of them is unknown here. */
 export function between(
   notebook: NotebookNode,
   from: string[],
@@ -39,8 +39,8 @@ export function between(
 }
 
 /**
- * What a copy of the notebook holds that `notebook` does not: texts as the copy has them after, and
- * as `notebook` has them before. `copy` is a whole saved document; throws if it is not.
+ * Returns the content of a copy that `notebook` lacks: `after` is the text in the copy, `before`
+ * the text in `notebook`. `copy` is a whole saved document; throws if it is not.
  */
 export function lacking(notebook: NotebookNode, copy: Uint8Array): CellDifference[] {
   const mine = am.load<NotebookNode>(copy);
@@ -51,7 +51,10 @@ export function lacking(notebook: NotebookNode, copy: Uint8Array): CellDifferenc
   return found;
 }
 
-/** What the changes do that only `mine` has; where the two have no history in common, how they differ. */
+/**
+ * Returns the effect of the changes that only `mine` has; if the two share no history, their
+ * difference.
+ */
 function changed(notebook: Notebook, mine: Notebook): CellDifference[] {
   const both = am.clone(notebook);
   const before = am.getHeads(both);
@@ -99,7 +102,7 @@ function difference(
   };
 }
 
-/** From top to bottom; a cell that is gone stands below the one that it stood below. */
+/** Orders cells from top to bottom; a deleted cell stands below its former upper neighbour. */
 function inOrder(before: NotebookNode, after: NotebookNode): string[] {
   const order = cellOrder(after.cells);
   let above = -1;

@@ -17,14 +17,14 @@ import type { NotebookNode, RuntimeNode } from './schema';
 import { NO_NOTEBOOK, NO_RUNTIME } from './schema';
 import { readable } from './schemaCheck';
 
-/** Two states of the notebook and what lies between them. */
+/** Two states of the notebook and the changes between them. */
 export interface NotebookBatch {
   before: NotebookNode;
   after: NotebookNode;
   edit: NotebookEdit;
   /** Whether a document was loaded, rather than changed. */
   loaded: boolean;
-  /** Who made the changes of others that delete cells. */
+  /** The authors of remote changes that delete cells. */
   actors: readonly string[];
 }
 
@@ -42,7 +42,7 @@ interface Held<T> {
 }
 
 export class RoomDocuments implements Replica {
-  /** The notebook as it is now, or as it was last; an empty one while nothing is loaded. */
+  /** The present or last notebook; an empty one while nothing is loaded. */
   get notebook(): NotebookNode {
     return readable(this._notebook?.doc ?? this._left.notebook);
   }
@@ -140,9 +140,11 @@ export class RoomDocuments implements Replica {
   }
 
   /**
-   * Makes one change of the notebook, or several of a large edit. `write` gets the document as it is being written.
+   * Makes one change of the notebook, or several of a large edit. `write` gets the draft of the
+   * document.
    *
-   * Returns what changed, null if nothing did. An exception in `write` leaves all as it was.
+   * Returns the changes, or null if there are none. An exception in `write` leaves the document
+   * unchanged.
    */
   edit(write: (draft: NotebookNode) => void): NotebookBatch | null {
     this._refuseInside();

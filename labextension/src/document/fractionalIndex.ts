@@ -1,5 +1,5 @@
 /**
- * Fractional indices: strings that order cells, with always room for one more between two.
+ * Fractional indices: strings that order cells, with room for one more between any two.
  *
  * A position is a non-empty string over `DIGITS` that does not end in the lowest digit. Positions
  * compare by code unit, so Python and JavaScript agree. `''` stands for "before all" and null for
@@ -18,7 +18,7 @@ export function isPosition(text: string): boolean {
   return text !== '' && !text.endsWith(digit(0)) && Array.from(text).every(c => DIGITS.includes(c));
 }
 
-/** A position strictly between two: short steps at the open ends, the middle elsewhere. */
+/** Returns a position strictly between two: a short step at an open end, otherwise the middle. */
 export function between(low: string, high: string | null): string {
   if (high !== null) {
     return middle(low, high);
@@ -26,7 +26,7 @@ export function between(low: string, high: string | null): string {
   return low === '' ? digit(BASE >> 1) : stepUp(low);
 }
 
-/** `count` positions strictly between two, evenly apart and as short as that allows. */
+/** Returns `count` positions strictly between two, evenly apart and as short as possible. */
 export function spread(low: string, high: string | null, count: number): string[] {
   if (count <= 1) {
     return count === 1 ? [between(low, high)] : [];

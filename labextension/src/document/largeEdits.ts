@@ -1,11 +1,11 @@
 /**
- * Large edits in several changes: each character is an operation, and the server takes a million of
- * them at once.
+ * Splits large edits into several changes, because each character is an operation and the server
+ * takes at most a million operations at once.
  */
 import type { Doc, Patch } from './automerge';
 import * as am from './automerge';
 
-/** Characters that one change puts in and takes out where more are to be written at once. */
+/** The number of characters that one change of a larger edit inserts and deletes. */
 export const LARGE_EDIT_CHARS = 400_000;
 
 type Write<T> = (draft: T) => void;
@@ -17,22 +17,24 @@ interface Open {
 
 const open = new WeakMap<object, Open>();
 
-/** How much of a large edit goes into the change that is being made; all of it outside of one. */
+/**
+ * Returns the part of a large edit that fits into the open change; all of it outside of a change.
+ */
 export function pieceOf(draft: object): number {
   return open.get(draft)?.piece ?? Infinity;
 }
 
-/** Whether something waits to be written after the change that is being made. */
+/** Whether a write waits for the end of the open change. */
 export function isFull(draft: object): boolean {
   return (open.get(draft)?.later.length ?? 0) > 0;
 }
 
-/** Has `write` made as a change of its own, right after this one and what waits already. */
+/** Queues `write` as a change of its own, after the open change and the earlier queued writes. */
 export function writeLater<T extends object>(draft: T, write: Write<T>): void {
   open.get(draft)?.later.push(write);
 }
 
-/** `told` hears of each change that was made. An exception in `write` leaves all as it was. */
+/** `told` is called with each change. An exception in `write` leaves the document unchanged. */
 export function changeInPieces<T extends object>(
   doc: Doc<T>,
   write: Write<T>,

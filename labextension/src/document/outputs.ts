@@ -1,8 +1,8 @@
 /**
- * Outputs of the runtime document as nbformat outputs, and how one list became another.
+ * Outputs of the runtime document as nbformat outputs, and the change from one list to another.
  *
- * An output that did not change is the same object on every reading, so a batch costs what is new.
- * Of what is very large only the end is shown, or nothing, until somebody asks for more.
+ * An unchanged output is the same object on every reading, so a batch costs only its new outputs. A
+ * very large output is shown by its end, or not at all, until the user asks for more.
  */
 import type { Delta } from '@jupyter/ydoc';
 import type * as nbformat from '@jupyterlab/nbformat';
@@ -14,14 +14,14 @@ import { encodingOf } from './blobs';
 import type { BlobNode, DataNode, OutputNode } from './schema';
 import { readJsonMap } from './schema';
 
-/** The words for a blob that is not here: shown in place of the output. `held`: nobody asked for it. */
+/** The texts in place of a missing blob. `held`: the blob was not fetched because of its size. */
 export type Placeholder = (mime: string, bytes: number, failed: boolean, held: boolean) => string;
 
-/** Of a stream or an error with more than this in blobs, only what is not in blobs is shown. */
+/** A stream or an error with more bytes in blobs than this shows only its text outside of blobs. */
 export const STREAM_BYTES = 256 * 1024;
-/** Other values are held back from this size on. */
+/** Other values are hidden from this size on. */
 export const VALUE_BYTES = 16 * 1024 * 1024;
-/** So much more is shown each time that somebody asks. */
+/** The number of bytes that each request for more shows. */
 export const STEP_BYTES = 2 * 1024 * 1024;
 
 export class OutputReader {
@@ -30,7 +30,7 @@ export class OutputReader {
     private readonly _placeholder: Placeholder
   ) {}
 
-  /** How many bytes of these outputs are held back until somebody asks. */
+  /** Returns the number of hidden bytes of these outputs. */
   held(nodes: readonly OutputNode[]): number {
     let bytes = 0;
     for (const node of nodes) {
@@ -39,7 +39,7 @@ export class OutputReader {
     return bytes;
   }
 
-  /** Shows more of what is held back. */
+  /** Shows more of the hidden output. */
   more(nodes: readonly OutputNode[]): void {
     for (const node of nodes.filter(each => this._cut(each).held > 0)) {
       const id = read(node.id);
@@ -50,7 +50,10 @@ export class OutputReader {
     }
   }
 
-  /** What a cell shows: adjacent streams of one name are one. `waits` names blobs that are missing. */
+  /**
+   * Returns the visible outputs of a cell: adjacent streams of one name are one. `waits` names
+   * missing blobs.
+   */
   show(nodes: readonly OutputNode[], waits: Set<string>): nbformat.IOutput[] {
     const shown: nbformat.IOutput[] = [];
     for (const node of nodes) {
@@ -65,7 +68,10 @@ export class OutputReader {
     return shown;
   }
 
-  /** The same, with every blob fetched: for what leaves the document. Rejects if one cannot be had. */
+  /**
+   * Returns the same outputs with every blob fetched, for use outside of the document. Rejects if a
+   * blob is not available.
+   */
   async resolve(nodes: readonly OutputNode[]): Promise<nbformat.IOutput[]> {
     const here = new Map<BlobNode, string>();
     for (const blob of nodes.flatMap(blobsOf)) {
@@ -116,8 +122,8 @@ export class OutputReader {
 }
 
 /**
- * The chunk from which on a stream is shown, how large a value of another output may be to be shown,
- * and how many bytes are left out so.
+ * The first visible chunk of a stream, the largest visible value of another output, and the number
+ * of hidden bytes.
  */
 interface Cut {
   from: number;
@@ -125,7 +131,7 @@ interface Cut {
   held: number;
 }
 
-/** `asked`: how many bytes more than by itself are to be shown. */
+/** `asked`: the number of bytes to show beyond the default. */
 function cutOf(node: OutputNode, asked: number): Cut {
   if (node.chunks === undefined) {
     const most = (node.traceback === undefined ? VALUE_BYTES : STREAM_BYTES) + asked;
@@ -162,7 +168,7 @@ function readOutput(node: OutputNode, look: Look, placeholder: Placeholder): nbf
       const parts = node.traceback ?? [];
       const traceback = parts.flatMap(part => lines(part, look, placeholder));
       if (parts.length > 0 && parts.every(part => isBlob(part) && typeof look(part) !== 'string')) {
-        // JupyterLab shows nothing but these lines.
+        // JupyterLab shows only these lines.
         traceback.push(read(node.ename));
       }
       const evalue = node.evalue === undefined ? '' : chunkText(node.evalue, look, placeholder);
@@ -183,7 +189,7 @@ function chunkText(chunk: DataNode, look: Look, placeholder: Placeholder): strin
   return typeof found === 'string' ? found : `${found.missing}\n`;
 }
 
-/** Text, or what is said instead of it. */
+/** Returns the text, or the message in its place. */
 function textIn(
   blob: BlobNode,
   look: Look,
@@ -225,7 +231,7 @@ function readData(
     }
   }
   if (instead !== null) {
-    // Nothing else is rendered before text/plain, so that the missing part is seen to be missing.
+    // Nothing is rendered in preference to text/plain, so that the missing part is visible.
     return { 'text/plain': instead };
   }
   return bundle as nbformat.IMimeBundle;
@@ -248,17 +254,17 @@ function textOf(stream: nbformat.IStream): string {
   return typeof stream.text === 'string' ? stream.text : stream.text.join('');
 }
 
-/** How the view of a list of outputs is brought from one state to the next. */
+/** The change of a view from one list of outputs to the next. */
 export interface OutputsChange {
-  /** Of the last output's text, at its end. */
+  /** Changes the end of the last output's text. */
   stream?: Delta<string>;
   outputs?: Delta<nbformat.IOutput[]>;
 }
 
 /**
- * The smallest change that JupyterLab's output area follows faithfully: growth at the end of the
- * list or of its last stream, a new ending of its last stream; all else is replaced whole. Null when
- * nothing changed.
+ * Returns the smallest change that JupyterLab's output area follows correctly: growth at the end of
+ * the list or of its last stream, or a new ending of its last stream; any other change replaces the
+ * whole list. Null if nothing changed.
  */
 export function changeOutputs(
   before: readonly nbformat.IOutput[],
@@ -297,7 +303,7 @@ function commonStart(a: readonly nbformat.IOutput[], b: readonly nbformat.IOutpu
   return at;
 }
 
-/** Whether two outputs say the same; lists of lines equal their text. */
+/** Whether two outputs have the same content; lists of lines equal their text. */
 export function sameOutputs(
   some: readonly nbformat.IOutput[],
   others: readonly nbformat.IOutput[]
@@ -327,7 +333,8 @@ function changeStream(before: nbformat.IOutput, after: nbformat.IOutput): Delta<
   if (now.startsWith(old)) {
     return [{ retain: old.length }, { insert: now.slice(old.length) }];
   }
-  // The output area works on what control characters made of the text: its length is not ours.
+  // The output area has already interpreted control characters, so the length of its text is not
+  // ours.
   if (/[\r\b]/.test(old) || /[\r\b]/.test(now)) {
     return null;
   }

@@ -1,7 +1,7 @@
 /**
- * What a batch of Automerge patches means: per cell, with its text edits as one ChangeSet.
+ * Interprets a batch of Automerge patches: per cell, with its text edits as one ChangeSet.
  *
- * Pure. Patches name what was touched; nothing that they do not name is read.
+ * Pure. Patches name the touched objects; nothing else is read.
  */
 import { ChangeSet } from '@codemirror/state';
 import type { Patch } from './automerge';
@@ -10,7 +10,7 @@ import type { CellNode, JsonMap, NotebookNode, RuntimeNode } from './schema';
 import { own } from './schema';
 import { coarseDiff, replacement } from './text';
 
-/** What changed in a cell that was there before and is there after. */
+/** The changes of a cell that exists before and after. */
 export interface CellEdit {
   text: ChangeSet | null;
   /** Top-level keys, names of attachments. */
@@ -150,7 +150,10 @@ function keep(edited: Map<string, CellEdit>, id: string, edit: CellEdit): void {
   }
 }
 
-/** Text patches, each relative to what the former left, as one ChangeSet; null for no change. */
+/**
+ * Combines text patches, each relative to the result of the former, into one ChangeSet; null for no
+ * change.
+ */
 export function composeText(
   steps: readonly Patch[],
   before: string,
@@ -160,7 +163,7 @@ export function composeText(
     return null;
   }
   const changes = tryCompose(steps, before) ?? coarseDiff(before, after);
-  // An edit that does not lead to the text would put every editor out of step.
+  // An edit that does not lead to the text would leave every editor with a wrong text.
   const sound = changes.newLength === after.length ? changes : coarseDiff(before, after);
   return sound.empty ? null : sound;
 }
@@ -192,7 +195,7 @@ function textStep(patch: Patch, length: number): ChangeSet | null {
   return null;
 }
 
-/** What differs between two states of one cell, without patches. */
+/** Compares two states of one cell without patches. */
 export function diffCell(before: CellNode, after: CellNode): CellEdit {
   return {
     text: before.source === after.source ? null : coarseDiff(before.source, after.source),
@@ -203,7 +206,7 @@ export function diffCell(before: CellNode, after: CellNode): CellEdit {
   };
 }
 
-/** What differs between two notebooks that need not share any history. */
+/** Compares two notebooks that need not share any history. */
 export function diffNotebook(before: NotebookNode, after: NotebookNode): NotebookEdit {
   const created = new Set<string>();
   const edited = new Map<string, CellEdit>();
@@ -229,7 +232,7 @@ function diffKeys(before: JsonMap, after: JsonMap): Set<string> {
   return new Set([...keys].filter(key => read(own(before, key)) !== read(own(after, key))));
 }
 
-/** The cells that patches of a runtime document touch. */
+/** Returns the cells that patches of a runtime document touch. */
 export function groupRuntime(
   patches: readonly Patch[],
   before: RuntimeNode,

@@ -1,10 +1,10 @@
 /**
- * Moving what was done here onto a fresh copy of the notebook.
+ * Moves local edits onto a fresh copy of the notebook.
  *
- * A peer whose change was refused, or whose server began a new line of history, holds a document
- * that cannot be sent. What its own changes meant is read off and written again as one
- * change; nothing typed is dropped: text goes where the surrounding text went, and a cell that
- * others deleted comes back whole when there was typing in it.
+ * After a refused change, or when the server began a new line of history, a peer holds a document
+ * that it cannot send. This module reads the meaning of the peer's own changes and writes it again
+ * as one change. Typed text is never dropped: it moves with the surrounding text, and a cell that
+ * others deleted comes back whole if it holds local typing.
  */
 import { ChangeSet } from '@codemirror/state';
 import type { Doc } from './automerge';
@@ -20,7 +20,7 @@ import { coarseDiff, fromText, toText } from './text';
 import type { EntryPath } from './writes';
 import { changeText, deleteCell, getEntry, putCell, setEntry, setText } from './writes';
 
-/** Own changes in a row: what they build on, and where they lead. */
+/** A sequence of own changes with the heads before and after it. */
 interface Step {
   from: string[];
   to: string[];
@@ -33,11 +33,11 @@ interface Intent {
 }
 
 /**
- * Writes what the `own` changes of `old` meant, and `fresh` lacks, on top of `fresh`, as one
- * change, or several of large edits.
+ * Writes the meaning of the `own` changes of `old` that `fresh` lacks on top of `fresh`, as one
+ * change, or as several if the edits are large.
  *
- * Only own changes, each against what it was made upon: what others wrote and `fresh` lacks is
- * brought by them. `sameLine`: both documents have one history.
+ * Each own change is compared with the version on which it was made. Changes of others are left out
+ * because their authors send them. `sameLine`: both documents have one history.
  */
 export function reapply(
   fresh: Doc<NotebookNode>,
@@ -61,7 +61,7 @@ export function reapply(
   const walk = new Walk(old, fresh, sameLine);
   const made: Uint8Array[] = [];
   const write = (draft: NotebookNode): void => {
-    // A step builds on the text that the former left: one that waits to be written comes first.
+    // A step builds on the text of the former step, so waiting writes come first.
     for (let step = steps[0]; step !== undefined && !isFull(draft); step = steps[0]) {
       steps.shift();
       walk.others(step.from);
@@ -98,9 +98,9 @@ function stepsOf(own: readonly Uint8Array[], fresh: Doc<NotebookNode>): Step[] {
 /**
  * The way from the fresh copy through every own step, along the history of both.
  *
- * Beside it goes, for each cell, how the text that is being written differs from the text at this
- * point of the way: exactly, so that equal words are never taken for each other. On another line of
- * history there is no way, and texts are compared.
+ * For each cell, the way also holds the exact difference between the new text and the text at this
+ * point, so that two equal words are never confused. Another line of history has no way, and texts
+ * are compared instead.
  */
 class Walk {
   private at: string[] | null;
@@ -125,7 +125,7 @@ class Walk {
     }
   }
 
-  /** Goes on to `heads` by what is not to be written. */
+  /** Advances to `heads` through changes that are not written again. */
   others(heads: string[]): void {
     if (this.at !== null) {
       const { before, edit } = this.between(this.at, heads);
@@ -142,14 +142,16 @@ class Walk {
     this.at = heads;
   }
 
-  /** Goes on to `heads` by what was done here. */
+  /** Advances to `heads` through local changes. */
   own(heads: string[]): Intent {
     const intent = this.between(this.at ?? [], heads);
     this.at = heads;
     return intent;
   }
 
-  /** The own edit of a cell's text as it is to be made in `now`; null if that cannot be told. */
+  /**
+   * Returns the own edit of a cell's text relative to `now`; null if the way does not determine it.
+   */
   edit(id: string, intent: Intent, now: string): ChangeSet | null {
     const text = intent.edit.edited.get(id)?.text ?? null;
     const was = own(intent.before.cells, id)?.source;
@@ -169,7 +171,7 @@ class Walk {
     return text.map(beside);
   }
 
-  /** The text of this cell was written otherwise. */
+  /** Records that the text of this cell was written in another way. */
   wrote(id: string, intent: Intent, now: string): void {
     this.beside.set(id, coarseDiff(own(intent.after.cells, id)?.source ?? '', now));
   }
@@ -226,10 +228,11 @@ function addAgain(
 }
 
 /**
- * What of the own edit `text` the text `now` lacks, where `beside` tells how `now` came about.
+ * Returns the part of the own edit `text` that `now` lacks; `beside` is the difference that led to
+ * `now`.
  *
- * The file from which another line of history began may have been saved with words that were never
- * acknowledged: what stands at the place where it was typed is not typed again.
+ * The file from which another line of history began may already contain unacknowledged words. Text
+ * that stands where the user typed it is therefore not written again.
  */
 function lacking(text: ChangeSet, beside: ChangeSet, now: string): ChangeSet {
   const changes: { from: number; to: number; insert: string }[] = [];
@@ -256,7 +259,10 @@ function lacking(text: ChangeSet, beside: ChangeSet, now: string): ChangeSet {
   return ChangeSet.of(changes, now.length);
 }
 
-/** Somebody who typed in a cell whose making was lost has written it anew: nobody's words go. */
+/**
+ * A cell whose creation was lost, and that the user typed in, is written again, so no words are
+ * lost.
+ */
 function withBoth(theirs: string, mine: string): string {
   if (theirs.includes(mine)) {
     return theirs;

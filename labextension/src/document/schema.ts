@@ -1,7 +1,8 @@
 /**
- * The shapes of both documents as they are in memory, and how to read them.
+ * The shapes of both documents in memory, and functions that read them.
  *
- * The drawing is `docs/design/documents.md`. Knows Automerge's scalar strings; knows no events.
+ * The drawing is `docs/design/documents.md`. This module knows Automerge's scalar strings, but no
+ * events.
  */
 import type { ImmutableString } from './automerge';
 import { parseJson, read, str } from './automerge';
@@ -73,12 +74,15 @@ export interface RuntimeNode {
   runs: Record<string, RunNode>;
 }
 
-/** What a notebook is before anything was loaded. */
+/** The notebook before a document is loaded. */
 export const NO_NOTEBOOK: NotebookNode = { schema: 1, metadata: {}, extra: {}, cells: {} };
 export const NO_RUNTIME: RuntimeNode = { schema: 1, kernel: {}, queue: [], cells: {}, runs: {} };
 
 export const TRUSTED = 'trusted';
-/** No map of a document has this key: Automerge refuses it in JavaScript, where it is no plain name. */
+/**
+ * No map of a document has this key: Automerge refuses it in JavaScript, where it is a special
+ * name.
+ */
 export const FORBIDDEN_KEY = '__proto__';
 const DEFAULT_MINOR = 5;
 
@@ -86,7 +90,7 @@ export function minorOf(notebook: NotebookNode): number {
   return notebook.nbformat_minor ?? DEFAULT_MINOR;
 }
 
-/** A value under its own key: an id may be called `constructor`. */
+/** Returns a value under an own key, because an id may be called `constructor`. */
 export function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }

@@ -1,23 +1,23 @@
 /**
- * A notebook document as its readers may rely on it, also where it breaks the schema.
+ * Gives readers a reliable notebook document, even if the document breaks the schema.
  *
- * The server lets no change in that breaks the schema, and mends what it opens; a document is damaged
- * only by a fault. A part of a wrong type then reads as an empty one, and a cell that is no map is
- * left out. What is sound is passed on as it is: the same object, so that caches and comparisons hold.
+ * The server refuses changes that break the schema, and repairs the documents that it opens; only a
+ * fault damages a document. A part of a wrong type then reads as an empty part, and a cell that is
+ * not a map is left out. Sound parts keep their identity, so that caches and comparisons hold.
  */
 import { isImmutableString, str } from './automerge';
 import { isPosition } from './fractionalIndex';
 import type { CellNode, JsonMap, NotebookNode, Str } from './schema';
 
 const LONGEST_POSITION = 256;
-/** Nothing runs a cell whose type is not known. */
+/** A cell of unknown type becomes a raw cell because nothing runs it. */
 const UNTYPED = 'raw';
 
 const cells = new WeakMap<object, CellNode>();
 const maps = new WeakMap<object, Record<string, CellNode>>();
 const notebooks = new WeakMap<object, NotebookNode>();
 
-/** The notebook with only what can be read; `notebook` itself if it is sound. */
+/** Returns the readable part of the notebook; `notebook` itself if it is sound. */
 export function readable(notebook: NotebookNode): NotebookNode {
   let known = notebooks.get(notebook);
   if (known === undefined) {

@@ -4,7 +4,10 @@
 import type { Delta } from '@jupyter/ydoc';
 import { ChangeSet, Text } from '@codemirror/state';
 
-/** Lines as they are: a lone carriage return stays a character, so that lengths agree everywhere. */
+/**
+ * Splits text at line feeds only: a lone carriage return stays a character, so that lengths agree
+ * everywhere.
+ */
 export function toText(source: string): Text {
   return Text.of(source.split('\n'));
 }
@@ -13,13 +16,13 @@ export function fromText(text: Text): string {
   return text.sliceString(0, text.length, '\n');
 }
 
-/** What goes into a document has `\n` only. */
+/** Replaces line ends by `\n`, the only line end of a document. */
 export function normalizeLines(source: string | readonly string[] | undefined): string {
   const text = typeof source === 'string' ? source : (source ?? []).join('');
   return text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text;
 }
 
-/** What a caller sets as a cell's text: as it is where the cell has carriage returns to keep. */
+/** Normalises a new cell text, unless the cell has carriage returns that must stay. */
 export function adopted(before: string, given: string | readonly string[] | undefined): string {
   const text = typeof given === 'string' ? given : (given ?? []).join('');
   return before.includes('\r') ? text : normalizeLines(text);
@@ -30,7 +33,7 @@ export function replacement(length: number, from: number, to: number, insert: st
   return ChangeSet.of({ from, to, insert: toText(insert) }, length);
 }
 
-/** One replacement between what both texts share at their start and at their end. */
+/** Returns one replacement between the common start and the common end of both texts. */
 export function coarseDiff(before: string, after: string): ChangeSet {
   const most = Math.min(before.length, after.length);
   let start = 0;
@@ -85,7 +88,7 @@ export function toDelta(changes: ChangeSet): Delta<string> {
   return delta;
 }
 
-/** `theirs` with what turned `base` into `mine`. */
+/** Returns `theirs` rebased over the edit from `base` to `mine`. */
 export function mergeText(base: string, mine: string, theirs: string): string {
   const changes = coarseDiff(base, mine).map(coarseDiff(base, theirs));
   return fromText(changes.apply(toText(theirs)));

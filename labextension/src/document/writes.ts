@@ -1,5 +1,5 @@
 /**
- * The few ways in which the notebook document is written, each on the draft of one change.
+ * The writes of the notebook document, each on the draft of one change.
  *
  * All of a cell's maps are made with the cell, so two peers never create the same map.
  */
@@ -40,7 +40,7 @@ export function setText(draft: NotebookNode, id: string, source: string): void {
 
 export function changeText(draft: NotebookNode, id: string, changes: ChangeSet): void {
   const pieces = piecesOf(changes, pieceOf(draft));
-  // What waits already is as much as this change may hold.
+  // The queued write already fills this change.
   const now = pieces.length > 1 && isFull(draft) ? [] : pieces.splice(0, 1);
   now.forEach(splices => {
     write(draft, id, splices);
@@ -66,7 +66,10 @@ function write(draft: NotebookNode, id: string, splices: readonly TextSplice[]):
   }
 }
 
-/** An edit as splices, each upon what the former left, in groups of at most `most` characters. */
+/**
+ * Splits an edit into splices, each relative to the result of the former, in groups of at most
+ * `most` characters.
+ */
 function piecesOf(changes: ChangeSet, most: number): TextSplice[][] {
   const pieces: TextSplice[][] = [];
   let room = 0;
@@ -124,7 +127,7 @@ export function setEntry(draft: NotebookNode, path: EntryPath, text: string | nu
   if (path.length === 4) {
     put(cell[path[2]], path[3], text);
   } else if (text !== null && am.read(cell[path[2]]) !== text) {
-    // Writing what is shown already would remove what others set at the same time.
+    // Writing an unchanged value would remove a concurrent value of another peer.
     cell[path[2]] = am.str(text);
   }
 }
@@ -145,10 +148,10 @@ function put(map: JsonMap, key: string, text: string | null): void {
 const REACH = 32;
 
 /**
- * Positions for `count` cells at `index` of `order`.
+ * Returns positions for `count` cells at `index` of `order`.
  *
- * When they would grow long, the cells around get new positions too, so that ten thousand
- * insertions at one place leave short ones.
+ * If the positions would grow long, the neighbours get new positions too, so that even ten thousand
+ * insertions at one place leave short positions.
  */
 export function placesAt(
   draft: NotebookNode,

@@ -1,8 +1,9 @@
 /**
- * An editor bound to a cell of a room: one-way in (`incoming`), one-way out (`outgoing`).
+ * Binds an editor to a cell of a room: one way in (`incoming`), one way out (`outgoing`).
  *
- * Echoes are stopped by the origin of a change. An editor that lost step (a character cut in half, a
- * refused edit) is brought back after the current turn, and takes no single changes until then.
+ * The origin of a change stops echoes. If the text of an editor differs from its cell (a character
+ * cut in half, a refused edit), the binding corrects it after the current turn, and takes no single
+ * changes until then.
  */
 import type { Extension } from '@codemirror/state';
 import { Compartment, EditorState, Prec } from '@codemirror/state';
@@ -47,7 +48,7 @@ class Binding implements PluginValue {
     if (type === 'compositionstart') {
       this._cell.compose(this, true);
     } else {
-      // The editor takes in what was composed after this event.
+      // The editor takes in the composed text after this event.
       setTimeout(() => {
         this._cell.compose(this, this._view.composing);
       });
@@ -88,8 +89,8 @@ class Binding implements PluginValue {
 }
 
 /**
- * A carriage return is a character of its line, as in the document: read as the end of a line, it
- * would become a line feed with the next key that is typed near it. Pasted text has line feeds only.
+ * Keeps a carriage return as a character of its line, as in the document. Otherwise the editor
+ * would turn it into a line feed at the next key near it. Pasted text has line feeds only.
  */
 const LINES: Extension = [
   EditorState.lineSeparator.of('\n'),
@@ -106,7 +107,7 @@ export function roomBinding(cell: EditorSource): Extension {
   ];
 }
 
-/** Nothing for writers: an editor has reasons of its own to be read-only. */
+/** Sets nothing for writers, because an editor may be read-only for other reasons. */
 function lock(readOnly: boolean): Extension {
   return readOnly ? Prec.highest(EditorState.readOnly.of(true)) : [];
 }

@@ -23,7 +23,7 @@ export function toTransaction(
   if (!change.undo || !focused) {
     return spec;
   }
-  // One's own undo happens where one looks; what others do leaves the cursor where it is.
+  // Undo of one's own work scrolls into view; edits of others leave the cursor where it is.
   let end = 0;
   change.changes.iterChanges((_fromA, _toA, _fromB, toB) => {
     end = toB;
@@ -32,7 +32,7 @@ export function toTransaction(
   return { ...spec, selection, scrollIntoView: true, userEvent: 'undo' };
 }
 
-/** Brings an editor that lost step to the cell's text, with as little change as that takes. */
+/** Corrects an editor to the cell's text with the smallest change. */
 export function resync(view: EditorView, source: string, binding: object): void {
   const changes = coarseDiff(fromText(view.state.doc), source);
   if (!changes.empty) {

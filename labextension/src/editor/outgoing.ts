@@ -1,4 +1,4 @@
-/** From an editor to a cell: what was typed, as one edit. */
+/** From an editor to a cell: typed text, as one edit. */
 import type { ChangeSet, Text } from '@codemirror/state';
 import type { ViewUpdate } from '@codemirror/view';
 import { cutsPair, fromText } from '../document/text';

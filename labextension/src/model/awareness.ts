@@ -1,7 +1,8 @@
 /**
- * What stands where JupyterLab looks for a Yjs awareness.
+ * Stands in for the Yjs awareness that JupyterLab expects.
  *
- * Presence has frames of its own; this keeps the local state for those who set and read it here.
+ * Presence has frames of its own; this object keeps the local state for extensions that set and
+ * read it.
  */
 type State = Record<string, unknown>;
 type Handler = (...args: unknown[]) => void;

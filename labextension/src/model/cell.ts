@@ -1,6 +1,6 @@
 /**
- * One cell as JupyterLab wants it: an object with signals. It holds no content of its own; it reads
- * the room's documents and writes through the notebook's transactions.
+ * One cell as a JupyterLab shared model. It holds no content of its own; it reads the room's
+ * documents and writes through the notebook's transactions.
  */
 import type { CellChange, IAwareness, IMapChange } from '@jupyter/ydoc';
 import type * as nbformat from '@jupyterlab/nbformat';
@@ -27,7 +27,7 @@ import type { RoomNotebook } from './notebook';
 import type { Draft } from './draft';
 import type { UndoStack } from './undo';
 
-/** The origin that JupyterLab gives to writes of which it wants no event. */
+/** The origin of writes for which JupyterLab wants no event. */
 export const SILENT = 'silent-change';
 
 type Metadata = Partial<nbformat.IBaseCellMetadata>;
@@ -43,7 +43,7 @@ export abstract class RoomCell implements EditorSource {
   readonly changed = new Signal<this, CellChange>(this);
   readonly metadataChanged = new Signal<this, IMapChange>(this);
   readonly disposed = new Signal<this, void>(this);
-  /** Of every change, silent ones too: for editors. */
+  /** Emits every change for editors, silent changes included. */
   readonly textChanged = new Signal<this, TextChange>(this);
 
   get isDisposed(): boolean {
@@ -64,7 +64,7 @@ export abstract class RoomCell implements EditorSource {
     return this._id;
   }
 
-  /** Always true: JupyterLab's own models mean "belongs to a notebook" by it. */
+  /** Always true, because JupyterLab's models read it as "belongs to a notebook". */
   get isStandalone(): boolean {
     return true;
   }
@@ -213,7 +213,7 @@ export abstract class RoomCell implements EditorSource {
     Signal.clearData(this);
   }
 
-  /** Tells what an edit did to this cell, when the editors have it already. */
+  /** Emits the effect of an edit on this cell after the editors have applied it. */
   tell(edit: CellEdit, before: CellNode, after: CellNode, origin: unknown): void {
     const change: CellChange = {};
     if (edit.text !== null) {
@@ -232,7 +232,7 @@ export abstract class RoomCell implements EditorSource {
     }
   }
 
-  /** Adds what a kind of cell has besides text and metadata. */
+  /** Adds the changes of a kind of cell besides text and metadata. */
   protected abstract describe(
     edit: CellEdit,
     before: CellNode,

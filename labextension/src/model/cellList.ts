@@ -1,9 +1,9 @@
 /**
- * From batches of changes to JupyterLab's events, in one order: the list of cells, the editors, each
- * cell, the notebook's metadata.
+ * Turns batches of changes into JupyterLab's events, in one order: the list of cells, the editors,
+ * each cell, the notebook's metadata.
  *
- * Batches pass through a queue, so a handler that edits cannot reorder events. Nothing is emitted
- * between a change of `cells` and the event that tells of it.
+ * Batches pass through a queue, so a handler that edits cannot reorder events. No event comes
+ * between a change of `cells` and the event that reports it.
  */
 import type { Delta, ISharedCell, MapChanges } from '@jupyter/ydoc';
 import type { NotebookBatch } from '../document/documents';
@@ -24,19 +24,22 @@ export interface ViewUpdate {
   batch: NotebookBatch;
   /** Cells that need a new wrapper. */
   renewed: ReadonlySet<string>;
-  /** Wrappers that were handed out already, by the call that made the cells. */
+  /** Wrappers that the call that made the cells has already returned. */
   fresh: ReadonlyMap<string, AnyRoomCell>;
   origin: unknown;
   undo: boolean;
 }
 
-/** One step of the list of cells; `made` are the wrappers that it brings, `old` the one that goes. */
+/**
+ * One step of the list of cells; `made` are the wrappers that it adds, `old` the one that it
+ * removes.
+ */
 export type CellStage =
   | Extract<ListStep, { kind: 'move' | 'remove' }>
   | { kind: 'insert'; at: number; made: AnyRoomCell[] }
   | { kind: 'replace'; at: number; made: AnyRoomCell; old: AnyRoomCell };
 
-/** The change of the list that is being told. */
+/** The change of the list that is being announced. */
 interface Restructured {
   cells: readonly AnyRoomCell[];
   ids: readonly string[];
@@ -52,7 +55,7 @@ export class CellList {
     return this._byId.get(id);
   }
 
-  /** Runs a job after those that wait; at once when none does. */
+  /** Runs a job after the waiting jobs; at once if there are none. */
   enqueue(job: () => void): void {
     this._jobs.push(job);
     if (this._draining) {
@@ -107,12 +110,12 @@ export class CellList {
     return this._step(notebook, ids, this._stale(notebook, ids, renewed), fresh);
   }
 
-  /** Gives cells new wrappers where they stand: for what a view cannot be told. */
+  /** Gives cells new wrappers in place, for changes that a view cannot follow. */
   renew(notebook: NotebookNode, stale: ReadonlySet<string>): void {
     this._step(notebook, cellOrder(notebook.cells), this._free(stale), new Map());
   }
 
-  /** Returns whether the cell is held no more, and was to get a new wrapper meanwhile. */
+  /** Holds or releases a cell for an editor; returns whether its postponed wrapper is due now. */
   hold(id: string, editor: object, isHeld: boolean): boolean {
     const editors = this._held.get(id) ?? new Set();
     if (isHeld) {
@@ -126,22 +129,22 @@ export class CellList {
     return this._late.has(id) && editors.size === 0;
   }
 
-  /** Gives the cells that are held no more the wrappers that they were to get. */
+  /** Gives released cells their postponed wrappers. */
   catchUp(notebook: NotebookNode): void {
     const late = [...this._late].filter(id => !this._held.has(id));
     late.forEach(id => this._late.delete(id));
     this.renew(notebook, new Set(late.filter(id => this._byId.has(id))));
   }
 
-  /** Whether the change that is being told was made by others. */
+  /** Whether the change that is being announced was made by others. */
   get isForeign(): boolean {
     return this._isForeign;
   }
 
   /**
-   * Goes the way from the former list to the present one again, for a view that moves cells. While
-   * it goes, `cells` is the list that each step leaves. A wrapper that is removed is disposed before
-   * its step, one that is replaced after its step.
+   * Repeats the way from the former list to the present one, for a view that moves cells. During
+   * the repetition, `cells` is the list after each step. A removed wrapper is disposed before its
+   * step, a replaced wrapper after its step.
    */
   *walk(): Generator<CellStage> {
     const told = this._told;
@@ -213,7 +216,7 @@ export class CellList {
     return inserted;
   }
 
-  /** The wrapper of a cell that only moved. */
+  /** Returns the wrapper of a cell that only moved. */
   private _moved(id: string, stale: ReadonlySet<string>): AnyRoomCell | undefined {
     return this._keepsMoved && !stale.has(id) ? this._byId.get(id) : undefined;
   }
@@ -247,7 +250,7 @@ export class CellList {
     }
   }
 
-  /** Does one step to a list of wrappers. */
+  /** Applies one step to a list of wrappers. */
   private _apply(stage: ListStep, list: AnyRoomCell[]): CellStage {
     switch (stage.kind) {
       case 'move':
@@ -280,7 +283,10 @@ export class CellList {
     this.cells.splice(0, this.cells.length, ...cells);
   }
 
-  /** Ids whose wrapper cannot stay: of another type, or to be renewed while the order changes. */
+  /**
+   * Returns ids that need a new wrapper, because their type changed or they were renewed during a
+   * reorder.
+   */
   private _stale(
     notebook: NotebookNode,
     ids: readonly string[],
@@ -297,7 +303,10 @@ export class CellList {
     return this._free(stale);
   }
 
-  /** Those that may get a new wrapper now; the others get it when their editors are done. */
+  /**
+   * Returns the cells that may get a new wrapper now; the others get it when their editors are
+   * done.
+   */
   private _free(stale: ReadonlySet<string>): Set<string> {
     const free = new Set(stale);
     for (const id of this._keepsMoved ? this._held.keys() : []) {

@@ -1,8 +1,8 @@
 /**
  * The runtime document as the cells' views see it: outputs, counts, state and trust.
  *
- * Nothing here writes that document. What JupyterLab wants of it is asked of the server, and views
- * are brought back to what the server says.
+ * This module never writes that document. JupyterLab's wishes become requests to the server, and
+ * views return to the state of the server.
  */
 import { Signal } from '@lumino/signaling';
 import type { BlobReader } from '../document/blobs';
@@ -51,7 +51,7 @@ export class CellOutputs {
   }
 
   readonly outbox: OutputRequests;
-  /** The id of a cell whose views were brought to what the runtime document says. */
+  /** Emits the id of a cell whose views now agree with the runtime document. */
   readonly told = new Signal<this, string>(this);
 
   run(cellId: string): RunNode | undefined {
@@ -62,7 +62,7 @@ export class CellOutputs {
     return runIdOf(this._documents.runtime, cellId);
   }
 
-  /** What a cell shows now; a blob that is missing makes it show again when it arrives. */
+  /** Returns the visible outputs of a cell; the arrival of a missing blob shows the cell again. */
   show(cellId: string): ReturnType<OutputReader['show']> {
     const waits = new Set<string>();
     const outputs = this._reader.show(this.run(cellId)?.outputs ?? [], waits);
@@ -73,15 +73,15 @@ export class CellOutputs {
   }
 
   /**
-   * Trusted, or without outputs that could be distrusted. When distrusted outputs come to such a
-   * cell, its views are made anew before they show them.
+   * Whether the cell is trusted, or has no outputs to distrust. If such a cell gets distrusted
+   * outputs, its views are made again before they show the outputs.
    */
   isTrusted(cellId: string): boolean {
     const entry = own(this._documents.runtime.cells, cellId);
     return entry === undefined ? !this._doubted.has(cellId) : entry.trusted === true;
   }
 
-  /** A cell is about to come with such outputs: its views are made for them. */
+  /** Prepares a cell for outputs of this trust: its views are made for them. */
   expect(cellId: string, { outputs, trusted }: Expected): void {
     if (outputs.length > 0 && !trusted) {
       this._doubted.add(cellId);
@@ -90,17 +90,17 @@ export class CellOutputs {
     }
   }
 
-  /** Whether parts of what this cell shows are still on their way. */
+  /** Whether parts of this cell's outputs have not arrived yet. */
   isWaiting(cellId: string): boolean {
     return [...this._waiting.values()].some(ids => ids.has(cellId));
   }
 
-  /** How many bytes of what this cell shows are held back until somebody asks. */
+  /** The number of bytes of this cell's outputs that are hidden until the user shows them. */
   held(cellId: string): number {
     return this._reader.held(this.run(cellId)?.outputs ?? []);
   }
 
-  /** Shows more of what is held back in a cell. */
+  /** Shows more of a cell's hidden output. */
   showMore(cellId: string): void {
     this._reader.more(this.run(cellId)?.outputs ?? []);
     this.tell([cellId]);
@@ -110,7 +110,7 @@ export class CellOutputs {
     this._blobs.retry();
   }
 
-  /** Brings the views of these cells to what the runtime document says. */
+  /** Brings the views of these cells to the state of the runtime document. */
   tell(ids: Iterable<string>): void {
     this._dispatch.enqueue(() => {
       this._matchTrust(this._code(ids));
@@ -121,14 +121,14 @@ export class CellOutputs {
     });
   }
 
-  /** Cells were deleted here: what they show may be shown until the server hears of it. */
+  /** Keeps the outputs of cells that were deleted here, until the server knows of the deletion. */
   left(cellIds: Iterable<string>): void {
     for (const id of cellIds) {
       this._left.set(id, this.runId(id));
     }
   }
 
-  /** A cell was put into the notebook with these outputs, or (null) without any. */
+  /** Records that a cell was inserted with these outputs, or (null) without any. */
   want(cellId: string, wanted: Import | null): void {
     const cameBack = this._left.has(cellId);
     const unlessRun = this._left.get(cellId);
@@ -149,7 +149,7 @@ export class CellOutputs {
     }
   }
 
-  /** Undo brought cells back: their outputs come back too, if the server has forgotten them. */
+  /** Restores the outputs of cells that undo brought back, if the server has forgotten them. */
   restore(item: UndoItem): void {
     for (const [id, { outputs, executionCount, trusted, run }] of item.outputs) {
       const there = own(this._documents.notebook.cells, id) !== undefined;
@@ -169,7 +169,7 @@ export class CellOutputs {
     this._waiting.clear();
   }
 
-  /** Views that trust too much, or do not follow when trust is gained, are made anew. */
+  /** Makes views again that trust too much, or that do not follow a gain of trust. */
   private _matchTrust(cells: RoomCodeCell[]): void {
     for (const cell of cells) {
       if (cell.undertrusts) {
@@ -193,7 +193,10 @@ export class CellOutputs {
     this.tell(ids);
   }
 
-  /** JupyterLab trusts cell by cell, also a cell that it empties; only all of them mean the notebook. */
+  /**
+   * Decides whether a wish for trust means the notebook: JupyterLab trusts cell by cell, even a
+   * cell that it empties, so only all cells together mean the notebook.
+   */
   private _meansAll(ids: ReadonlySet<string>): boolean {
     const held = this._dispatch.cells
       .map(cell => cell.id)

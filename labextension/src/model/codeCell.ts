@@ -1,9 +1,10 @@
 /**
- * Code cells: what the runtime document says of their outputs, and what JupyterLab asks about them.
+ * Code cells: the state of their outputs in the runtime document, and JupyterLab's requests about
+ * it.
  *
- * `_shown` is what the views were told last, including what they did themselves (JupyterLab empties
- * its output area before it asks). Each telling goes from there to the truth, so asking and being
- * refused both end in what the server says.
+ * `_shown` is the last state of the views, with their own changes (JupyterLab empties its output
+ * area before it asks). Each update goes from there to the true state, so an accepted and a refused
+ * request both end in the server's state.
  */
 import type { CellChange, IExecutionState, ISharedCodeCell } from '@jupyter/ydoc';
 import type * as nbformat from '@jupyterlab/nbformat';
@@ -14,7 +15,7 @@ import { isLive, TRUSTED } from '../document/schema';
 import { RoomCell, SILENT } from './cell';
 import type { RoomNotebook } from './notebook';
 
-/** So many outputs are taken away at once. */
+/** This number of outputs is removed at once. */
 const MANY = 20;
 
 interface Truth {
@@ -53,7 +54,7 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
     return stateOf(this._run);
   }
   set executionState(_state: IExecutionState) {
-    // The runtime document says what runs.
+    // The runtime document alone knows the running cells.
   }
 
   get outputs(): nbformat.IOutput[] {
@@ -110,24 +111,24 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
     return {
       ...super.toJSON(),
       cell_type: this.cell_type,
-      // A part of an output must not pass for the whole where it is pasted.
+      // A part of an output must not pass for the whole output after a paste.
       outputs: this.notebook.core.runs.held(this._id) > 0 ? [] : this.getOutputs(),
       execution_count: this.execution_count
     };
   }
 
-  /** Whether the view may show as trusted what the server does not trust. */
+  /** Whether the view may show outputs as trusted that the server does not trust. */
   get overtrusts(): boolean {
     const trusted = this.notebook.isTrusted(this._id);
     return this._viewTrusts && !trusted && this._truth().outputs.length > 0;
   }
 
-  /** Whether the server trusts what the view still holds back. */
+  /** Whether the server trusts outputs that the view still hides. */
   get undertrusts(): boolean {
     return !this._viewTrusts && this.notebook.isTrusted(this._id);
   }
 
-  /** Brings the views from what they show to what the runtime document says. */
+  /** Updates the views from their last state to the state of the runtime document. */
   tellRun(): void {
     this._bringTo(this._truth());
   }
@@ -147,7 +148,7 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
   }
 
   protected override describe(): void {
-    // What a code cell has besides text and metadata is in the runtime document.
+    // A code cell's other content is in the runtime document.
   }
 
   protected override noteTrust(trusted: unknown): void {
@@ -193,8 +194,7 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
   }
 
   /**
-   * The outputs are to be these: the server is asked. The views are told at once, unless the change
-   * comes from them.
+   * Requests these outputs from the server. The views follow at once, unless they made the change.
    */
   private _ask(outputs: nbformat.IOutput[], origin: unknown): void {
     if (this._telling || this.isDisposed) {
@@ -221,14 +221,14 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
     }
   }
 
-  /** What stands for a missing part must not become an output. */
+  /** The placeholder of a missing part must not become an output. */
   private _mayAsk(wanted: nbformat.IOutput[]): boolean {
     const { runs } = this.notebook.core;
     const isWhole = !runs.isWaiting(this._id) && runs.held(this._id) === 0;
     return !this.notebook.readOnly && (wanted.length === 0 || isWhole);
   }
 
-  /** Tells the views to show these outputs before the server has them. */
+  /** Updates the views to these outputs before the server has them. */
   private _tell(outputs: nbformat.IOutput[]): void {
     this._bringTo({ ...this._told, outputs });
   }
@@ -244,7 +244,7 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
     this._ask(next, origin);
   }
 
-  /** After JupyterLab has finished with its own view of it. */
+  /** Runs after JupyterLab has finished its own view of the outputs. */
   private _correct(): void {
     queueMicrotask(() => {
       this.notebook.core.runs.tell([this._id]);
@@ -267,7 +267,7 @@ export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
   private _telling = false;
 }
 
-/** JupyterLab, and what is built on it, takes a cell that has a count for one that has been run. */
+/** JupyterLab and its extensions take a cell with a count for a cell that has run. */
 function countOf(run: RunNode | undefined): number | null {
   return isLive(run) ? null : (run?.execution_count ?? null);
 }

@@ -1,9 +1,10 @@
 /**
- * One outermost transaction: the cells in their live order while the list that views see stands still.
+ * One outermost transaction: the cells in their live order, while the list of the views does not
+ * change yet.
  *
- * Deletions wait for the end. A cell that is taken away and put back in one transaction (a change of
- * type, a merge into it, a notebook set anew) was never gone: it is edited in place, so that what
- * others type into it meanwhile survives.
+ * Deletions wait for the end. A cell that is removed and put back in one transaction (a change of
+ * type, a merge into it, a notebook set from a file) counts as never deleted: it is edited in
+ * place, so that concurrent typing of others survives.
  */
 import type { SharedCell } from '@jupyter/ydoc';
 import type * as nbformat from '@jupyterlab/nbformat';
@@ -35,12 +36,12 @@ interface Gone {
 export class Draft {
   constructor(readonly draft: NotebookNode) {}
 
-  /** Cells that need a new wrapper even if they could keep theirs. */
+  /** Cells that get a new wrapper even if they could keep theirs. */
   readonly renewed = new Set<string>();
-  /** Outputs that cells were put in with; null for none. */
+  /** Outputs of inserted cells; null for none. */
   readonly wanted = new Map<string, Import | null>();
 
-  /** Ids from top to bottom, as they will be. */
+  /** Ids from top to bottom, in the order after the transaction. */
   get order(): string[] {
     return (this._order ??= cellOrder(this.draft.cells));
   }
@@ -61,7 +62,7 @@ export class Draft {
     return ids;
   }
 
-  /** `to` counts as JupyterLab's lists do: the place of the last moved cell when it goes down. */
+  /** `to` counts as in JupyterLab's lists: the place of the last moved cell when it moves down. */
   move(from: number, to: number, count: number): void {
     const ids = this.order.splice(from, count);
     const at = from > to ? to : to - ids.length + 1;
@@ -80,7 +81,7 @@ export class Draft {
     this.order.splice(from, Math.max(0, to - from));
   }
 
-  /** Takes a cell away by id; nothing if it is gone. */
+  /** Removes a cell by id; does nothing if the cell is gone. */
   take(id: string): void {
     const index = this.order.indexOf(id);
     if (index >= 0) {
@@ -88,7 +89,7 @@ export class Draft {
     }
   }
 
-  /** Brings a cell back as it was; nothing if it is there. */
+  /** Restores a removed cell unchanged; does nothing if the cell is there. */
   restore(id: string, cell: CellNode): void {
     if (own(this.draft.cells, id) === undefined) {
       putCell(this.draft, id, copyCell(cell));
@@ -108,7 +109,7 @@ export class Draft {
     }
   }
 
-  /** The cells that are taken away, and were not put back. */
+  /** The cells that were removed and not put back. */
   get deleted(): Iterable<string> {
     return this._gone.keys();
   }
@@ -122,7 +123,10 @@ export class Draft {
     return (given === null ? this._continued(cell, index) : null) ?? UUID.uuid4();
   }
 
-  /** The cell that a nameless one goes on from: deleted here just now, and all its text is in it. */
+  /**
+   * Returns the deleted cell that a nameless new cell continues, because the new cell contains all
+   * its text.
+   */
   private _continued(cell: SharedCell.Cell, index: number): string | null {
     const source = normalizeLines(cell.source);
     for (const [id, gone] of this._gone) {

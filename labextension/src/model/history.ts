@@ -39,7 +39,7 @@ export class History {
     this._lastTexts.clear();
   }
 
-  /** Moves every stack but `except` along with the text edits of a batch. */
+  /** Rebases every stack except `except` over the text edits of a batch. */
   rebase(batch: NotebookBatch, except: UndoStack | null): void {
     for (const [id, { text }] of batch.edit.edited) {
       if (text !== null) {
@@ -50,7 +50,7 @@ export class History {
       this._lastTexts.set(id, own(batch.before.cells, id)?.source ?? '');
     }
     for (const id of batch.edit.created) {
-      // A cell that comes back may say something else than when it went.
+      // A restored cell may have another text than before its deletion.
       const last = this._lastTexts.get(id);
       if (last !== undefined) {
         this._lastTexts.delete(id);
@@ -60,8 +60,8 @@ export class History {
   }
 
   /**
-   * Cells that others deleted although there was own typing in them: the notebook's undo brings
-   * them back with it.
+   * Emits cells that others deleted although they held own typing; the notebook's undo restores
+   * them with it.
    */
   rescue(batch: NotebookBatch, runtime: RuntimeNode): string[] {
     const lost = [...batch.edit.deleted].filter(id => this._typedIn(id));
@@ -89,14 +89,14 @@ export class History {
   private readonly _lastTexts = new Map<string, string>();
 }
 
-/** What restores a cell that a batch deletes. */
+/** Returns an item that restores a cell deleted by a batch. */
 export function deletedIn(batch: NotebookBatch, id: string, runtime: RuntimeNode): UndoItem {
   const item = emptyItem();
   noteDeleted(item, id, batch, runtime);
   return item;
 }
 
-/** What undoes a local batch; null when there is nothing to undo in it. */
+/** Returns the inverse of a local batch; null if there is nothing to undo. */
 export function inverseOf(
   batch: NotebookBatch,
   runtime: RuntimeNode,
@@ -134,7 +134,10 @@ export function inverseOf(
   return isEmpty(item) ? null : item;
 }
 
-/** Writes what an item restores. The cells that came back, or got their outputs back, by id. */
+/**
+ * Writes the content of an item. Returns the ids of the cells that were restored, or whose outputs
+ * were.
+ */
 export function applyItem(item: UndoItem, tx: Draft): void {
   for (const [id, was] of item.cells) {
     if (was === null) {

@@ -13,7 +13,10 @@ export type ListStep =
   | { kind: 'remove'; at: number; count: number }
   | { kind: 'replace'; at: number };
 
-/** Stages from `before` to `after`; the ids in `replaced` that stay get a new wrapper at the end. */
+/**
+ * Returns stages from `before` to `after`; the remaining ids in `replaced` get a new wrapper at the
+ * end.
+ */
 export function listSteps(
   before: readonly string[],
   after: readonly string[],
@@ -39,7 +42,10 @@ export function listSteps(
   return stages;
 }
 
-/** The fewest moves that bring the cells that stay into their new order, and the list after them. */
+/**
+ * Returns the fewest moves that put the remaining cells into their new order, and the list after
+ * them.
+ */
 function movesOf(
   before: readonly string[],
   after: readonly string[]

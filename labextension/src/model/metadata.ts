@@ -1,8 +1,8 @@
 /**
- * Metadata as JupyterLab changes it, turned into the entries that are to be set or removed.
+ * Turns JupyterLab's metadata changes into entries to set or remove.
  *
- * Pure. `collapsed` and `jupyter.outputs_hidden` say the same and mirror each other; `trusted` is
- * not metadata here at all.
+ * Pure. `collapsed` and `jupyter.outputs_hidden` have the same meaning and mirror each other;
+ * `trusted` is not metadata here at all.
  */
 import type { IMapChange, MapChanges } from '@jupyter/ydoc';
 import type { PartialJSONValue } from '@lumino/coreutils';
@@ -41,7 +41,10 @@ export function planRemoval(current: Values, key: string): Plan {
   return withoutTrust(plan);
 }
 
-/** Sets what is given and leaves other keys: what JupyterLab means by setting all of a cell's. */
+/**
+ * Sets the given keys and leaves other keys, as JupyterLab expects from setting all metadata of a
+ * cell.
+ */
 export function planAll(given: Values): Plan {
   const all: Values = { ...given };
   const jupyter = asObject(all['jupyter']);
@@ -53,12 +56,15 @@ export function planAll(given: Values): Plan {
   return withoutTrust(new Map(present(all)));
 }
 
-/** Makes a cell's metadata, as it is `current`, say exactly what is given. */
+/** Returns entries that turn a cell's metadata from `current` into exactly the given metadata. */
 export function planWhole(current: Values, given: Values): Plan {
   return new Map([...removals(current, given), ...planAll(given)]);
 }
 
-/** Makes a notebook's metadata say exactly what is given: there no key has a meaning. */
+/**
+ * Returns entries that turn a notebook's metadata into exactly the given metadata; none of its keys
+ * has a special meaning.
+ */
 export function planNotebook(current: Values, given: Values): Plan {
   return new Map([...removals(current, given), ...present(given)]);
 }
@@ -88,8 +94,8 @@ function asObject(value: unknown): Values {
 }
 
 /**
- * The entries that JupyterLab adds to a notebook without them, just before it writes: they say
- * nothing, and would change a file that nobody changed.
+ * The entries that JupyterLab adds to a notebook just before it writes. They have no content, and
+ * would change an unedited file.
  */
 export function isEmptyStandIn(key: string, value: unknown): boolean {
   if (key !== 'kernelspec' && key !== 'language_info') {
@@ -109,7 +115,7 @@ export interface MetadataEvents {
   each: IMapChange[];
 }
 
-/** How JupyterLab is told that these keys may differ; null when none does. */
+/** Returns JupyterLab's event for keys that may differ; null if there are none. */
 export function metadataEvents(
   keys: Iterable<string>,
   before: JsonMap,

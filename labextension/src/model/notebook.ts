@@ -1,9 +1,10 @@
 /**
- * A room's notebook as JupyterLab's shared model, directly on the Automerge documents: no Yjs copy.
+ * A room's notebook as JupyterLab's shared model, directly on the Automerge documents, without a
+ * Yjs copy.
  *
- * This is the surface; the inside is `core`. It is made before the WebAssembly is there, as an empty
- * notebook that refuses edits; `documents` is filled later. It writes the notebook document only:
- * what JupyterLab wants of outputs becomes a request.
+ * This file is the surface; the inside is `transactions.ts`. The notebook is made before the
+ * WebAssembly arrives, as an empty notebook that refuses edits; `documents` is filled later. It
+ * writes the notebook document only: wishes about outputs become requests.
  */
 import type {
   IAwareness,
@@ -57,28 +58,30 @@ export class RoomNotebook implements ISharedNotebook {
   readonly changed = new Signal<this, NotebookChange>(this);
   readonly metadataChanged = new Signal<this, IMapChange>(this);
   readonly disposed = new Signal<this, void>(this);
-  /** An edit that was not taken: nothing of it is left anywhere. */
+  /** Emits a refused edit; no part of the edit was applied. */
   readonly refused = new Signal<this, Refusal>(this);
   readonly readOnlyChanged = new Signal<this, boolean>(this);
   /**
-   * The id of a cell whose outputs the server trusts from now on. Who listens sets `trusted` of the
-   * cell's model; if nobody does, the cell's views are made anew.
+   * Emits the id of a cell whose outputs the server trusts from now on. A listener sets `trusted`
+   * of the cell's model; without a listener, the cell's views are made again.
    */
   readonly trustGained = new Signal<this, string>(this);
   /**
-   * A cell shows many outputs, and none of them from now on. Who listens empties the outputs of the
-   * cell's model at once and says that it is done; if nobody does, they are taken away one by one,
-   * for each of which JupyterLab measures the page.
+   * Emits a cell whose many outputs must disappear. A listener empties the outputs of the cell's
+   * model at once and confirms it; without a listener, outputs are removed one by one, and
+   * JupyterLab measures the page for each.
    */
   readonly emptying = new Signal<this, { cell: string; done: boolean }>(this);
-  /** The id of a cell that others deleted though there was own typing in it; undo brings it back. */
+  /**
+   * Emits the id of a cell that others deleted although it held own typing; undo restores the cell.
+   */
   readonly cellLost = new Signal<this, string>(this);
 
   get cells(): AnyRoomCell[] {
     return this.core.dispatch.cells;
   }
 
-  /** The documents underneath, for the protocol. */
+  /** The documents, for the protocol. */
   get documents(): RoomDocuments {
     return this.core.documents;
   }
@@ -87,7 +90,7 @@ export class RoomNotebook implements ISharedNotebook {
     return this._isDisposed;
   }
 
-  /** Viewers read; their edits come back as `refused`. */
+  /** Makes the notebook read-only: edits come back as `refused`. */
   get readOnly(): boolean {
     return this._readOnly;
   }
@@ -99,7 +102,7 @@ export class RoomNotebook implements ISharedNotebook {
     }
   }
 
-  /** Fills the notebook: outputs first, so that cells are made with them. */
+  /** Loads the notebook: outputs first, so that cells are made with them. */
   attach(state: Record<'notebook' | 'runtime', { epoch: string; data: Uint8Array }>): void {
     this.documents.load('runtime', state.runtime.epoch, state.runtime.data);
     this.documents.load('notebook', state.notebook.epoch, state.notebook.data);
@@ -129,7 +132,7 @@ export class RoomNotebook implements ISharedNotebook {
   get dirty(): boolean {
     return this._state['dirty'] === true;
   }
-  /** What others do is not a viewer's to save. */
+  /** A reader cannot save the edits of others. */
   set dirty(value: boolean) {
     this.setState('dirty', value && !this._readOnly);
   }
@@ -305,7 +308,10 @@ export class RoomNotebook implements ISharedNotebook {
     });
   }
 
-  /** Also of a closed notebook: where "Save As" replaces a file, JupyterLab saves once more. */
+  /**
+   * Works on a closed notebook too, because JupyterLab saves once more when "Save As" replaces a
+   * file.
+   */
   toJSON(): nbformat.INotebookContent {
     const named = this.nbformat_minor >= 5;
     const cells = this.cells.map(cell => {
@@ -333,20 +339,20 @@ export class RoomNotebook implements ISharedNotebook {
 
   // ------------------------------------------------------------ outputs
 
-  /** Whether the server trusts what this cell shows, or the cell shows nothing. */
+  /** Whether the server trusts this cell's outputs, or the cell shows none. */
   isTrusted(cellId: string): boolean {
     return this.core.runs.isTrusted(cellId);
   }
 
   /**
-   * Keeps a cell that others delete in the change that is being told, so that it can be restored
-   * with the text that it is given. Null for any other cell.
+   * Keeps a cell that others delete in the announced change, so that it can be restored with a
+   * given text. Null for any other cell.
    */
   keepDeleted(cellId: string): DeletedCell | null {
     return this.core.keepDeleted(cellId);
   }
 
-  /** Asks again for outputs that could not be fetched. */
+  /** Fetches failed outputs again. */
   retryBlobs(): void {
     this.core.runs.retryBlobs();
   }

@@ -1,11 +1,11 @@
 /**
- * What the model asks of the server about outputs. The model itself never writes them.
+ * Requests of the model to the server about outputs. The model itself never writes outputs.
  *
- * JupyterLab asks cell by cell; what it asks in one command leaves as one request.
+ * JupyterLab asks cell by cell; the requests of one command leave as one request.
  */
 import type * as nbformat from '@jupyterlab/nbformat';
 
-/** Calls to the server. A rejection means that it was not done. */
+/** Calls to the server. A rejection means that the call was not carried out. */
 export interface RuntimeRequests {
   clear(cellIds: string[], seen: Seen): Promise<void>;
   importOutputs(cellId: string, what: Import, seen: Seen): Promise<void>;
@@ -13,26 +13,31 @@ export interface RuntimeRequests {
   trust(): Promise<void>;
 }
 
-/** The run that a cell showed when something was asked of its outputs; if it ran since, it is left. */
+/**
+ * The run that a cell showed at the time of the request; the server skips a cell that ran since.
+ */
 export type Seen = Readonly<Record<string, string>>;
 
 export interface Import {
   outputs: nbformat.IOutput[];
   executionCount: number | null;
-  /** Whether they were trusted where they come from. */
+  /** Whether the outputs were trusted at their origin. */
   trusted: boolean;
-  /** Nothing is imported if the cell still has this run: it shows more than was seen of it. */
+  /**
+   * The import is skipped if the cell still has this run, because that run has more output than the
+   * view saw.
+   */
   unlessRun?: string | undefined;
 }
 
-/** A call that is larger than 1 MiB ends the connection. */
+/** A call above 1 MiB ends the connection. */
 const IMPORT_BYTES = 1_000_000;
 
 export class OutputRequests {
   /**
-   * `refused` is called with the cells whose request was not done: their views show what was asked
-   * for, and must be brought back to the truth. `shouldTrust` judges whether trusting these cells
-   * means to trust the notebook.
+   * `refused` is called with the cells of a failed request: their views show the wish, and must
+   * return to the server's state. `shouldTrust` decides whether trusting these cells means trusting
+   * the notebook.
    */
   constructor(
     private readonly _requests: RuntimeRequests | null,
@@ -40,14 +45,14 @@ export class OutputRequests {
     private readonly _shouldTrust: (cellIds: ReadonlySet<string>) => boolean
   ) {}
 
-  /** `seen`: the run whose outputs are meant; whatever it shows, if none is named. */
+  /** `seen`: the run whose outputs are meant; the present run if undefined. */
   clear(cellId: string, seen?: string): void {
     this._imports.delete(cellId);
     this._clears.set(cellId, seen);
     this._later();
   }
 
-  /** `what` is a promise when parts of it have to be fetched first. */
+  /** `what` is a promise if parts of it must be fetched first. */
   importOutputs(cellId: string, what: Import | Promise<Import>, seen?: string): void {
     this._clears.delete(cellId);
     this._imports.set(cellId, { what, seen });
@@ -59,7 +64,7 @@ export class OutputRequests {
     this._later();
   }
 
-  /** Whether outputs of this cell are about to be cleared. */
+  /** Whether a request to clear this cell's outputs is pending. */
   clears(cellId: string): boolean {
     return this._clears.has(cellId);
   }

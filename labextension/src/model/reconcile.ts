@@ -1,8 +1,8 @@
 /**
- * From the list of cells that a view has to the list that the document says.
+ * From the list of cells of a view to the list of the document.
  *
- * Pure. As few cells as possible move. At the same place insertions stand before deletions: the notebook's notion of its
- * active cell depends on it.
+ * Pure. As few cells as possible move. At the same place insertions stand before deletions, because
+ * the notebook's choice of its active cell depends on it.
  */
 export interface Step {
   kind: 'retain' | 'insert' | 'delete';

@@ -43,7 +43,7 @@ abstract class RoomTextCell extends RoomCell {
   }
 
   protected override noteTrust(): void {
-    // Trust is of outputs, which only code cells have.
+    // Trust concerns outputs, which only code cells have.
   }
 
   protected withAttachments<T extends object>(cell: T): T {

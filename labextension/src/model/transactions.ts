@@ -1,9 +1,9 @@
 /**
- * The inside of a room's notebook: transactions, and what their changes mean for undo, for the views
- * and for the server.
+ * The inside of a room's notebook: transactions, and the effects of their changes on undo, views
+ * and server.
  *
- * One outermost transaction is one Automerge change and one round of events. It knows JupyterLab's
- * rules of events through `dispatch`, and the documents through `RoomDocuments`.
+ * One outermost transaction is one Automerge change and one round of events. JupyterLab's rules of
+ * events are in `cellList.ts`, the documents behind `RoomDocuments`.
  */
 import type { SharedCell } from '@jupyter/ydoc';
 import { UUID } from '@lumino/coreutils';
@@ -22,10 +22,10 @@ import { knownType, Draft } from './draft';
 import type { UndoItem, UndoStack } from './undo';
 import { REAL_CLOCK } from './undo';
 
-/** Why an edit was not taken. */
+/** The reason why an edit was refused. */
 export type Refusal = 'read-only' | 'not-loaded';
 
-/** On which stack a change can be undone (none), and who made it. */
+/** The stack on which a change can be undone (or none), and the author. */
 export interface Context {
   stack: UndoStack | null;
   origin: unknown;
@@ -36,7 +36,7 @@ export interface DeletedCell {
   restore: (text: string) => void;
   /** Whether the cell is there again. */
   isBack: () => boolean;
-  /** Puts what turned `base` into `text` into the cell that is there again. */
+  /** Applies the edit from `base` to `text` to the restored cell. */
   rejoin: (base: string, text: string) => void;
 }
 
@@ -78,7 +78,7 @@ export class Transactions {
   readonly runs: CellOutputs;
   readonly history: History;
 
-  /** The document as it is now, also inside a transaction. */
+  /** The present document, also inside a transaction. */
   get live(): NotebookNode {
     return this._open?.tx.draft ?? this.documents.notebook;
   }
@@ -87,7 +87,7 @@ export class Transactions {
     return own(this.live.cells, id);
   }
 
-  /** Everything that `f` writes is one change; its events come when the outermost one ends. */
+  /** Makes all writes of `f` one change; its events come when the outermost transaction ends. */
   run(f: () => void, context: Context): void {
     if (this._open !== null || this._refusing) {
       f();
@@ -98,7 +98,7 @@ export class Transactions {
     }
   }
 
-  /** Writes, in the open transaction or in one of its own. False when it was refused. */
+  /** Writes in the open transaction, or in a new one. False if the write was refused. */
   write(f: (tx: Draft) => void, context: Context): boolean {
     let taken = false;
     this.run(() => {
@@ -122,13 +122,13 @@ export class Transactions {
         return cell;
       });
     }, context);
-    // Of refused cells there are wrappers too, of nothing: callers go on with them.
+    // Refused cells get empty wrappers too, because callers continue with them.
     return taken
       ? made
       : cells.map(cell => makeCell(this._notebook, UUID.uuid4(), knownType(cell.cell_type)));
   }
 
-  /** A cell keeps its wrapper for as long as an editor holds it. */
+  /** Holds a cell's wrapper while an editor needs it. */
   hold(id: string, editor: object, isHeld: boolean): void {
     if (this.dispatch.hold(id, editor, isHeld)) {
       this.dispatch.enqueue(() => {
@@ -137,7 +137,7 @@ export class Transactions {
     }
   }
 
-  /** Emits when the events of what happens now are out. */
+  /** Emits after the events of the present change. */
   afterEvents(emit: () => void): void {
     if (this._open === null) {
       this.dispatch.enqueue(emit);
@@ -146,7 +146,7 @@ export class Transactions {
     }
   }
 
-  /** The actors of the change of others that is being told. */
+  /** The actors of the remote change that is being announced. */
   get foreignActors(): readonly string[] {
     return this._foreign?.actors ?? [];
   }
@@ -246,7 +246,10 @@ export class Transactions {
     });
   }
 
-  /** Puts a deleted cell back with what was typed; beside it, if it is there again with other text. */
+  /**
+   * Restores a deleted cell with the typed text, or puts the text beside the cell if it exists
+   * again with other text.
+   */
   private _restore(id: string, item: UndoItem, text: string): void {
     const there = this.dispatch.cell(id);
     if (there === undefined) {
@@ -287,7 +290,7 @@ export class Transactions {
     return made.inverse;
   }
 
-  /** Runs `f` for what else it does; what it writes goes nowhere. */
+  /** Runs `f` for its other effects; its writes are discarded. */
   private _runRefused(f: () => void): void {
     this._refusing = true;
     const before = this._refusals;

@@ -1,15 +1,15 @@
 /**
- * Undo of one's own work, in the shape that JupyterLab expects of `Y.UndoManager`.
+ * Undo of one's own work, with the interface of `Y.UndoManager` that JupyterLab expects.
  *
- * A stack holds inverses of local changes. What others do meanwhile *rebases* them, as CodeMirror's
- * history does, so only one's own work is undone. Stacks know items; how an item is applied to the
- * document is given to them.
+ * A stack holds inverses of local changes. Changes of others *rebase* them, as in CodeMirror's
+ * history, so only one's own work is undone. A stack knows items; a callback applies an item to the
+ * document.
  */
 import type { ChangeSet } from '@codemirror/state';
 import type { CellNode, OutputNode } from '../document/schema';
 import type { EntryPath } from '../document/writes';
 
-/** An entry that was changed: undone only while it still says what this change made it say. */
+/** A changed entry: undone only while it still has the value that this change wrote. */
 export interface EntryUndo {
   path: EntryPath;
   was: string | null;
@@ -21,16 +21,16 @@ export interface KeptOutputs {
   outputs: readonly OutputNode[];
   executionCount: number | null;
   trusted: boolean;
-  /** The run that the cell had. The server keeps it for a while. */
+  /** The run of the cell. The server keeps it for a while. */
   run: string | undefined;
 }
 
 export interface UndoItem {
-  /** JupyterLab keeps things of its own here. */
+  /** JupyterLab's own entries. */
   meta: Map<unknown, unknown>;
-  /** Inverse text edits, to be applied to the text as it is. */
+  /** Inverse text edits, relative to the present text. */
   text: Map<string, ChangeSet>;
-  /** Cells that were made (null) or taken away (what they were). */
+  /** Created cells (null) or deleted cells (their content). */
   cells: Map<string, CellNode | null>;
   entries: Map<string, EntryUndo>;
   outputs: Map<string, KeptOutputs>;
@@ -47,16 +47,16 @@ export function emptyItem(): UndoItem {
 }
 
 export interface UndoHost {
-  /** Whether the document may be written now; a stack is left alone while it may not. */
+  /** Whether the document may be written now; a stack does not change while it may not. */
   mayApply(): boolean;
-  /** Applies an item and returns what undoes that; null when there was nothing left to do. */
+  /** Applies an item and returns its inverse; null if there was nothing to do. */
   apply(item: UndoItem, stack: UndoStack): UndoItem | null;
 }
 
 export interface UndoClock {
   /** Milliseconds; only differences count. */
   now(): number;
-  /** Calls back when the command that runs now has returned. */
+  /** Calls back when the present command has returned. */
   afterCommand(then: () => void): void;
 }
 
@@ -93,7 +93,7 @@ export class UndoStack {
     return this.redoStack.length > 0;
   }
 
-  /** Takes in the inverse of a local change; it may join the item before. */
+  /** Adds the inverse of a local change; it may join the former item. */
   push(item: UndoItem): void {
     this.redoStack.length = 0;
     const last = this.undoStack.at(-1);
@@ -113,7 +113,7 @@ export class UndoStack {
     this._emit(type, joined ? last : item, 'undo');
   }
 
-  /** Puts an item on top that joins nothing and leaves what can be redone. */
+  /** Adds an item that joins no other, and keeps the redo stack. */
   keep(item: UndoItem): void {
     this.undoStack.push(item);
     if (this.undoStack.length > LONGEST_STACK) {
@@ -122,7 +122,7 @@ export class UndoStack {
     this._closed = true;
   }
 
-  /** Somebody else changed the text of a cell: the inverses move with it. */
+  /** Rebases the inverses over a remote change of a cell's text. */
   rebase(cellId: string, changes: ChangeSet): void {
     rebaseItems(this.undoStack, cellId, changes);
     rebaseItems(this.redoStack, cellId, changes);
@@ -209,10 +209,10 @@ function sameKeys(a: Map<string, unknown>, b: Map<string, unknown>): boolean {
   return a.size === b.size && [...a.keys()].every(key => b.has(key));
 }
 
-/** Makes `last` undo `item` too, which came after it. */
+/** Makes `last` undo the later `item` too. */
 function join(last: UndoItem, item: UndoItem): void {
   for (const [id, inverse] of item.text) {
-    // A cell that this item makes or takes away is restored whole.
+    // A cell that this item creates or deletes is restored whole.
     if (!last.cells.has(id)) {
       const older = last.text.get(id);
       const follows = older?.length === inverse.newLength;
@@ -244,7 +244,7 @@ function rebaseItems(items: UndoItem[], cellId: string, changes: ChangeSet): voi
       continue;
     }
     if (inverse.length !== foreign.length) {
-      // The cell was made anew meanwhile: what this would undo is gone.
+      // The cell was created again since, so the text of this inverse is gone.
       item.text.delete(cellId);
       continue;
     }

@@ -1,4 +1,4 @@
-/** What a session is told, and what it asks to be done. */
+/** Events and effects of a peer. */
 import type { Rebased } from '../document/replica';
 import type { CallRequest } from './pendingCalls';
 import type {
@@ -13,7 +13,7 @@ import type {
 
 export type Phase = 'connecting' | 'greeting' | 'live' | 'rebasing' | 'closed';
 
-/** Why a session is closed for good. */
+/** The reason of a final close. */
 export type Fault =
   'closed' | 'unauthenticated' | 'forbidden' | 'deleted' | 'protocol' | 'bad-frame' | 'too-large';
 
@@ -24,7 +24,7 @@ export type PeerEvent =
   | { type: 'local'; data: Bytes }
   | { type: 'call'; request: CallRequest }
   | { type: 'presence'; state: PresenceState | null }
-  /** The server that answers next is not the process that answered before. */
+  /** The process that answered before has been replaced by another. */
   | { type: 'restarted' }
   | { type: 'close'; fault: Fault };
 
@@ -32,27 +32,27 @@ export type Effect =
   | { type: 'send'; frame: Frame }
   | { type: 'settle'; id: number; result: unknown }
   | { type: 'fail'; id: number; error: CallError }
-  /** Every document of the room is here, as the server has it. */
+  /** Every document of the room is here, in the server's version. */
   | { type: 'synced' }
   | { type: 'hangup'; code: number; reason: string }
-  /** `reopen`: by path, the room's id is not known any more. */
+  /** `reopen`: connect by path, because the room's id is no longer known. */
   | { type: 'reconnect'; how: 'now' | 'backoff' | 'reopen' }
   | { type: 'closed'; fault: Fault }
-  /** Notebook changes to be kept across a reload. */
+  /** Notebook changes to store across a reload. */
   | { type: 'keep'; change: Bytes }
-  /** What is remembered beside the changes has moved on. */
+  /** The stored memory beside the changes has changed. */
   | { type: 'keepMemory' }
-  /** The notebook is another one: what was kept is to be replaced. */
+  /** The notebook was replaced, so the stored one must be replaced too. */
   | { type: 'keepAll' }
   | { type: 'rebased'; rebased: Rebased; code: string; reason: string }
-  /** Local work that the server refused time and again; it is no longer in the notebook. */
+  /** Local edits that the server refused repeatedly; they are no longer in the notebook. */
   | { type: 'setAside'; data: Bytes; code: string; reason: string }
   | { type: 'event'; name: string; body: Record<string, unknown> }
   | { type: 'presence'; session: string; state: PresenceState | null }
-  /** Nobody else can be seen any more. */
+  /** No other peer is visible any more. */
   | { type: 'alone' };
 
-/** What a session remembers of earlier ones of this room. */
+/** A peer's memory of earlier peers of this room. */
 export interface Memory {
   shared: Heads;
   tickets: Ticket[];
@@ -63,19 +63,19 @@ export interface Status {
   /** Local changes that the server has not acknowledged. */
   unacked: number;
   role: Role;
-  /** Whether the file holds what is here. */
+  /** Whether the file has all local content. */
   saved: boolean;
-  /** Why the last save failed, null if it did not. */
+  /** The reason why the last save failed, null if it succeeded. */
   saveError: string | null;
-  /** Why there is no file that can be read, null if there is one. */
+  /** The reason why there is no readable file, null if there is one. */
   fileGone: { why: string; message: string } | null;
-  /** Why the file must not be written, null if nothing is known to prevent it. */
+  /** The reason not to write the file, null if none is known. */
   fileReadOnly: string | null;
-  /** What is wrong with the server's storage, null if nothing is. */
+  /** The fault of the server's storage, null if there is none. */
   storageError: string | null;
-  /** Why the notebook's file cannot be reached, null if it can. */
+  /** The reason why the notebook's file cannot be reached, null if it can. */
   fileError: string | null;
-  /** Whether the server on this connection is another than on the one before. */
+  /** Whether another server process answers than on the last connection. */
   restarted: boolean;
   fault: Fault | null;
 }

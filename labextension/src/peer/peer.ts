@@ -29,12 +29,12 @@ export interface PeerOptions {
   replica: Replica;
   /** Name and version of this client. */
   client: string;
-  /** Four fresh random bytes, for an actor that nobody else has. */
+  /** Four fresh random bytes, for a unique actor. */
   fork: () => Bytes;
   memory?: Memory;
 }
 
-/** Close codes after which another try would end the same. */
+/** Close codes after which another attempt would end in the same way. */
 const FAULTS = new Map<number, Fault>([
   [4401, 'unauthenticated'],
   [4403, 'forbidden'],
@@ -44,10 +44,10 @@ const BAD_FRAME = 4400;
 const NO_SUCH_ROOM = 4404;
 const TOO_SLOW = 4429;
 
-/** So many refusals, or frames called bad, with nothing accepted between them end the attempt. */
+/** This number of refusals or bad frames without an accepted frame ends the attempt. */
 const PATIENCE = 3;
 
-/** So many selections are shown to others: the server takes no more, nor much of it. */
+/** The number of selections that presence shows; the server limits their number and size. */
 const PRESENCE_CURSORS = 64;
 
 const DOCS: readonly DocName[] = ['notebook', 'runtime'];
@@ -71,17 +71,17 @@ export class Peer {
   private readonly ledger: PendingChanges;
   private readonly calls = new PendingCalls();
   private awaiting = new Set<DocName>(DOCS);
-  /** Documents that are asked for anew, whatever is held here. */
+  /** Documents that the peer requests whole, although it holds a copy. */
   private readonly anew = new Set<DocName>();
   private why = OTHER_HISTORY;
-  /** The last of what was made here that is in the server's document, if that is another one. */
+  /** The last local change in the server's document, if the server has another document. */
   private had: Heads = [];
   /** A notebook that waits for the first outputs, so that its cells are made with them. */
   private early: Frames.Sync | null = null;
   private presence: PresenceState | null = null;
   private server: string | null = null;
   private restarted = false;
-  /** The server was started anew, or has forgotten the room, since this session was last live. */
+  /** The server was restarted, or has forgotten the room, since this peer was last live. */
   private reopened = false;
   private saved = true;
   private saveError: string | null = null;
@@ -93,7 +93,7 @@ export class Peer {
   private cap = FRAME_BYTES;
   private refusals = 0;
   private badFrames = 0;
-  /** Whether there ever was a whole greeting. */
+  /** Whether a greeting was ever complete. */
   private greeted = false;
 
   constructor(private readonly options: PeerOptions) {
@@ -108,7 +108,7 @@ export class Peer {
     }
   }
 
-  /** What must be remembered beside the notebook's changes. */
+  /** Returns the memory to store beside the notebook's changes. */
   get memory(): Memory {
     return { shared: this.ledger.shared, tickets: this.ledger.tickets };
   }
@@ -129,7 +129,9 @@ export class Peer {
     };
   }
 
-  /** A `local` event may come while another is handled: applying may cause local changes. */
+  /**
+   * Queues a `local` event during another event, because applying changes may cause local changes.
+   */
   handle(event: PeerEvent): Effect[] {
     if (this.phase === 'closed') {
       return this.handleClosed(event);
@@ -155,7 +157,7 @@ export class Peer {
     }
   }
 
-  /** What is typed into a notebook that the server has closed is kept, for when it lets it in. */
+  /** Keeps edits of a notebook that the server has closed, for a later connection. */
   private handleClosed(event: PeerEvent): Effect[] {
     if (event.type === 'call') {
       return [fail(event.request.id, offline())];
@@ -224,11 +226,11 @@ export class Peer {
     this.role = frame.role;
     this.cap = frame.limits.frame;
     this.saved = frame.saved;
-    // What is wrong now follows the greeting; what was wrong before the connection broke may be over.
+    // The greeting reports present faults; faults from before the connection broke may be over.
     this.storageError = null;
     this.fileError = null;
     this.had = frame.had;
-    // What is still wrong is told again before the first sync.
+    // The server reports lasting faults again before the first sync.
     this.saveError = this.fileGone = this.fileReadOnly = this.storageError = null;
     this.ledger.takeTicket({ prefix: frame.actor, proof: frame.proof });
     this.actAs(frame.actor);
@@ -252,7 +254,7 @@ export class Peer {
 
   private take(frame: Frames.Sync): Effect[] {
     const effects = frame.doc === 'notebook' ? this.syncNotebook(frame) : this.syncRuntime(frame);
-    // A notebook with an edit that is too large closes the session.
+    // A notebook with too large an edit closes the peer.
     if (this.awaiting.size === 0 && this.phase !== 'live' && this.phase !== 'closed') {
       this.phase = 'live';
       this.greeted = true;
@@ -307,7 +309,7 @@ export class Peer {
     return effects;
   }
 
-  /** Whether it could be done; if not, the next `hello` asks for the whole document. */
+  /** Returns whether it succeeded; if not, the next `hello` asks for the whole document. */
   private apply(doc: DocName, data: Bytes): boolean {
     try {
       if (data.length > 0) {
@@ -346,7 +348,8 @@ export class Peer {
 
   private change(frame: Frames.Change): Effect[] {
     if (this.awaiting.has(frame.doc)) {
-      // Sent before the server knew that this document is asked for anew: the answer holds it.
+      // The server sent this frame before it knew of the request for a whole document; the answer
+      // contains it.
       return [];
     }
     const before = this.replica.heads('notebook');

@@ -1,8 +1,8 @@
 /**
- * The calls that wait for an answer.
+ * The calls without an answer yet.
  *
- * A call that was sent when the connection broke may or may not have happened:
- * it fails, unless its caller said that doing it twice is doing it once.
+ * A call that was sent before the connection broke may or may not have been carried out: it fails,
+ * unless its caller declared that repeating it has no further effect.
  */
 import type { Call, CallError, Heads } from '../protocol/frames';
 
@@ -27,7 +27,7 @@ interface Pending {
 export class PendingCalls {
   private pending = new Map<number, Pending>();
 
-  /** Whether the call was known: an answer to anything else means nothing. */
+  /** Returns whether the call was known; an answer to an unknown call has no effect. */
   settle(id: number): boolean {
     return this.pending.delete(id);
   }
@@ -36,7 +36,7 @@ export class PendingCalls {
     this.pending.set(request.id, { request, sent: false });
   }
 
-  /** What is still to be sent, first come first; from now on it counts as sent. */
+  /** Returns the unsent calls in order, and marks them as sent. */
   take(): Call[] {
     const waiting = [...this.pending.values()].filter(entry => !entry.sent);
     return waiting.map(entry => {
@@ -47,8 +47,8 @@ export class PendingCalls {
   }
 
   /**
-   * Another history took the place of the notebook's: calls on edits that are in it no longer wait
-   * for what these edits became. They have not happened, because the server never had the edits.
+   * Drops the edits that calls wait for, because another history has replaced the notebook's. The
+   * server has not carried out these calls, because it never had the edits.
    */
   move(isKnown: (heads: Heads) => boolean, heads: Heads): void {
     for (const entry of this.pending.values()) {
@@ -59,7 +59,10 @@ export class PendingCalls {
     }
   }
 
-  /** The connection is gone: the ids that fail for it. The others wait for the next. */
+  /**
+   * Returns the ids of the calls that fail with the lost connection. The others wait for the next
+   * one.
+   */
   lose(): number[] {
     const failed: number[] = [];
     for (const [id, entry] of this.pending) {
@@ -72,7 +75,7 @@ export class PendingCalls {
     return failed;
   }
 
-  /** All that wait: nothing will ever be answered again. */
+  /** Returns all waiting calls, because no answer will come any more. */
   clear(): number[] {
     const ids = [...this.pending.keys()];
     this.pending.clear();

@@ -1,11 +1,11 @@
 /**
- * What the server is known to hold of the notebook, and what it is not.
+ * The notebook changes that the server is known to hold, and the pending ones.
  *
  * Invariants:
- * 1. `shared` are heads of which the server holds every ancestor; their ancestors are all changes
- *    here but those that were made here and are not acknowledged.
- * 2. `unacked` are these, oldest first. Each builds on the one before, because a local change
- *    builds on everything that is here.
+ * 1. The server holds every ancestor of the heads `shared`; their ancestors are all changes here
+ *    except the local changes without acknowledgement.
+ * 2. `unacked` are these local changes, oldest first. Each builds on the one before, because a
+ *    local change builds on everything that is here.
  */
 import type { Replica } from '../document/replica';
 import { hashStart, hex } from '../protocol/chunks';
@@ -20,7 +20,7 @@ interface Own {
 
 export class PendingChanges {
   shared: Heads;
-  /** Proofs for every actor prefix that an unacknowledged change may carry; the last is in use. */
+  /** Proofs for every actor prefix of an unacknowledged change; the last is in use. */
   tickets: Ticket[];
   private unacked: Own[] = [];
   /** Whether a change was made under the ticket in use. */
@@ -42,16 +42,16 @@ export class PendingChanges {
     return this.unacked.length;
   }
 
-  /** The chunks of what is not acknowledged, oldest first. */
+  /** The chunks of the unacknowledged changes, oldest first. */
   get own(): Bytes[] {
     return this.unacked.map(({ data }) => data);
   }
 
   /**
-   * The server holds exactly what `heads` name: returns the chunks to be sent to it.
+   * Records that the server holds exactly `heads`, and returns the chunks to send.
    *
-   * To hold is not yet to keep: what was not acknowledged stays in doubt, and if the server lacks
-   * nothing, the newest of it is sent once more, for the sake of its acknowledgement.
+   * Holding is not yet storing: unacknowledged changes stay in doubt. If the server lacks nothing,
+   * the newest of them is sent once more, because the server acknowledges it then.
    */
   recount(heads: Heads): Bytes[] {
     const missing = this.replica.changesSince(heads).map(made);
@@ -63,8 +63,8 @@ export class PendingChanges {
   }
 
   /**
-   * The notebook is about to be another one, which has these changes of the old in it, and all
-   * before them: returns what was not acknowledged of the rest.
+   * Prepares for another notebook that contains these changes of the old one and all their
+   * ancestors; returns the other unacknowledged changes.
    */
   leave(had: Heads): Bytes[] {
     const newest = this.unacked.findLastIndex(({ start }) =>
@@ -75,18 +75,18 @@ export class PendingChanges {
     return own;
   }
 
-  /** The notebook has these changes, made here; the server has not said that it will keep them. */
+  /** Records local changes that the notebook contains and that the server has not acknowledged. */
   doubt(chunks: Bytes[]): void {
     this.unacked = [...chunks.map(made), ...this.unacked];
   }
 
-  /** A change was made here. */
+  /** Records a local change. */
   made(data: Bytes): void {
     this.unacked.push(made(data));
     this.used = true;
   }
 
-  /** Changes came from the server and moved the heads from `before` to `after`. */
+  /** Records changes of the server that moved the heads from `before` to `after`. */
   received(before: Heads, after: Heads): void {
     const came = after.filter(head => !before.includes(head) && !this.isOwn(head));
     this.shared = [...this.shared, ...came];
@@ -101,7 +101,7 @@ export class PendingChanges {
       this.shared = [...this.shared, ...heads.filter(head => this.isOwn(head))];
       this.unacked = this.unacked.slice(newest + 1);
     } else {
-      // Others have built on what was made here, and the server names their changes.
+      // Others have built on local changes, and the server names their changes.
       const missing = new Set(this.replica.changesSince(heads).map(hashStart));
       this.unacked = this.unacked.filter(({ start }) => missing.has(start));
     }

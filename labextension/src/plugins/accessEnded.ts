@@ -1,6 +1,6 @@
 /**
- * Tells that the server ended the connection of a notebook for good: the login or the permission is
- * gone. One notice for each reason, however many notebooks are concerned.
+ * Reports that the server ended the connection of a notebook for good, because the login or the
+ * permission is gone. One notice for each reason covers all notebooks.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
@@ -38,7 +38,7 @@ class Notice {
     }
   }
 
-  /** A notice that was dismissed comes again with the next notebook, not with the next change. */
+  /** A dismissed notice returns with the next notebook, not with the next change. */
   private show(isNew: boolean): void {
     const rooms = [...this.rooms];
     if (rooms.length === 0) {

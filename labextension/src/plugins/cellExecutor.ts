@@ -1,6 +1,6 @@
 /**
- * Runs cells, in the place of JupyterLab's own executor: those of a room on the server, all others
- * as ever.
+ * Runs cells in place of JupyterLab's executor: cells of a room on the server, all others in the
+ * usual way.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
@@ -16,7 +16,7 @@ import type { OpenRoom } from '../tokens';
 
 type Options = INotebookCellExecutor.IRunCellOptions;
 
-/** Made when first needed: what reads the documents brings Automerge along. */
+/** Created at first use, because reading the documents loads Automerge. */
 type Desks = (room: OpenRoom) => RunRequests;
 
 export class RoomCellExecutor implements INotebookCellExecutor {
@@ -34,8 +34,9 @@ export class RoomCellExecutor implements INotebookCellExecutor {
       return await runCell(options);
     }
     if (!sessionContext.isReady) {
-      // While it looks for its kernel it has none; to start another then would make two. It is not
-      // ready before there is one, though people may have chosen to have none.
+      // During the search for its kernel the session has none, and starting another would make two.
+      // The session is not ready before there is a kernel, although users may have chosen to have
+      // none.
       await sessionContext.initialize();
     }
     if (sessionContext.hasNoKernel && !(await findKernel(options))) {
@@ -102,7 +103,7 @@ export class RoomCellExecutor implements INotebookCellExecutor {
   }
 }
 
-/** Whether the notebook has a kernel, after people were asked for one. */
+/** Returns whether the notebook has a kernel, after asking the user for one. */
 async function findKernel({ sessionContext, sessionDialogs }: Options): Promise<boolean> {
   const mustSelect = (await sessionContext?.startKernel()) ?? false;
   if (mustSelect && sessionContext !== undefined) {
@@ -111,7 +112,7 @@ async function findKernel({ sessionContext, sessionDialogs }: Options): Promise<
   return sessionContext?.hasNoKernel === false;
 }
 
-/** One desk for each room, for as long as the room is open. */
+/** One `RunRequests` for each open room. */
 async function desks(): Promise<Desks> {
   const { RunRequests: Desk } = await import('../rooms/runRequests');
   const made = new WeakMap<OpenRoom, RunRequests>();

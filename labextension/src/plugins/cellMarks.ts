@@ -1,8 +1,8 @@
 /**
- * Marks cells whose last run did not come to its end, and cells that did not run because of it.
+ * Marks cells whose last run did not finish, and cells that did not run because of it.
  *
- * The mark is derived from the runtime document, so that whoever opens the notebook later sees it
- * too. It goes when the cell runs again or its outputs are cleared.
+ * The mark is derived from the runtime document, so every later visitor sees it too. It disappears
+ * when the cell runs again or its outputs are cleared.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { NotebookPanel } from '@jupyterlab/notebook';
@@ -22,7 +22,7 @@ function follow(panel: NotebookPanel, room: OpenRoom, trans: TranslationBundle):
       mark(cell, markOf(runs.run(id), trans));
     }
   };
-  // Cells come, are rendered for the first time, and are made anew.
+  // Cells come, are rendered for the first time, and are made again.
   const lookAtAll = (): void => {
     panel.content.widgets.forEach(cell => {
       mark(cell, markOf(runs.run(cell.model.id), trans));

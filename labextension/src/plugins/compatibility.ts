@@ -1,6 +1,6 @@
 /**
- * Whether notebooks can be rooms here. If not, it says why, once, and notebooks open the ordinary
- * way.
+ * Checks whether notebooks can be rooms here. If not, one notice gives the reason, and notebooks
+ * open in the usual way.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';

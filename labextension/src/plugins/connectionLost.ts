@@ -1,6 +1,6 @@
 /**
- * Without a server, JupyterLab's dialog about it stays away from who works in a room: it comes again
- * and again, and takes what is being typed. The notebook goes on, and its status says all of it.
+ * Hides JupyterLab's dialog about a lost connection from users of a room. The dialog appears
+ * repeatedly and takes the user's keys, while the room works on and shows its status.
  */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ConnectionLost, IConnectionLost } from '@jupyterlab/application';
@@ -14,8 +14,8 @@ import { IRooms } from '../tokens';
 const HUB_RESTART = 'hub:restart';
 
 /**
- * JupyterHub's dialog, for what is no room. JupyterLab has one provider of `IConnectionLost` only:
- * this extension's takes the place of the Hub's.
+ * Shows JupyterHub's dialog outside of rooms. JupyterLab has only one provider of
+ * `IConnectionLost`, and this extension replaces the Hub's.
  */
 function hubsDialog(app: JupyterFrontEnd): IConnectionLost {
   let isOpen = false;
@@ -48,7 +48,10 @@ function hubsDialog(app: JupyterFrontEnd): IConnectionLost {
   };
 }
 
-/** Nothing is required: JupyterLab's application waits for this, and notebooks for that. */
+/**
+ * The plugin requires nothing, because JupyterLab's application waits for it, and notebooks wait
+ * for the application.
+ */
 export const connectionLost: JupyterFrontEndPlugin<IConnectionLost> = {
   id: 'jupyter-runtimed:connection-lost',
   description: 'Keeps the dialog about a lost server away from notebooks that are rooms.',

@@ -1,4 +1,4 @@
-/** Makes notebooks rooms: registers their content provider, if the server part is usable. */
+/** Makes notebooks rooms: registers their content provider if the server part is usable. */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { NotebookWidgetFactory } from '@jupyterlab/notebook';
 import { INotebookWidgetFactory } from '@jupyterlab/notebook';
@@ -12,7 +12,7 @@ import { DOMAIN, IRooms, IServerStatus } from '../tokens';
 const PROVIDER = 'jupyter-runtimed';
 const CLIENT = 'jupyter-runtimed-lab 0.1.0';
 
-/** There are no rooms: the server part cannot be used. */
+/** Rooms are unavailable because the server part cannot be used. */
 class NoRooms implements IRooms {
   readonly opened: Signal<IRooms, never> = new Signal<IRooms, never>(this);
   readonly savedOffline: Signal<IRooms, never> = new Signal<IRooms, never>(this);
@@ -23,7 +23,7 @@ class NoRooms implements IRooms {
   }
 }
 
-/** Beyond this the browser's storage counts as blocked: some browsers never answer. */
+/** The browser's storage counts as blocked after this time, because some browsers never answer. */
 const OPEN_STORE_MS = 5000;
 
 async function openStore(baseUrl: string): Promise<OfflineStore | null> {
@@ -57,8 +57,8 @@ async function activate(
   translator: ITranslator | null
 ): Promise<IRooms> {
   const { defaultDrive: drive } = contents as Partial<ContentsManager>;
-  // Apart, so that a part that does not load leaves ordinary notebooks; at once, because JupyterLab
-  // opens nothing until it is known how notebooks are to be opened.
+  // A separate import, so that ordinary notebooks work if it fails to load; imported at once,
+  // because JupyterLab opens no notebook before the content provider is known.
   const [usable, { RoomContentProvider }, { startAutomerge }, { installViewExtensions }] =
     await Promise.all([
       server.usable,

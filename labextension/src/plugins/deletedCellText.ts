@@ -13,7 +13,7 @@ import { DeletedCellText } from '../views/deletedCellText';
 import { DOMAIN, IRooms } from '../tokens';
 import type { OpenRoom } from '../tokens';
 
-/** The name of the user who deleted the cell; null when no one here made the change. */
+/** Returns the name of the user who deleted the cell; null if no present user did. */
 function deleterIn({ model, connection }: OpenRoom): string | null {
   const actors = model.core.foreignActors;
   for (const { actor, user } of connection.peers.values()) {
@@ -56,7 +56,7 @@ function keep(
   });
 }
 
-/** The cell is there again: puts in what was typed meanwhile, and the focus if the text has it. */
+/** Puts the typed text into the restored cell, and the focus if the text has it. */
 async function giveBack(
   notebook: Notebook,
   id: string,

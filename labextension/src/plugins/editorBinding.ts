@@ -1,8 +1,9 @@
 /**
- * Binds editors to their shared models, in the place of JupyterLab's own plugin.
+ * Binds editors to their shared models, in place of JupyterLab's own plugin.
  *
- * It stands apart from everything that needs WebAssembly: if that does not load, editors must still
- * be bound. A cell of a room gets the binding of this extension, everything else the stock one.
+ * This plugin imports nothing that needs WebAssembly, because editors must be bound even if
+ * WebAssembly does not load. A cell of a room gets the binding of this extension, any other model
+ * the stock binding.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { CodeEditor } from '@jupyterlab/codeeditor';
@@ -18,7 +19,7 @@ import { isRoomCell } from '../editor/source';
 
 type YText = Parameters<typeof ybinding>[0];
 
-/** As much of a shared model on Yjs as the stock binding takes. */
+/** The part of a shared Yjs model that the stock binding uses. */
 interface YSource {
   ysource?: YText['ytext'];
   undoManager?: YText['undoManager'] | null;

@@ -1,4 +1,4 @@
-/** Says when another program changed the file of an open notebook, and shows what it changed. */
+/** Reports that another program changed the file of an open notebook, and shows the changes. */
 import type { Notification } from '@jupyterlab/apputils';
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
@@ -13,7 +13,7 @@ import { forEachRoom } from './forEachRoom';
 import type { OpenRoom } from '../tokens';
 
 const SHOWN_MS = 15_000;
-/** A program that writes all the time is told of by its last changes. */
+/** For a program that writes continuously, the notice shows only the last changes. */
 const MOST_TOLD = 20;
 
 interface Merge {
@@ -21,7 +21,7 @@ interface Merge {
   cells: ShownCell[];
 }
 
-/** What one notebook's people have not dismissed yet: one notice, however often the file changes. */
+/** The undismissed changes of one notebook: one notice, however often the file changes. */
 class Outside {
   private merges: Merge[] = [];
 
@@ -48,7 +48,7 @@ class Outside {
     board.tell('outside', { text, level: 'info', autoClose: SHOWN_MS, actions: [show] });
   }
 
-  /** Somebody brought back what a revert took away. */
+  /** Another user restored the content that a revert removed. */
   undone(body: RoomNotice['body']): void {
     const { trans } = this;
     const by = typeof body['by'] === 'string' ? body['by'] : '';
@@ -104,7 +104,7 @@ class Outside {
     return {
       label: this.trans.__('Show difference'),
       callback: (event): void => {
-        // The notice stays, with what else can be done.
+        // The notice stays, with the other available actions.
         event.preventDefault();
         void this.open(merges);
       }
@@ -138,7 +138,7 @@ interface Revert {
   name: string;
 }
 
-/** Whose revert to a checkpoint it was; null if another program changed the file. */
+/** The user who reverted to a checkpoint; null if another program changed the file. */
 export function revertOf({ by, revert }: RoomNotice['body']): Revert | null {
   const { username, name } = (by ?? {}) as Record<string, unknown>;
   return typeof revert === 'string' && typeof username === 'string' && typeof name === 'string'
@@ -146,14 +146,14 @@ export function revertOf({ by, revert }: RoomNotice['body']): Revert | null {
     : null;
 }
 
-/** The cells that `merged` tells of, once the change is here. */
+/** Returns the cells that `merged` names, after the change has arrived. */
 async function changedCells(
   documents: RoomDocuments,
   body: RoomNotice['body']
 ): Promise<ShownCell[]> {
   const { between } = await import('../document/difference');
   if (documents.epoch('notebook') === null) {
-    // Closed meanwhile.
+    // The notebook was closed during the wait.
     return [];
   }
   const [named, before, after] = [body['cells'], body['before'], body['after']].map(strings);
@@ -183,7 +183,7 @@ function outputsOf({ notebook }: RoomDocuments, id: string): ShownCell[] {
       ];
 }
 
-/** What `look` finds, as soon as it finds something: the change may follow what is said of it. */
+/** Waits for a result of `look`, because the change may arrive after its announcement. */
 function once<T>(documents: RoomDocuments, look: () => T | null): Promise<T> {
   return new Promise(resolve => {
     const again = (): boolean => {

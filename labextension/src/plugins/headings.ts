@@ -1,4 +1,7 @@
-/** Headings are folded as the notebook says; JupyterLab reads that once, when it makes the cell. */
+/**
+ * Folds headings as the notebook says, because JupyterLab reads the folding only when it makes the
+ * cell.
+ */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { MarkdownCell } from '@jupyterlab/cells';
 import type { Notebook } from '@jupyterlab/notebook';

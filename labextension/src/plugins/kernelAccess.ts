@@ -1,4 +1,7 @@
-/** Who may not run anything has no kernel: without this, JupyterLab knocks at its door for ever. */
+/**
+ * Hides the kernel from users without the permission to execute. Otherwise JupyterLab tries to
+ * connect to it without end.
+ */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
@@ -16,10 +19,10 @@ function withhold({ sessionContext, disposed }: NotebookPanel, { connection }: O
       const none = { shouldStart: false, canStart: false, autoStartDefault: false };
       sessionContext.kernelPreference = { ...sessionContext.kernelPreference, ...none };
     }
-    // The connection from here; the kernel goes on.
+    // Only this page's connection ends; the kernel continues.
     sessionContext.session?.dispose();
   };
-  // Not while JupyterLab is about to tell of the new session.
+  // A later turn, because JupyterLab is about to announce the new session.
   const soon = (): void => {
     queueMicrotask(check);
   };

@@ -1,7 +1,7 @@
 /**
- * Tells that a notebook's kernel is gone, and with it what it knew, where nobody asked for that.
+ * Reports that a notebook's kernel is gone with its variables, unless a user shut it down.
  *
- * It stays until it is read: kernels go like this while nobody looks.
+ * The notice stays until the user reads it, because kernels often die while the user is away.
  */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -11,7 +11,7 @@ import { noticeBoardOf } from '../rooms/noticeBoards';
 import { forEachRoom } from './forEachRoom';
 import type { OpenRoom } from '../tokens';
 
-/** Why there is no kernel any more; empty where there is one, or where somebody shut it down. */
+/** Returns the reason why there is no kernel; empty if there is one, or if a user shut it down. */
 export function whyGone({ kernel }: RuntimeNode): string {
   const { state = 'none', reason = '' } = kernel;
   return String(state) === 'none' ? String(reason) : '';
@@ -29,7 +29,7 @@ function watch(
     if (why !== '' && why !== told) {
       const text = trans.__('%1 has no kernel: %2', connection.path, why);
       noticeBoardOf(room).tell('kernel', { text, level: 'warning', autoClose: false });
-      // JupyterLab looks every ten seconds, and shows a kernel that idles until then.
+      // JupyterLab polls every ten seconds, and shows an idle kernel until then.
       serviceManager.sessions.refreshRunning().catch(() => undefined);
     }
     told = why;

@@ -16,7 +16,7 @@ export const kernelNotices = forEachRoom(
       if (message === null) {
         return;
       }
-      // One notice for each notebook, whatever is done to its kernel meanwhile.
+      // Each notebook has one notice for all later actions on its kernel.
       if (Notification.manager.has(notice)) {
         Notification.update({ id: notice, message, autoClose: SHOWN_MS });
       } else {
@@ -25,7 +25,7 @@ export const kernelNotices = forEachRoom(
     });
     model.disposed.connect(() => {
       if (notice !== '') {
-        // Without an id every notice would go.
+        // Dismissing without an id would remove every notice.
         Notification.dismiss(notice);
       }
     });

@@ -23,7 +23,7 @@ class Reconnection {
     private readonly room: OpenRoom
   ) {}
 
-  /** One attempt at a time; the next one comes a while later if this one did not help. */
+  /** One attempt at a time; the next one follows after a while if the first did not help. */
   readonly look = (): void => {
     if (this.trying || this.remedy === 'nothing') {
       return;
@@ -56,7 +56,7 @@ class Reconnection {
   }
 
   private async mend(): Promise<void> {
-    // Sessions that went with the former server are disposed of by this.
+    // This call disposes of the sessions of the former server.
     await this.context.sessionManager.refreshRunning();
     const { remedy, kernelId } = this;
     if (remedy === 'reconnect') {
@@ -66,7 +66,7 @@ class Reconnection {
     }
   }
 
-  /** A session of another id would be a new kernel. */
+  /** A session with another id would be a new kernel. */
   private isThere(kernelId: string): boolean {
     const sessions = [...this.context.sessionManager.running()];
     return sessions.some(

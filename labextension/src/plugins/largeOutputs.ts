@@ -1,6 +1,6 @@
 /**
- * Very large outputs: of one the end is shown, and above it stands how much more there is, and a way
- * to it; many are taken away at once.
+ * Very large outputs: shows the end of each, with the size of the rest and a button for it above;
+ * removes many outputs at once.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { CodeCell, isCodeCellModel } from '@jupyterlab/cells';
@@ -90,7 +90,7 @@ class Rests {
   private readonly shown = new Map<string, Rest>();
 }
 
-/** Whether this notebook has the cell, whose outputs are gone then. */
+/** Empties the outputs of a cell; returns whether this notebook has the cell. */
 export function emptied(panel: Pick<NotebookPanel, 'model'>, cell: string): boolean {
   for (const model of panel.model?.cells ?? []) {
     if (model.id === cell && isCodeCellModel(model)) {
@@ -120,7 +120,7 @@ export const largeOutputs: JupyterFrontEndPlugin<void> = {
         rests.look(cell);
       };
       told.connect(look);
-      // Cells come, are shown for the first time, and are made anew.
+      // Cells come, are shown for the first time, and are made again.
       const lookAtAll = (): void => {
         rests.lookAtAll();
       };

@@ -1,4 +1,4 @@
-/** Tells people what the status bar has no room for: refusals, conflicts, a file that is gone. */
+/** Reports events that do not fit into the status bar: refusals, conflicts, a missing file. */
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -13,10 +13,10 @@ import type { IRooms, OpenRoom } from '../tokens';
 
 const SHOWN_MS = 10_000;
 
-/** What is said of local work that met something else; null if nothing needs saying. */
+/** Returns the message about local edits that met remote ones; null if none is needed. */
 export function conflictText(conflict: RoomConflict, trans: TranslationBundle): string | null {
   if (conflict.kind === 'set-aside') {
-    // That has a notice of its own, with what can be done about it.
+    // This event has a notice of its own, with its actions.
     return null;
   }
   const { dropped, revived } = conflict.rebased;
@@ -37,7 +37,7 @@ function noticeOf(problem: Problem, room: OpenRoom): Notice {
   const save = {
     label: remedy,
     callback: (): void => {
-      // Why it fails is told by the server to everybody, here too.
+      // The server reports the reason to all clients, this one included.
       room.connection.call('save', {}, { repeat: true }).catch(() => undefined);
     }
   };
@@ -49,14 +49,14 @@ function noticeOf(problem: Problem, room: OpenRoom): Notice {
   };
 }
 
-/** Says what is wrong with the file and the storage, for as long as it is. */
+/** Reports faults of the file and the storage for as long as they last. */
 function followProblems(room: OpenRoom, trans: TranslationBundle): void {
   const { connection } = room;
   const board = noticeBoardOf(room);
   const look = (): void => {
     const { status, path } = connection;
     if (status.phase !== 'live') {
-      // Without a connection nothing is known; the server tells all of it again.
+      // Without a connection the state is unknown; the server reports it again later.
       return;
     }
     const file = fileProblem(status, path, trans);
@@ -71,7 +71,7 @@ function followProblems(room: OpenRoom, trans: TranslationBundle): void {
   look();
 }
 
-/** A save without a connection: says what becomes of it. It goes on when the server is back. */
+/** Explains a save without a connection, which continues when the server is back. */
 async function tellSavedLater(
   room: OpenRoom,
   rooms: IRooms,
@@ -111,7 +111,7 @@ function watch(room: OpenRoom, trans: TranslationBundle, _: JupyterFrontEnd, roo
     const message = typeof body['message'] === 'string' ? body['message'] : '';
     const shown = { level: 'warning', autoClose: false } as const;
     if (name === 'damaged') {
-      // Every greeting says it again.
+      // Every greeting repeats the report.
       const text = trans.__('%1 was mended: %2', connection.path, message);
       board.keep('damaged', { text, ...shown });
     } else if (name === 'broken') {

@@ -1,4 +1,4 @@
-/** Who else is in a notebook, and where: carets in editors, names at cells. */
+/** Shows the other users of a notebook: carets in editors, names at cells. */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { IConfigurableExtension } from '@jupyterlab/codemirror';
 import { EditorExtensionRegistry, IEditorExtensionRegistry } from '@jupyterlab/codemirror';
@@ -26,10 +26,10 @@ type Trans = TranslationBundle;
 
 type Make = (room: () => OpenRoom | null, goTo: (cell: string) => void) => People;
 
-/** So many are shown in the status bar of a narrow page. */
+/** The number of users in the status bar of a narrow page. */
 const FEW = 4;
 
-/** Puts the names of the others at the cells in which they are, each in its own colour. */
+/** Puts the names of the others at their cells, each in the user's colour. */
 function mark(panel: NotebookPanel, room: OpenRoom, { guestsOf }: Guests, trans: Trans): void {
   const peers = [...room.connection.peers.values()];
   for (const { model, node } of panel.content.widgets) {
@@ -65,13 +65,14 @@ function namesOf(guests: readonly Guest[], said: string): HTMLElement {
   return names;
 }
 
-/** Tells the others which cell is active, and shows at which cells they are. */
+/** Publishes the active cell, and shows the cells of the others. */
 function follow(panel: NotebookPanel, room: OpenRoom, guests: Guests, trans: Trans): void {
   const { content } = panel;
   const { connection } = room;
   const tell = (): void => {
     const cell = content.activeCell?.model.id;
-    // Where somebody types is told by the editor; but who comes is seen at once, wherever they are.
+    // The editor publishes the place of typing; this call makes a new client visible at once,
+    // wherever its user is.
     if (!connection.isDisposed && (content.mode === 'command' || connection.presence === null)) {
       connection.setPresence(
         cell === undefined ? { doing: 'reading' } : { cell, doing: 'reading' }
@@ -89,13 +90,13 @@ function follow(panel: NotebookPanel, room: OpenRoom, guests: Guests, trans: Tra
   tell();
 }
 
-/** Initials of who is here, at the end of the toolbar. */
+/** Shows the initials of the present users at the end of the toolbar. */
 function welcome(panel: NotebookPanel, room: OpenRoom, people: People): void {
   const refresh = (): void => {
     people.update();
   };
   room.connection.presenceChanged.connect(refresh);
-  // Who the user is comes with the first answer of the server.
+  // The first answer of the server names the user.
   room.connection.statusChanged.connect(refresh);
   people.disposed.connect(() => {
     room.connection.presenceChanged.disconnect(refresh);
@@ -105,7 +106,7 @@ function welcome(panel: NotebookPanel, room: OpenRoom, people: People): void {
   refresh();
 }
 
-/** On a page that is too narrow for a toolbar row: the people of the current notebook. */
+/** Shows the users of the current notebook on a page that is too narrow for a toolbar row. */
 function addItem(
   statusBar: IStatusBar,
   tracker: INotebookTracker,
@@ -152,7 +153,7 @@ function goTo({ content }: NotebookPanel, cell: string): void {
   }
 }
 
-/** The server trusts a cell's outputs from now on: views show them so. */
+/** Updates views when the server begins to trust a cell's outputs. */
 function trust(panel: NotebookPanel, room: OpenRoom): void {
   room.model.trustGained.connect((_, id) => {
     for (const cell of panel.model?.cells ?? []) {

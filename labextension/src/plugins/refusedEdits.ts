@@ -1,6 +1,6 @@
 /**
- * Work that the server refused time and again: it is no longer in the notebook, this browser keeps
- * it, and people decide what becomes of it. Nothing is dropped but by their word.
+ * Edits that the server refused repeatedly. They are no longer in the notebook; this browser keeps
+ * them until the user decides about them. Only the user discards them.
  */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { Notification } from '@jupyterlab/apputils';
@@ -19,14 +19,14 @@ import type { OpenRoom } from '../tokens';
 
 const SHOW = 'jupyter-runtimed:show-refused';
 
-/** A cell's text that is not in the notebook. */
+/** A cell's text that the notebook lacks. */
 interface Refused extends CellDifference {
   after: string;
 }
 
 type Wish = 'later' | 'discard' | 'copy' | 'put-back';
 
-/** One notebook's refused work, and its notice. */
+/** The refused edits of one notebook, and their notice. */
 class Shelf {
   private rows: RefusedEditsRecord[] = [];
 
@@ -41,7 +41,7 @@ class Shelf {
     return this.rows.length === 0;
   }
 
-  /** `data`: what was refused just now; in the store too, unless the browser keeps nothing. */
+  /** `data`: the newly refused edits; the store has them too, unless the browser stores nothing. */
   async look(data?: Uint8Array, reason?: string): Promise<void> {
     const { id, path } = this.room.connection;
     const found = (await this.store?.asides(id ?? '', path).catch(() => [])) ?? [];
@@ -70,7 +70,7 @@ class Shelf {
     }
   }
 
-  /** What of it is text that the notebook does not have. */
+  /** Returns the texts that the notebook lacks. */
   private async cells(): Promise<Refused[]> {
     const { lacking } = await import('../document/difference');
     const { documents } = this.room.model;
@@ -97,7 +97,7 @@ class Shelf {
     const show: Notification.IAction = {
       label: trans.__('Show them…'),
       callback: event => {
-        // The notice stays until it is decided what becomes of them.
+        // The notice stays until the user decides.
         event.preventDefault();
         void this.open();
       }
@@ -125,7 +125,7 @@ class Shelf {
     return (pressed.actions[0] as Wish | undefined) ?? 'later';
   }
 
-  /** Each text as a cell of its own below the one it was typed in; false if none may be added. */
+  /** Inserts each text as a cell below its origin; false if the notebook takes no new cells. */
   private putBack(cells: readonly Refused[]): boolean {
     const { model } = this.room;
     if (model.readOnly) {
@@ -145,7 +145,7 @@ class Shelf {
     return true;
   }
 
-  /** What came in while it was being decided stays. */
+  /** Edits that were refused during the decision stay. */
   private async drop(rows: readonly RefusedEditsRecord[]): Promise<void> {
     const gone = new Set(rows.map(({ key }) => key));
     this.rows = this.rows.filter(({ key }) => !gone.has(key));
@@ -159,7 +159,7 @@ class Shelf {
   }
 }
 
-/** Each text once, and only where there is one. */
+/** Keeps each text once, and only non-empty ones. */
 function refusedTexts(cells: readonly CellDifference[]): Refused[] {
   const texts = new Map<string, Refused>();
   for (const cell of cells) {
@@ -179,7 +179,7 @@ async function follow(
   const shelf = new Shelf(room, await rooms.store, trans, changed);
   room.connection.conflicted.connect((_, conflict) => {
     if (conflict.kind === 'set-aside') {
-      // Until then the notebook here still holds what was refused.
+      // Until then the notebook here still contains the refused edits.
       void live(room.connection).then(() => shelf.look(conflict.data, conflict.reason));
     }
   });

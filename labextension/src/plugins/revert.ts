@@ -1,8 +1,8 @@
 /**
- * Before a notebook goes back to a checkpoint, people see what that takes from others.
+ * Before a notebook reverts to a checkpoint, shows the edits of others that the revert removes.
  *
- * JupyterLab asks in general words only, and its command has no place for more: the check stands
- * between its question and the request to the server.
+ * JupyterLab's question is general, and its command has no place for more text. The check therefore
+ * stands between the question and the request to the server.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, showDialog } from '@jupyterlab/apputils';
@@ -20,7 +20,7 @@ interface Preview {
   people: string[];
 }
 
-/** What the server says of a revert; nobody loses anything if it says nothing sensible. */
+/** The server's preview of a revert; an unreadable preview counts as a revert without losses. */
 export function previewOf(answer: unknown): Preview {
   const { heads, people } = (answer ?? {}) as Record<string, unknown>;
   return { heads: strings(heads), people: strings(people) ?? [] };

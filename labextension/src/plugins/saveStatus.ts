@@ -1,4 +1,4 @@
-/** The status bar's word on the current notebook. */
+/** Shows the save status of the current notebook in the status bar. */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
@@ -14,9 +14,15 @@ import { toolbarEndOf } from '../views/toolbarEnd';
 import { DOMAIN, IRooms } from '../tokens';
 import type { OpenRoom } from '../tokens';
 
-/** For so long a change on its way is part of saving; then it is said that it waits. */
+/**
+ * During this time an unacknowledged change counts as saving; afterwards the status says that it
+ * waits.
+ */
 const MOMENT_MS = 1500;
-/** A connection that is back so soon was not missed: proxies cut sockets that are old or idle. */
+/**
+ * A connection that returns within this time was not missed, because proxies cut old or idle
+ * sockets.
+ */
 const BLINK_MS = 2000;
 
 export class RoomStatus extends Widget {
@@ -25,7 +31,7 @@ export class RoomStatus extends Widget {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private blink: ReturnType<typeof setTimeout> | null = null;
   private isAway = true;
-  /** The cells that wait for an answer to `input()`. */
+  /** Returns the cells that wait for an answer to `input()`. */
   private readonly asking = new Set<string>();
   private unask: () => void = () => undefined;
 
@@ -33,7 +39,7 @@ export class RoomStatus extends Widget {
   private readonly word = document.createElement('span');
   private readonly spoken = document.createElement('span');
 
-  /** `speaks`: whether screen readers hear from this one; of two for one notebook only one does. */
+  /** `speaks`: whether screen readers read this one; of two for one notebook only one speaks. */
   constructor(
     private readonly trans: TranslationBundle,
     private readonly speaks = true
@@ -45,7 +51,7 @@ export class RoomStatus extends Widget {
     this.spoken.setAttribute('aria-live', 'polite');
     this.node.append(this.word);
     if (speaks) {
-      // Apart, so that what was said last is not read as a part of the word.
+      // A separate element, so that the last announcement is not read as a part of the status.
       document.body.append(this.spoken);
     }
     globalThis.addEventListener('online', this.refresh);
@@ -133,7 +139,7 @@ export class RoomStatus extends Widget {
     this.update();
   };
 
-  /** Whether the room is away for longer than a blink. */
+  /** Whether the room is disconnected for longer than a moment. */
   private notice(): void {
     const isLive = this.room?.connection.status.phase === 'live';
     if (isLive) {
@@ -161,7 +167,7 @@ export class RoomStatus extends Widget {
   }
 }
 
-/** Before the people, whichever of the two comes first. */
+/** Placed before the users, in either order of creation. */
 function addTo(panel: NotebookPanel, own: RoomStatus, rooms: IRooms): void {
   const room = rooms.of(panel.context.model.sharedModel);
   if (room === null) {
@@ -187,7 +193,7 @@ export const saveStatus: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     if (statusBar === null) {
-      // As in Notebook 7: each notebook says it in its own toolbar.
+      // As in Notebook 7, each notebook shows its status in its own toolbar.
       tracker.widgetAdded.connect((_sender, panel) => {
         addTo(panel, new RoomStatus(trans), rooms);
       });
@@ -205,7 +211,7 @@ export const saveStatus: JupyterFrontEndPlugin<void> = {
       item,
       align: 'right',
       rank: 50,
-      // On a narrow page the status bar shows those alone that have one.
+      // On a narrow page the status bar appears only for items that have no other place.
       priority: 1,
       isActive: () => item.hasRoom
     });

@@ -1,7 +1,8 @@
 /**
- * Questions of running cells (`input()`), shown in every browser; whoever answers first answers.
+ * Questions of running cells (`input()`), shown in every browser; the first answer counts.
  *
- * The question is in the runtime document. It goes when the server says so, whoever answered.
+ * The question is in the runtime document. It disappears when the server removes it, for an answer
+ * from any browser.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { Cell } from '@jupyterlab/cells';
@@ -18,13 +19,16 @@ import type { OpenPrompt } from '../stdin/openPrompts';
 import { DOMAIN, IRooms } from '../tokens';
 import type { OpenRoom } from '../tokens';
 
-/** What was answered in any notebook, unless people want it apart. */
+/** The answers in all notebooks, unless the settings separate them. */
 const EVERYWHERE = new AnswerHistory();
 
-/** JupyterLab's name for a box whose answer was given: the next question's stands beside it. */
+/** JupyterLab's class of a box with a given answer; the next question's box stands beside it. */
 const ANSWERED = 'jp-OutputArea-stdin-hiding';
 
-/** Not a widget: cells come and go with what is scrolled to, and a widget must go before its place. */
+/**
+ * A plain element, because cells are attached and detached while scrolling, and a widget would have
+ * to leave before its place.
+ */
 class Prompt {
   readonly node = document.createElement('div');
 
@@ -72,7 +76,7 @@ class Prompt {
     this.input = input;
   }
 
-  /** The answer was not taken: another may be given. */
+  /** Restores the box after a failed answer, for another answer. */
   again(): void {
     this.input.disabled = false;
     this.node.classList.remove(ANSWERED);
@@ -97,7 +101,7 @@ class Prompt {
     return this.input === document.activeElement;
   }
 
-  /** Null: this person may answer; otherwise why not. */
+  /** The reason why this user may not answer; null if the user may. */
   set closed(why: string | null) {
     this.input.disabled = why !== null;
     this.input.placeholder = why ?? this.hint;
@@ -107,13 +111,16 @@ class Prompt {
   private readonly input: HTMLInputElement;
 }
 
-/** Below what the cell has printed. */
+/** Below the cell's output. */
 function placeIn(host: Cell | undefined): HTMLElement | null {
   const outputs = host instanceof CodeCell ? host.outputArea.node.parentElement : null;
   return outputs?.parentElement ?? host?.node ?? null;
 }
 
-/** JupyterLab shows only the first of many outputs; what a question is about must be among them. */
+/**
+ * Shows the last outputs, because JupyterLab shows only the first of many outputs, and the question
+ * is about the last.
+ */
 function showOutputs(host: Cell | undefined, more: number): void {
   if (host instanceof CodeCell) {
     const { outputArea } = host;
@@ -154,7 +161,7 @@ class Prompts {
       return;
     }
     if (before !== undefined && question === null) {
-      // The answer is an output too.
+      // The answer becomes an output too.
       showOutputs(host, 1);
     }
     const [draft, focused] = [before?.draft ?? '', before?.hasFocus === true];
@@ -171,14 +178,14 @@ class Prompts {
     }
   }
 
-  /** Cells came, were moved or made anew: what they ask is shown where they are now. */
+  /** Shows questions at the present places of cells that were added, moved or made again. */
   follow(): void {
     for (const [cell, question] of this.asked) {
       this.show(cell, question);
     }
   }
 
-  /** What this person may do has changed. */
+  /** Applies a change of this user's permissions. */
   admit(): void {
     for (const prompt of this.shown.values()) {
       prompt.closed = this.closed;
@@ -219,7 +226,7 @@ class Prompts {
     placeIn(host)?.append(prompt.node);
     this.shown.set(host.model.id, prompt);
     prompt.closed = this.closed;
-    // Somebody else's question must not take the keys from who is typing.
+    // A question of another user's run must not take the focus from a user who is typing.
     const { activeCell, mode } = this.panel.content;
     if (activeCell === host && mode === 'command' && this.panel.isVisible) {
       prompt.focus();

@@ -1,7 +1,7 @@
 /**
- * Says above a notebook what it waits for when its server is away, and offers what the user can do
- * about that. It is part of the page from the start: JupyterLab loads the code of its notices when
- * the first one is shown, and that is too late without a server.
+ * Shows above a notebook that its server is away, and offers the user's actions. It is part of the
+ * page from the start, because JupyterLab loads the code of its notices with the first one, which
+ * fails without a server.
  */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { PageConfig, URLExt } from '@jupyterlab/coreutils';
@@ -16,7 +16,7 @@ import { waitingText } from '../rooms/statusText';
 import { DOMAIN, IRooms } from '../tokens';
 import type { OpenRoom } from '../tokens';
 
-/** Where the Hub starts this server; null without a Hub. */
+/** The page on which the Hub starts this server; null without a Hub. */
 function spawnUrl(): string | null {
   const prefix = PageConfig.getOption('hubPrefix');
   if (prefix === '') {
@@ -40,7 +40,7 @@ export class Waiting extends Widget {
     this.node.setAttribute('role', 'status');
     this.link.className = 'jp-RuntimedWaitingForServer-link';
     this.link.target = '_blank';
-    // The other tab must not reach this page, but it may be closed by the user only.
+    // The other tab must not reach this page, but only the user may close it.
     this.link.rel = 'noopener';
     this.node.append(this.text, this.link);
     room.connection.statusChanged.connect(this.look);
@@ -67,7 +67,7 @@ export class Waiting extends Widget {
     this.link.href = url ?? '';
   };
 
-  /** What helps: its name and its address. */
+  /** The name and the address of the remedy. */
   private way(hindrance: Hindrance | null): [string, string | null] {
     switch (hindrance?.kind) {
       case 'stopped':

@@ -1,4 +1,7 @@
-/** Jupyter widgets in rooms: none is shown before it is known, and their state is saved on wish. */
+/**
+ * Jupyter widgets in rooms: a widget is shown after its model has arrived, and its state is saved
+ * if the user wishes.
+ */
 import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { INotebookTracker } from '@jupyterlab/notebook';
@@ -51,7 +54,7 @@ function take(panel: NotebookPanel, room: OpenRoom, trans: TranslationBundle): v
   panel.disposed.connect(() => {
     lag.dispose();
   });
-  // The widget manager puts its factory in when the kernel is there, and again for another one.
+  // The widget manager adds its factory with the kernel, and again with another kernel.
   const { rendermime } = panel.content;
   const create = rendermime.createRenderer.bind(rendermime);
   rendermime.createRenderer = mime => {
@@ -63,7 +66,7 @@ function take(panel: NotebookPanel, room: OpenRoom, trans: TranslationBundle): v
   };
 }
 
-/** Whether JupyterLab's setting says that the state of widgets is saved; false without widgets. */
+/** Whether JupyterLab's setting saves the state of widgets; false without widgets. */
 async function wish(settings: ISettingRegistry | null): Promise<() => boolean> {
   const found = await settings?.load(MANAGER).catch(() => null);
   return () => found?.get('saveState').composite === true;

@@ -1,4 +1,4 @@
-/** Other people's carets and selections in an editor. It shows places; it knows no wire. */
+/** Other users' carets and selections in an editor. It shows places, and knows no wire. */
 import type { Extension, Range, Text } from '@codemirror/state';
 import { StateEffect, StateField } from '@codemirror/state';
 import type { DecorationSet } from '@codemirror/view';
@@ -28,7 +28,8 @@ class Caret extends WidgetType {
     caret.classList.toggle('jp-mod-away', away);
     caret.style.setProperty('--jp-runtimed-color', color);
     caret.setAttribute('aria-hidden', 'true');
-    // The name stands at the cell. Here it is for those who point at the caret, over no text.
+    // The name stands at the cell. Here the name appears when the pointer is on the caret, over no
+    // text.
     caret.title = name;
     return caret;
   }
@@ -54,7 +55,7 @@ function decorations(places: readonly Place[], text: Text): DecorationSet {
   return Decoration.set(ranges, true);
 }
 
-/** Carets move along with what is typed around them until the next word of where they are. */
+/** Carets move with the text around them until the next presence frame. */
 const shown = StateField.define<DecorationSet>({
   create: () => Decoration.none,
   update: (before, tr) => {

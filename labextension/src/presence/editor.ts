@@ -1,4 +1,4 @@
-/** An editor's part in presence: shows where others are in its cell, and tells where we are. */
+/** The presence of an editor: shows the places of others in its cell, and publishes its own. */
 import type { Extension } from '@codemirror/state';
 import type { EditorView, PluginValue, ViewUpdate } from '@codemirror/view';
 import { ViewPlugin } from '@codemirror/view';
@@ -7,7 +7,7 @@ import type { OpenRoom } from '../tokens';
 import { carets, setPlaces } from './carets';
 import { AWAY, cursorsOf, placesIn } from './places';
 
-/** Others learn of a moving cursor at most so often. */
+/** The shortest time between two reports of a moving cursor. */
 const TELL_MS = 100;
 
 class EditorPresence implements PluginValue {
@@ -49,7 +49,7 @@ class EditorPresence implements PluginValue {
       return;
     }
     if (!view.hasFocus && room.connection.presence?.cell !== cell) {
-      // They went to another cell, and have told it from there.
+      // The user has moved to another cell, whose editor has published the place.
       return;
     }
     const cursors = cursorsOf(room.model.documents, cell, view.state.selection.ranges);

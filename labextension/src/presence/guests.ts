@@ -1,4 +1,4 @@
-/** Who is here, each person once. Pure. */
+/** The present users, each once. Pure. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { PresenceState, User } from '../protocol/frames';
@@ -7,7 +7,7 @@ import { colorOf, isAgent, isAway, nameOf } from './places';
 export interface Guest {
   username: string;
   name: string;
-  /** As it is said: the name, and whether it is an agent, or the user of this page. */
+  /** The visible name: the user's name, with a mark for an agent or for the user of this page. */
   title: string;
   /** Different for different users. */
   initials: string;
@@ -18,13 +18,16 @@ export interface Guest {
   agent: boolean;
   /** Whether this is the user of this page, in this window. */
   self: boolean;
-  /** Whether they look at something else. */
+  /** Whether the user looks at something else. */
   away: boolean;
 }
 
 type Named = Omit<Guest, 'initials'>;
 
-/** The user of this page first, then everybody else once, however many windows they have; by name. */
+/**
+ * Returns the user of this page first, then each other user once, by name, for any number of
+ * windows.
+ */
 export function guestsOf(
   peers: Iterable<PresenceState>,
   self: User | null,
@@ -62,7 +65,10 @@ function guestOf(peer: PresenceState, self: User | null, trans: TranslationBundl
   };
 }
 
-/** One person's windows: they are where one of them is, and away if all of them are. */
+/**
+ * Joins one user's windows: the user is in a cell if one of the windows is, and away if all of them
+ * are.
+ */
 function joined(known: Named | undefined, guest: Named): Named {
   return known === undefined
     ? guest
@@ -83,8 +89,8 @@ export function initialsOf(name: string): string {
 }
 
 /**
- * Initials, by username, by which these users can be told apart: where first letters are the same,
- * more letters of the last word stand for it. Users whose names are too alike get a number.
+ * Returns initials by username that distinguish these users: if first letters are equal, more
+ * letters of the last word follow. Users with too similar names get a number.
  */
 export function distinctInitials(
   users: readonly Pick<Guest, 'username' | 'name'>[]

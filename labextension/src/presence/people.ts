@@ -1,4 +1,6 @@
-/** Who is here, as initials beside a notebook's toolbar; a click goes to where somebody is. */
+/**
+ * Shows the present users as initials beside a notebook's toolbar; a click goes to a user's place.
+ */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
@@ -15,7 +17,7 @@ export class People extends Widget {
     private readonly self: () => User | null,
     private readonly goTo: (cell: string) => void,
     private readonly trans: TranslationBundle,
-    /** How many are shown until all are asked for. */
+    /** The number of visible users until all are requested. */
     private readonly most = 6
   ) {
     super();
@@ -40,7 +42,7 @@ export class People extends Widget {
     this.replace(nodes);
   }
 
-  /** Whoever was reached by keyboard stays reached. */
+  /** Keeps the keyboard focus on the same user. */
   private replace(nodes: HTMLElement[]): void {
     const focused = document.activeElement;
     const key =
@@ -67,7 +69,7 @@ export class People extends Widget {
       return node;
     }
     node.setAttribute('aria-label', this.trans.__('Go to %1', title));
-    // Not disabled: the name of whoever is in no cell must be reached by keyboard too.
+    // Not disabled, because the keyboard must reach the name of a user in no cell too.
     node.setAttribute('aria-disabled', String(cell === null));
     node.addEventListener('click', () => {
       if (cell !== null) {

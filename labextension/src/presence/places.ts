@@ -1,7 +1,7 @@
 /**
- * Where people are in a cell's text: Automerge cursors on the wire, indices in an editor.
+ * Places of users in a cell's text: Automerge cursors on the wire, indices in an editor.
  *
- * A cursor names a character, not a number, so it is right whatever else was typed meanwhile.
+ * A cursor names a character, not a number, so it stays right during concurrent typing.
  */
 import { getCursor, getCursorPosition } from '../document/automerge';
 import type { RoomDocuments } from '../document/documents';
@@ -9,10 +9,10 @@ import { own } from '../document/schema';
 import type { PresenceState } from '../protocol/frames';
 
 export interface Place {
-  /** Who it is, as it is said: an agent's name says that it is one. */
+  /** The visible name, which marks agents. */
   name: string;
   agent: boolean;
-  /** Whether they have left the cell or the page since. */
+  /** Whether the user has left the cell or the page since. */
   away: boolean;
   /** A CSS colour. */
   color: string;
@@ -27,7 +27,7 @@ export interface Selected {
 
 const COLORS = 7;
 
-/** What a peer does that looks at something else. */
+/** The presence of a peer that looks at something else. */
 export const AWAY = 'away';
 
 /** The selections of an editor as cursors; null while the cell is in no document. */
@@ -44,7 +44,7 @@ export function cursorsOf(
   return ranges.map(({ anchor, head }) => [at(anchor), at(head)]);
 }
 
-/** Where the others are in a cell. A cursor that means nothing here is left out. */
+/** Returns the places of the others in a cell, without cursors that are unknown here. */
 export function placesIn(
   documents: RoomDocuments,
   cell: string,
@@ -71,12 +71,15 @@ export function isAgent(peer: PresenceState): boolean {
   return peer.kind === 'agent';
 }
 
-/** Whether somebody has gone from the place that they show last. */
+/** Whether a user has left the last published place. */
 export function isAway(peer: PresenceState): boolean {
   return peer.doing === AWAY;
 }
 
-/** The user's colour, which the server gives to those who have none; of an older server, or one of the theme's, the same for one name everywhere. */
+/**
+ * The user's colour from the server; for an older server, a colour of the theme, the same for one
+ * name everywhere.
+ */
 export function colorOf(peer: PresenceState): string {
   const own = peer.user?.color;
   if (own != null && own !== '') {
@@ -93,7 +96,7 @@ function indexOf(documents: RoomDocuments, cell: string, cursor: string): number
   try {
     return getCursorPosition(documents.notebook, ['cells', cell, 'source'], cursor);
   } catch {
-    // Made on a change that has not come yet, or in a cell that is gone.
+    // The cursor refers to a change that has not arrived, or to a deleted cell.
     return undefined;
   }
 }

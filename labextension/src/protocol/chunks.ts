@@ -1,13 +1,13 @@
 /**
- * The little that the wire must know of Automerge's change chunks: a chunk
- * begins with four magic bytes and the first four bytes of its change hash.
+ * The parts of Automerge's change chunks that the protocol reads: a chunk begins with four magic
+ * bytes and the first four bytes of its change hash.
  */
 import type { Bytes } from './frames';
 
 const MAGIC = [0x85, 0x6f, 0x4a, 0x83];
 const HEAD_BYTES = 8;
 
-/** The first eight hex digits of the change's hash; '' if these bytes are no chunk. */
+/** The first eight hex digits of the change's hash; '' if these bytes are not a chunk. */
 export function hashStart(chunk: Bytes): string {
   if (chunk.length < HEAD_BYTES || MAGIC.some((byte, at) => chunk[at] !== byte)) {
     return '';
@@ -19,7 +19,9 @@ export function hex(bytes: Bytes): string {
   return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** The server takes a million operations in a frame; what was made here has less than half each. */
+/**
+ * The server takes a million operations in a frame; a change made here has less than half of that.
+ */
 const OPERATIONS = 500_000;
 
 /**

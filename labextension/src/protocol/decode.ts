@@ -1,6 +1,6 @@
 /**
- * Reading frames. Nothing is trusted: every field is checked, and anything
- * else is a `BadFrame` that says which field of which frame is wrong.
+ * Reads frames. Every field is checked, and a wrong one raises a `BadFrame` that names the field
+ * and the frame.
  */
 import { decode as unpack } from '@msgpack/msgpack';
 
@@ -35,7 +35,7 @@ export class BadFrame extends Error {
 type Body = Record<string, unknown>;
 type Reader = [length: number, read: (parts: unknown[]) => Frame];
 
-/** Reads one frame. The size is judged before anything is unpacked. */
+/** Reads one frame. The size is checked before anything is unpacked. */
 export function decode(data: Bytes, cap = FRAME_BYTES): Frame {
   if (data.length > cap) {
     throw new BadFrame(`a frame of ${data.length} bytes; the cap is ${cap}`);
@@ -228,7 +228,10 @@ function callError(value: unknown): CallError | null {
   };
 }
 
-/** What others say of themselves: what cannot be read of it is left out, and costs nobody the line. */
+/**
+ * Reads the presence of others without its unreadable parts, because a fault in presence must not
+ * end the connection.
+ */
 function presenceState(value: unknown): PresenceState | null {
   if (value === null) {
     return null;

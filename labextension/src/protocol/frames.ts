@@ -1,8 +1,8 @@
 /**
- * Frames: what crosses the wire, as values, and their MessagePack form.
+ * Frames: the messages of the wire as values, and their MessagePack form.
  *
- * The project's `docs/design/protocol.md` has the same in CDDL. Reading is in
- * `decode.ts`; nothing here knows what a frame leads to.
+ * The project's `docs/design/protocol.md` has the same in CDDL. Reading is in `decode.ts`; this
+ * module does not know the effect of a frame.
  */
 import { encode as pack } from '@msgpack/msgpack';
 
@@ -42,11 +42,11 @@ export interface CallError {
   message: string;
 }
 
-/** What a peer shows of itself; the server fills in `user` and `kind`. */
+/** The presence of a peer; the server fills in `user` and `kind`. */
 export interface PresenceState {
   user?: User;
   kind?: string;
-  /** How the actors of its changes begin, in hex; the server says it. */
+  /** The prefix of the actors of its changes, in hex; the server assigns it. */
   actor?: string;
   cell?: string;
   /** Automerge cursors in the text of `cell`: anchor and head of each selection. */
@@ -78,9 +78,8 @@ export interface Welcome {
   limits: { frame: number; inline: number };
   saved: boolean;
   /**
-   * The last change by each of this client's actors that a former document held,
-   * if the client named its epoch: the present one has all of these in it, and
-   * all that came before them.
+   * The last change by each of this client's actors in a former document, if the client named its
+   * epoch: the present document contains these changes and all their ancestors.
    */
   had: Heads;
 }

@@ -1,18 +1,18 @@
-/** Why notebooks cannot be rooms here, in words for people. */
+/** Reasons why notebooks cannot be rooms here, as texts for users. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { ServerStatus } from '../connection/api';
 import { PROTOCOL } from '../protocol/frames';
 
-/** What others who want to own notebooks have put into this browser. */
+/** The parts of other extensions in this browser that would own notebooks. */
 export interface Others {
-  /** The content provider that opens notebooks; null for the ordinary way. */
+  /** The content provider that opens notebooks; null for the usual way. */
   provider: string | null;
   /** The plugins of this JupyterLab. */
   plugins: readonly string[];
 }
 
-/** By the name of the server part and of browser packages: what people know it as. */
+/** The known names of extensions, by the name of the server part and of browser packages. */
 const PRODUCTS = new Map([
   ['jupyter_server_ydoc', 'jupyter-collaboration'],
   ['@jupyter/docprovider-extension', 'jupyter-collaboration'],
@@ -23,7 +23,7 @@ const PRODUCTS = new Map([
   ['jupyter_server_nbmodel', 'jupyter-server-nbmodel']
 ]);
 
-/** What stands in the way; null if nothing does. A notification shows 140 characters at most. */
+/** Returns the obstacle; null if there is none. A notification shows 140 characters at most. */
 export function conflictOf(
   status: ServerStatus | null,
   { provider, plugins }: Others,
@@ -42,7 +42,7 @@ export function conflictOf(
   }
   const parts = products(plugins.map(id => id.split(':')[0] ?? id).filter(id => PRODUCTS.has(id)));
   if (provider !== null || parts !== '') {
-    // Whether notebooks open at all is that extension's affair: nothing is promised.
+    // The other extension decides whether notebooks open at all, so the text promises nothing.
     return trans.__(
       'jupyter-runtimed is off: the browser part of %1 is on, its server part is off. Disable both.',
       parts === '' ? (provider ?? '') : parts

@@ -1,4 +1,4 @@
-/** What is wrong with a notebook's file or its storage, in words for people. Pure. */
+/** Faults of a notebook's file or its storage, as texts for users. Pure. */
 import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -6,13 +6,13 @@ import type { Status } from '../peer/effects';
 
 export interface Problem {
   text: string;
-  /** What a save may do about it; empty if it can do nothing. */
+  /** The remedy that a save offers; empty if there is none. */
   remedy: string;
-  /** Whether people must do something. */
+  /** Whether the user must act. */
   lasting: boolean;
 }
 
-/** Why the file is not what is shown here; null if it is, or if it is about to be. */
+/** Returns the reason why the file differs from the notebook; null if it agrees, or will soon. */
 export function fileProblem(
   status: Status,
   path: string,

@@ -1,12 +1,12 @@
-/** What JupyterLab needs in order to be at the kernel that a room has. */
+/** Steps that connect JupyterLab to the kernel of a room. */
 import type { ISessionContext } from '@jupyterlab/apputils';
 
 type Context = Pick<ISessionContext, 'session' | 'isReady' | 'isTerminating' | 'isRestarting'>;
 
-/** What is to be done so that JupyterLab is at the kernel with this id. */
+/** The step that connects JupyterLab to the kernel with this id. */
 export type KernelRemedy = 'nothing' | 'reconnect' | 'join';
 
-/** `kernelId` is the room's kernel, empty if there is none that answers. */
+/** `kernelId` is the room's kernel, empty if no kernel answers. */
 export function remedyFor(context: Context, kernelId: string): KernelRemedy {
   const busyItself = !context.isReady || context.isTerminating || context.isRestarting;
   if (kernelId === '' || busyItself) {

@@ -1,10 +1,10 @@
-/** The words for what another user did to the kernel of a notebook. */
+/** The texts about actions of another user on the kernel of a notebook. */
 import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { RoomNotice } from '../connection/roomConnection';
 
-/** Null for what this version does not know. */
+/** Null for actions that this version does not know. */
 export function kernelText(
   body: RoomNotice['body'],
   path: string,

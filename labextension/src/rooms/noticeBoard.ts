@@ -1,8 +1,8 @@
 /**
  * The notices about one notebook: one of each kind at a time, and none after it is closed.
  *
- * It knows no texts. What is posted again with the same text is shown again only if it was withdrawn
- * in between, so that a notice that people close stays closed until its reason changes.
+ * The board knows no texts. A repeated notice with the same text appears again only if it was
+ * withdrawn in between, so a notice that the user closed stays closed until its reason changes.
  */
 import type { Notification } from '@jupyterlab/apputils';
 
@@ -27,12 +27,12 @@ export type Level = 'info' | 'warning' | 'error' | 'success';
 export interface Notice {
   text: string;
   level: Level;
-  /** Milliseconds until it hides; false: it stays until people close it. */
+  /** Milliseconds until the notice hides; false: it stays until the user closes it. */
   autoClose: number | false;
   actions?: Notification.IAction[];
 }
 
-/** JupyterLab's notifications, as far as they are used here. */
+/** The part of JupyterLab's notifications that is used here. */
 export interface Poster {
   has(id: string): boolean;
   notify(text: string, level: Level, options: Notification.IOptions<null>): string;
@@ -51,7 +51,7 @@ export class NoticeBoard {
 
   constructor(private readonly poster: Poster) {}
 
-  /** Something happened: show it, in the place of the last notice of this kind. */
+  /** Shows an event, in place of the last notice of this kind. */
   tell(kind: Kind, { text, level, autoClose, actions = [] }: Notice): void {
     if (this.closed) {
       return;
@@ -66,7 +66,7 @@ export class NoticeBoard {
     }
   }
 
-  /** Something is so, or (null) no more: show it when it begins and when its text changes. */
+  /** Shows a state when it begins and when its text changes; null ends the state. */
   keep(kind: Kind, notice: Notice | null): void {
     if (notice === null) {
       this.withdraw(kind);
@@ -75,7 +75,7 @@ export class NoticeBoard {
     }
   }
 
-  /** Whether a notice of this kind is there that people have not closed. */
+  /** Whether the user has a notice of this kind that is not closed. */
   shows(kind: Kind): boolean {
     const id = this.posted.get(kind)?.id;
     return id !== undefined && this.poster.has(id);
@@ -89,7 +89,7 @@ export class NoticeBoard {
     }
   }
 
-  /** The notebook is closed. */
+  /** Withdraws all notices of the closed notebook. */
   close(): void {
     [...this.posted.keys()].forEach(kind => {
       this.withdraw(kind);

@@ -1,8 +1,8 @@
 /**
- * Where JupyterLab gets and saves notebooks: from their rooms.
+ * Loads and saves JupyterLab's notebooks through their rooms.
  *
- * A path is only how a room is found; the room follows when the file is moved. For anything that is
- * no open room it steps aside.
+ * A path only locates a room; the room follows when the file is moved. Other files go to the
+ * ordinary drive.
  */
 import { PathExt } from '@jupyterlab/coreutils';
 import type { Contents, IContentProvider } from '@jupyterlab/services';
@@ -21,7 +21,7 @@ import type { IRooms, OpenRoom } from '../tokens';
 
 interface Filed extends OpenRoom {
   path: string;
-  /** What JupyterLab was last told of the file. */
+  /** The last description of the file that JupyterLab has. */
   hash: string | null;
   lastModified: string | null;
 }
@@ -33,7 +33,7 @@ export interface RoomProviderOptions {
   started: () => Promise<void>;
   /** Whether the views can move a cell. */
   keepsMoved: boolean;
-  /** Whether undo is of each cell alone, as the user's settings say. */
+  /** Whether undo works per cell, from the user's settings. */
   disableDocumentWideUndoRedo: () => boolean;
   store: Promise<OfflineStore | null>;
   trans: TranslationBundle;
@@ -129,7 +129,7 @@ export class RoomContentProvider implements IContentProvider, IRooms {
       const mayOnlyRead = status.role === 'viewer' && status.phase === 'live';
       model.readOnly = mayOnlyRead || status.fault === 'forbidden';
       if (status.phase === 'live') {
-        // The word that the file is saved may come before the last change is acknowledged.
+        // The `saved` frame may arrive before the acknowledgement of the last change.
         model.dirty = !status.saved;
       }
     });
@@ -151,7 +151,7 @@ export class RoomContentProvider implements IContentProvider, IRooms {
     return await this.options.drive.get(localPath, { ...options, ...ORDINARY });
   }
 
-  /** The file as the server describes it, or, without a server, as it was last known. */
+  /** Returns the server's description of the file, or the last known one without a server. */
   private async file(room: Filed, options?: Contents.IFetchOptions): Promise<Contents.IModel> {
     try {
       return await this.ordinary(room.path, { ...options, content: false });
@@ -164,8 +164,8 @@ export class RoomContentProvider implements IContentProvider, IRooms {
   }
 
   /**
-   * The server merges what others write into the file, so a file that is not the one last seen is
-   * no conflict here: JupyterLab is told what it was told before.
+   * Repeats JupyterLab's former description of the file. The server merges the writes of other
+   * programs, so a changed file is not a conflict here.
    */
   private asTold(room: Filed, file: Contents.IModel): Contents.IModel {
     return {
@@ -193,7 +193,7 @@ export class RoomContentProvider implements IContentProvider, IRooms {
         newValue: newValue as Partial<Contents.IModel>
       });
     } else if (name === 'writable') {
-      // JupyterLab offers to save what can be saved.
+      // JupyterLab offers a save for a savable file.
       const newValue = { path: room.path, writable: body['ok'] === true };
       this.fileChanged.emit({ type: 'save', oldValue: null, newValue });
     } else if (name === 'moved' && typeof body['path'] === 'string') {
@@ -201,7 +201,7 @@ export class RoomContentProvider implements IContentProvider, IRooms {
     }
   }
 
-  /** The file was moved by somebody else, or outside. */
+  /** Follows a move of the file by another user or program. */
   private async moved(room: Filed, path: string): Promise<void> {
     const old = room.path;
     if (old === path) {
@@ -212,7 +212,7 @@ export class RoomContentProvider implements IContentProvider, IRooms {
     this.fileChanged.emit({ type: 'rename', oldValue: { path: old }, newValue: file });
   }
 
-  /** The file, or a folder above it, was moved from here. */
+  /** Follows a move of the file, or of a folder above it, from this page. */
   private onFileChanged(_: unknown, change: Contents.IChangedArgs): void {
     const from = change.oldValue?.path;
     const to = change.newValue?.path;
@@ -229,7 +229,7 @@ export class RoomContentProvider implements IContentProvider, IRooms {
   }
 }
 
-/** Without this the drive would ask this provider again. */
+/** Without this, the drive would call this provider again. */
 const ORDINARY: { contentProviderId?: string } = { contentProviderId: undefined };
 
 function isoTime(value: unknown): string | null {

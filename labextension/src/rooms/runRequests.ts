@@ -1,8 +1,8 @@
 /**
- * Runs of one room, asked for and waited for.
+ * Requests of one room for runs, and the waits for their ends.
  *
- * The server runs; how it went is read in the runtime document. Cells that are asked for in one turn
- * leave as one call, so that an error in one of them stops those behind it.
+ * The server runs cells; the runtime document has the outcome. Cells of one turn leave as one call,
+ * so that an error in one of them stops the later ones.
  */
 import { PromiseDelegate } from '@lumino/coreutils';
 
@@ -49,8 +49,8 @@ export class RunRequests {
   }
 
   /**
-   * Resolves when the run has ended; rejects when it could not be asked for. `timed`: when it ran is
-   * to be written into the notebook.
+   * Resolves when the run has ended; rejects if the request failed. `timed`: the notebook records
+   * the time of the run.
    */
   async run(cell: string, timed = false): Promise<RunOutcome> {
     const outcome = new PromiseDelegate<RunOutcome>();
@@ -87,7 +87,7 @@ export class RunRequests {
     }
   }
 
-  /** `complete`: the document holds every run, so one that is not there has been replaced. */
+  /** `complete`: the document has every run, so a missing one was replaced. */
   private look(complete: boolean): void {
     for (const [id, awaited] of this.awaited) {
       const run = own(this.room.model.documents.runtime.runs, id);
@@ -118,7 +118,7 @@ export function outcomeOf(run: RunNode): RunOutcome | null {
   }
 }
 
-/** A part that is kept elsewhere is left out: the whole is shown by the cell. */
+/** Parts in blobs are left out, because the cell shows the whole. */
 function textOf(part: Str | BlobNode | undefined): string {
   return part === undefined || 'blob' in part ? '…' : read(part);
 }

@@ -1,15 +1,20 @@
-/** What a screen reader is told of a notebook's status: that it turns bad, and that it recovers. Pure. */
+/**
+ * The announcements of a notebook's status for screen readers: it turns bad, or it recovers. Pure.
+ */
 import type { Description } from './statusText';
 
 export class StatusAnnouncer {
   private said = '';
 
-  /** What to say now; null for nothing. Pauses in typing change the status, and are no news. */
+  /**
+   * Returns the announcement; null for none. Pauses in typing change the status without an
+   * announcement.
+   */
   next({ text, level }: Description): string | null {
     if (level === 'busy') {
       return null;
     }
-    // A number that counts up or down is the same news.
+    // A changed number alone is not announced again.
     const news = level === 'good' ? '' : text.replace(/\d+/g, '#');
     if (news === this.said) {
       return null;
@@ -18,7 +23,7 @@ export class StatusAnnouncer {
     return text;
   }
 
-  /** Another notebook is looked at: its state is no change. */
+  /** Switches to another notebook; its state is not announced as a change. */
   reset(): void {
     this.said = '';
   }

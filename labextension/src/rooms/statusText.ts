@@ -1,4 +1,4 @@
-/** What is said of a room's state: a word for the status bar, and more for who points at it. */
+/** Texts about a room's state: a word for the status bar, and a longer tooltip. */
 import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Line } from '../connection/roomConnection';
@@ -55,7 +55,7 @@ function ofRoom(
   return slower(here(status, waiting, line.keeps, trans), line.blocked, trans);
 }
 
-/** The same, by a slower way. */
+/** The same state over a slower connection. */
 function slower(what: Description, blocked: string | null, trans: TranslationBundle): Description {
   if (blocked === null) {
     return what;
@@ -145,7 +145,7 @@ function away(
   return pending(text, status, { keeps, title }, trans);
 }
 
-/** Unsent changes while the server is away; it is an error if they would end with the page. */
+/** Unsent changes without a server; an error if they would be lost with the page. */
 function pending(
   text: string,
   status: Status,
@@ -165,7 +165,7 @@ function onlyHere(trans: TranslationBundle): string {
   );
 }
 
-/** What is in the way, as a word for the status bar and as a sentence. */
+/** The obstacle, as a word for the status bar and as a sentence. */
 export function inTheWay(
   hindrance: Hindrance | null,
   trans: TranslationBundle
@@ -196,7 +196,7 @@ export function inTheWay(
   }
 }
 
-/** What is said of all rooms together; null if the status bar says enough. */
+/** Returns the notice about all rooms together; null if the status bar is enough. */
 export function waitingText(
   hindrance: Hindrance | null,
   unsent: { count: number; keeps: boolean },
@@ -264,13 +264,13 @@ export type Ending = Extract<Fault, 'unauthenticated' | 'forbidden'>;
 export interface Ended {
   /** Paths of the notebooks whose connections ended. */
   paths: string[];
-  /** Changes in them that are not on the server. */
+  /** Changes in these notebooks that the server lacks. */
   unsent: number;
   /** Whether the browser keeps changes across a reload. */
   kept: boolean;
 }
 
-/** What is said, in one or two sentences; the buttons beside it say what can be done. */
+/** The text, in one or two sentences; the buttons beside it name the actions. */
 export function endedText(
   ending: Ending,
   { paths, unsent, kept }: Ended,

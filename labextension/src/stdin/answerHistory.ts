@@ -1,4 +1,4 @@
-/** What was answered before, found again with the arrow keys, for as long as the page is open. */
+/** Earlier answers, which the arrow keys find again, for as long as the page is open. */
 
 const MOST_ANSWERS = 1000;
 
@@ -17,7 +17,10 @@ export class AnswerHistory {
   }
 }
 
-/** One question's way through them. `now` is what its box holds; null: leave it as it is. */
+/**
+ * One question's walk through the answers. `now` is the text of its box; null leaves the box
+ * unchanged.
+ */
 export class AnswerHistoryCursor {
   private at: number;
   private draft = '';
@@ -31,7 +34,7 @@ export class AnswerHistoryCursor {
     return this.show(back ? this.at - 1 : this.at + 1, now);
   }
 
-  /** The next one that has the text which stood in the box when the search began. */
+  /** Returns the next answer that contains the text of the box at the start of the search. */
   search(back: boolean, now: string): string | null {
     const text = this.sought?.shown === now ? this.sought.text : now;
     const before = this.lines.slice(0, this.at);

@@ -1,4 +1,4 @@
-/** The questions that running cells ask, as the runtime document has them. */
+/** The open questions of running cells, from the runtime document. */
 import { read } from '../document/automerge';
 import type { RoomDocuments } from '../document/documents';
 import { runOf } from '../document/schema';
@@ -18,7 +18,10 @@ export function openPromptOf(documents: RoomDocuments, cell: string): OpenPrompt
   return { id: read(id), text: read(text), password };
 }
 
-/** Tells of every cell that may have come to ask, or to ask no more. Returns how to stop. */
+/**
+ * Calls back with every cell whose question may have appeared or ended. Returns a function that
+ * stops the calls.
+ */
 export function followPrompts(
   documents: RoomDocuments,
   tell: (cell: string, question: OpenPrompt | null) => void

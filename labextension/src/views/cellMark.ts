@@ -1,4 +1,4 @@
-/** The mark of one cell: what it says, and where it stands. */
+/** The mark of one cell: its text and its place. */
 import type { Cell } from '@jupyterlab/cells';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -8,9 +8,9 @@ import type { RunNode } from '../document/schema';
 const CLASS = 'jp-RuntimedCellMark';
 
 /**
- * The server's reasons for which a cell did not run because of what people did, or can see in the
- * cell that failed. JupyterLab marks no cell for them. `tests/execution/test_queue.py` compares them
- * with the server's.
+ * The server's reasons for a cell that did not run because of a user's action, or of an error that
+ * the failed cell shows. JupyterLab does not mark these cells. `tests/execution/test_queue.py`
+ * compares the reasons with the server's.
  */
 export const EXPECTED = new Set([
   'cancelled',
@@ -21,7 +21,7 @@ export const EXPECTED = new Set([
   'the kernel skipped it'
 ]);
 
-/** What is to be said at a cell with this run; null if nothing is. */
+/** Returns the text of the mark for a cell with this run; null for no mark. */
 export function markOf(run: RunNode | undefined, trans: TranslationBundle): string | null {
   const reason = read(run?.reason);
   switch (read(run?.state)) {
@@ -34,7 +34,7 @@ export function markOf(run: RunNode | undefined, trans: TranslationBundle): stri
   }
 }
 
-/** Shows this text below the outputs of a cell that is rendered; null takes the mark away. */
+/** Shows this text below the outputs of a rendered cell; null removes the mark. */
 export function mark({ node }: Pick<Cell, 'node'>, text: string | null): void {
   let shown = node.querySelector<HTMLElement>(`:scope > .${CLASS}`);
   const outputs = node.querySelector(':scope > .jp-Cell-outputWrapper');

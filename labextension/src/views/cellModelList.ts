@@ -1,9 +1,9 @@
 /**
- * JupyterLab's list of cell models, made to move and to replace a cell.
+ * JupyterLab's list of cell models, extended to move and to replace a cell.
  *
- * JupyterLab's list knows insertions and removals only, so a moved or retyped cell lost its editor.
- * The list's signal has a word for both, `move` and `set`, which `views/moving` gives a meaning.
- * Lists of notebooks that are no rooms work as before.
+ * JupyterLab's list has insertions and removals only, so a moved or retyped cell lost its editor.
+ * The list's signal has the words `move` and `set`, which `notebookWidget.ts` handles. Lists of
+ * ordinary notebooks work as before.
  */
 import type { ICellModel } from '@jupyterlab/cells';
 import type { ISharedCell, ISharedNotebook, NotebookChange } from '@jupyter/ydoc';
@@ -13,22 +13,22 @@ import type { ISignal } from '@lumino/signaling';
 import type { CellStage } from '../model/cellList';
 import type { RoomNotebook } from '../model/notebook';
 
-/** As much of the inside of `CellList` as is used here. */
+/** The internals of `CellList` that are used here. */
 interface ListInside {
   _cellMap: WeakMap<ISharedCell, ICellModel>;
   _insertCells(index: number, cells: readonly ISharedCell[]): void;
   _onSharedModelChanged(notebook: ISharedNotebook, change: NotebookChange): void;
 }
 
-/** A change of the list, as JupyterLab tells it. */
+/** A change of the list in JupyterLab's form. */
 export type ListChange = CellList['changed'] extends ISignal<CellList, infer Args> ? Args : never;
 
-/** The list's signal, as the list itself sees it. */
+/** The list's signal as the list holds it. */
 interface Emitter {
   emit(change: ListChange): void;
 }
 
-/** False when this JupyterLab's list is another one: then a cell that moves gets a new wrapper. */
+/** Returns false if this JupyterLab's list differs; then a cell that moves gets a new wrapper. */
 export function extendCellModelLists(): boolean {
   const inside = CellList.prototype as unknown as Partial<ListInside>;
   const { _onSharedModelChanged: stock, _insertCells: insert } = inside;

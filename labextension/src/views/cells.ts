@@ -1,4 +1,4 @@
-/** Cells as they were and as they are, side by side: elements to be shown in a dialog. */
+/** Cells before and after a change, side by side, as elements of a dialog. */
 import { presentableDiff } from '@codemirror/merge';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
@@ -9,7 +9,7 @@ export interface Captions {
   after: string;
 }
 
-/** A cell of which only the outputs differ has no text to be shown. */
+/** If only the outputs of a cell differ, there is no text to show. */
 export interface ShownCell extends CellDifference {
   outputs?: boolean;
 }

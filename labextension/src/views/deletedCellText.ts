@@ -1,15 +1,15 @@
 /**
- * A place to go on typing for a person whose cell another user deleted.
+ * A text box for a user whose cell another user deleted.
  *
- * Keys must not reach another cell, nor become commands. So the text stands above the notebook, has
- * the focus, and takes what is typed, until the person restores the cell or lets the text go. A
- * person who goes elsewhere and has typed nothing, or left nothing, has let the text go.
+ * Keys must not reach another cell, nor become commands. The box therefore stands above the
+ * notebook, has the focus, and takes the keys, until the user restores the cell or discards the
+ * text. Leaving the box without typed text discards it too.
  */
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
 export interface DeletedText {
-  /** What happened, in one sentence. */
+  /** One sentence about the deletion. */
   message: string;
   text: string;
   anchor: number;
@@ -35,7 +35,7 @@ export class DeletedCellText extends Widget {
     this.node.setAttribute('aria-label', message);
     // JupyterLab takes single letters for commands; see `CommandRegistry.processKeydownEvent`.
     this.node.dataset['lmSuppressShortcuts'] = 'true';
-    // Some browsers focus no button that is clicked, but what is around it.
+    // Some browsers move the focus to the surroundings of a clicked button.
     this.node.tabIndex = -1;
     this.area.value = text;
     this.given = this.area.value;
@@ -68,7 +68,7 @@ export class DeletedCellText extends Widget {
     return this.node.contains(document.activeElement);
   }
 
-  /** The text as it was given, and as it is. */
+  /** The original and the present text. */
   get text(): { base: string; now: string } {
     return { base: this.given, now: this.area.value };
   }
@@ -77,7 +77,7 @@ export class DeletedCellText extends Widget {
     return { start: this.area.selectionStart, end: this.area.selectionEnd };
   }
 
-  /** From now on the text stays also when the focus goes elsewhere. */
+  /** Keeps the box open after a loss of focus. */
   stay(): void {
     this.node.removeEventListener('focusout', this.onFocusOut);
   }
@@ -97,7 +97,7 @@ export class DeletedCellText extends Widget {
     }
   };
 
-  /** Takes as much height as the text and its buttons have. */
+  /** Adapts the height to the text and its buttons. */
   private claim(): void {
     this.node.style.minHeight = `${this.body.offsetHeight}px`;
     this.parent?.fit();

@@ -1,6 +1,7 @@
 /**
- * Puts the elements of a parent into an order without touching the one that has the focus: a browser
- * takes the focus away from an element that is moved, and ends what an input method composes in it.
+ * Orders the child elements of a parent without moving the one that has the focus: a browser
+ * removes the focus from an element that is moved, and ends the composition of an input method in
+ * it.
  */
 import { longestKept } from '../model/reconcile';
 
@@ -30,7 +31,7 @@ export function orderElements(
   }
 }
 
-/** What can stay: as many as possible, and in any case `fixed`. */
+/** Returns the elements that can stay: as many as possible, and in any case `fixed`. */
 function keptBeside(
   now: readonly string[],
   then: readonly string[],
@@ -54,7 +55,7 @@ function keptBeside(
   ];
 }
 
-/** The first element that is not to be ordered and stands behind all that are. */
+/** Returns the first element behind all ordered ones that needs no order itself. */
 function after(
   parent: HTMLElement,
   then: readonly string[],
@@ -72,7 +73,10 @@ function after(
 }
 
 interface Mover {
-  /** Newer browsers move an element without taking it out: frames in it are not loaded again. */
+  /**
+   * Moves an element; newer browsers do so without taking it out, so frames in it are not loaded
+   * again.
+   */
   moveBefore?: (node: Element, child: Element | null) => void;
 }
 

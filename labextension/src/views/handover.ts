@@ -1,6 +1,6 @@
 /**
- * What a person has in a cell's widget, handed over to the widget that takes its place: the focus,
- * the selection, how far the text is scrolled.
+ * Hands over the user's state in a cell's widget to the widget that replaces it: the focus, the
+ * selection, the scroll position of the text.
  */
 import type { Cell } from '@jupyterlab/cells';
 import { MarkdownCell } from '@jupyterlab/cells';
@@ -18,7 +18,7 @@ export interface Possession {
   scrolled: number;
 }
 
-/** What to hand over; null when the focus is elsewhere. */
+/** Returns the state to hand over; null if the focus is elsewhere. */
 export function possessionOf(cell: Cell): Possession | null {
   if (!cell.node.contains(document.activeElement)) {
     return null;
@@ -32,7 +32,7 @@ export function possessionOf(cell: Cell): Possession | null {
   };
 }
 
-/** Gives the focus to a cell whose text is not shown yet: it is, as soon as it is on the page. */
+/** Gives the focus to a cell that is not yet on the page, as soon as it is. */
 export function prepare(cell: Cell, { inText }: Possession): void {
   if (inText && cell instanceof MarkdownCell) {
     cell.rendered = false;

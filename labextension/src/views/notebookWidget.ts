@@ -1,9 +1,9 @@
 /**
- * JupyterLab's notebook widget, made to move a cell's widget and to replace one by another.
+ * JupyterLab's notebook widget, extended to move a cell's widget and to replace one by another.
  *
- * The widget of a cell that moves stays: its editor keeps focus, selection and composition. Where a
+ * The widget of a cell that moves stays: its editor keeps focus, selection and composition. If a
  * new widget is needed, because JupyterLab has a class for each type of cell, it is put on the page
- * and gets what the person had in the old one before that one goes.
+ * and gets the user's state from the old widget before that one is removed.
  */
 import type { Cell, ICellModel } from '@jupyterlab/cells';
 import { MarkdownCell } from '@jupyterlab/cells';
@@ -18,14 +18,14 @@ import { anchorScroll } from './scrollAnchor';
 import type { ListChange } from './cellModelList';
 import { orderElements } from './domOrder';
 
-/** A cell that is about to go although its text has the focus. */
+/** A focused cell that is about to be removed. */
 export interface Going {
   notebook: StaticNotebook;
   cell: Cell;
   possession: Possession;
 }
 
-/** Tells of such a cell while it still stands, so that the focus can be put elsewhere. */
+/** Emits such a cell before its removal, so that the focus can move elsewhere. */
 export const going = new Signal<object, Going>({});
 
 interface NotebookInside {
@@ -33,7 +33,7 @@ interface NotebookInside {
   _itemsResizeObserver?: ResizeObserver | null;
 }
 
-/** False when this JupyterLab's notebook is another one. */
+/** Returns false if this JupyterLab's notebook differs. */
 export function extendNotebookWidgets(): boolean {
   const inside = StaticNotebook.prototype as unknown as Partial<NotebookInside>;
   const { _onCellsChanged: stock } = inside;
@@ -123,7 +123,7 @@ function replaceCell(
     putOnPage(notebook, at, cell, old);
     handOver(cell, possession);
   }
-  // The list says of removed cells only how many there are.
+  // The list reports only the number of removed cells.
   const oldValues = newValues.map(() => undefined) as unknown as ICellModel[];
   tell({ type: 'remove', oldIndex: at + 1, newIndex: -1, oldValues, newValues: [] });
   if (possession !== null) {
@@ -131,7 +131,7 @@ function replaceCell(
   }
 }
 
-/** Makes a cell's editor, which JupyterLab puts off until the cell is drawn. */
+/** Makes a cell's editor, which JupyterLab postpones until the cell is drawn. */
 function putOnPage(notebook: StaticNotebook, at: number, cell: Cell, above: Cell): void {
   const { layout } = notebook;
   const place = layout.widgets.indexOf(above);

@@ -1,19 +1,19 @@
-/** Keeps what one looks at in its place on the screen while the cells around it change. */
+/** Keeps the visible cell in its place on the screen while the cells around it change. */
 import type { Cell } from '@jupyterlab/cells';
 import type { StaticNotebook } from '@jupyterlab/notebook';
 
-/** A cell that is in sight, and how far below the upper edge of its notebook it stands. */
+/** A visible cell, and its distance from the upper edge of its notebook. */
 interface Held {
   cell: Cell;
   top: number;
 }
 
-/** As much of the inside of a windowed list as is used here. */
+/** The internals of a windowed list that are used here. */
 interface ListInside {
   viewModel: { windowingActive: boolean; getSpan(first: number, last: number): [number, number] };
 }
 
-/** Notes where a cell stands; what it returns puts the cell there again. */
+/** Records the place of a cell; the returned function restores the place. */
 export function anchorScroll(notebook: StaticNotebook, cell: Cell): () => void {
   const held: Held = { cell, top: topOf(notebook, cell) };
   if (!isInSight(notebook, held)) {
@@ -45,7 +45,7 @@ function isInSight({ outerNode }: StaticNotebook, { cell, top }: Held): boolean 
   return height > 0 && top < outerNode.clientHeight && top + height > 0;
 }
 
-/** Scrolls to where the list believes the cell to be. */
+/** Scrolls to the place at which the list expects the cell. */
 function approach(notebook: StaticNotebook, { cell, top }: Held): void {
   const index = notebook.widgets.indexOf(cell);
   if (index >= 0) {

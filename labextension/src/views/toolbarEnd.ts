@@ -1,8 +1,9 @@
 /**
- * The right end of a notebook's toolbar row, for what must be seen at every width.
+ * The right end of a notebook's toolbar row, for elements that must be visible at every width.
  *
- * JupyterLab moves items of a toolbar that do not fit behind a button, the last ones first. The strip
- * is no item of it: the toolbar is made narrower by the strip's width, and arranges its items there.
+ * JupyterLab moves items of a toolbar that do not fit behind a button, the last ones first. The
+ * strip stands outside of the toolbar: the toolbar is narrower by the strip's width, and arranges
+ * its items there.
  */
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Message } from '@lumino/messaging';
@@ -32,7 +33,7 @@ export function toolbarEndOf(panel: NotebookPanel): Panel {
   return strip;
 }
 
-/** Attach the strip behind the toolbar, at the latest when the panel is in the page. */
+/** Attaches the strip behind the toolbar, at the latest when the panel is in the page. */
 function attachTo(panel: NotebookPanel, strip: Panel): void {
   const attach = (): void => {
     Widget.attach(strip, panel.node, panel.toolbar.node.nextElementSibling as HTMLElement | null);

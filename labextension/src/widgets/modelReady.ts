@@ -1,33 +1,34 @@
 /**
- * Widgets in the outputs of a room, shown when the kernel's own socket has brought what they are.
+ * Delays widgets in the outputs of a room until the kernel's own socket has brought their models.
  *
- * An output comes with the runtime document, its widget's model over the kernel's socket, and either
- * may be first. In plain JupyterLab both come one way, so a widget without a model is an error there.
+ * An output comes with the runtime document, its widget's model over the kernel's socket, and
+ * either may be first. In plain JupyterLab both come one way, so a widget without a model is an
+ * error there.
  */
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { ISignal } from '@lumino/signaling';
 
-/** For so long what fills a model is waited for. */
+/** The longest wait for the content of a model. */
 export const FILLED_MS = 500;
 export const VIEW = 'application/vnd.jupyter.widget-view+json';
 
-/** Whether something may be on its way, and when that changes; see `OutputLag`. */
+/** Whether a message may be on its way, and a signal for changes; see `OutputLag`. */
 export interface Busy {
   now(): boolean;
   readonly changed: ISignal<unknown, unknown>;
 }
 
-/** Whether a model is there (`came`), or nothing is on its way that could bring it. */
+/** Resolves when the model is there (`came`), or when no message can bring it any more. */
 export type ModelState = 'came' | 'settled';
 
-/** Waits for the model of a widget. Resolves at once when it is there or nothing is under way. */
+/** Waits for the model of a widget. Resolves at once if it is there or no message is on its way. */
 export async function modelReady(
   kernel: Kernel.IKernelConnection,
   id: string,
   busy: Busy
 ): Promise<ModelState> {
   if (kernel.hasComm(id)) {
-    // Its model is made in the turn that follows.
+    // The widget manager makes the model in the next turn.
     await new Promise(resolve => setTimeout(resolve));
     return 'came';
   }
@@ -53,9 +54,9 @@ export async function modelReady(
 }
 
 /**
- * Waits until a model is as it was when its output was made, as far as that is known: what fills it
- * may follow its opening, and a view that is made before may never look again. Never waits long,
- * since what a long run has shown is to be seen while it runs.
+ * Waits until a model has the state of the time of its output, as far as that is known: its content
+ * may follow its opening, and an earlier view may never update. The wait is short, because the
+ * output of a long run must be visible during the run.
  */
 export async function filled(busy: Busy): Promise<void> {
   if (!busy.now()) {
@@ -77,7 +78,10 @@ export async function filled(busy: Busy): Promise<void> {
   });
 }
 
-/** Calls when the kernel's socket has brought this comm; returns how to stop listening. */
+/**
+ * Calls back when the kernel's socket has brought this comm; returns a function that stops
+ * listening.
+ */
 export function whenOpened(
   kernel: Kernel.IKernelConnection,
   id: string,

@@ -1,8 +1,8 @@
 /**
- * Whether the kernel's own socket is behind the room: runs that the runtime document shows, and whose
- * end that socket has not brought yet. What comes with it (widgets) may still be on its way.
+ * Whether the kernel's own socket is behind the room: the runtime document shows runs whose end the
+ * socket has not brought yet. Messages about widgets may then still be on their way.
  *
- * No WebAssembly here: scalars of the document are read as strings.
+ * This module works without WebAssembly: it reads scalars of the document as strings.
  */
 import type { ISessionContext } from '@jupyterlab/apputils';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
@@ -12,7 +12,7 @@ import { Signal } from '@lumino/signaling';
 import type { RoomDocuments, RuntimeBatch } from '../document/documents';
 import type { RunNode } from '../document/schema';
 
-/** How many ends are remembered that came before the document said of the run. */
+/** The number of remembered ends of runs that the document has not shown yet. */
 const REMEMBERED = 100;
 
 export class OutputLag {
@@ -23,7 +23,7 @@ export class OutputLag {
     this.past = new Set(Object.keys(documents.runtime.runs));
     documents.runtimeChanged.connect(this.look, this);
     session.iopubMessage.connect(this.hear, this);
-    // Whatever the socket missed is gone; widgets are then asked of the kernel.
+    // Messages that the socket missed are lost; the kernel is then asked for widgets.
     session.kernelChanged.connect(this.forget, this);
     session.connectionStatusChanged.connect(this.forget, this);
     session.statusChanged.connect(this.status, this);
@@ -33,10 +33,10 @@ export class OutputLag {
     return this._changed;
   }
 
-  /** Whether something of a run may be on its way. */
+  /** Whether messages of a run may be on their way. */
   now(): boolean {
     const connected = this.session.session?.kernel?.connectionStatus === 'connected';
-    // Whoever asks may hear of a change before this does.
+    // A caller may learn of a change before this listener does.
     this.notice(Object.keys(this.documents.runtime.cells));
     return connected && (this.behind.size > 0 || this.busy());
   }
@@ -103,7 +103,7 @@ export class OutputLag {
   private readonly _changed = new Signal<this, undefined>(this);
 }
 
-/** Whether the kernel had it, and may have said something of it. */
+/** Whether the kernel had the run, and may have sent messages about it. */
 function wasSent(run: RunNode): boolean {
   return run.started_at != null && String(run.state) !== 'lost';
 }

@@ -1,15 +1,19 @@
 /**
- * The state of widgets goes into the notebook when JupyterLab's setting says so.
+ * Saves the state of widgets into the notebook if JupyterLab's setting says so.
  *
- * The widget manager writes it whenever a browser saves. Here the server saves, and a browser only
- * when told to; so after widgets have changed and come to rest, this one does.
+ * The widget manager writes the state whenever a browser saves. Here the server saves, and a
+ * browser only on command; so this module writes the state after widgets have changed and come to
+ * rest.
  */
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 
 import type { OpenRoom } from '../tokens';
 
-/** The whole state is written each time, and every version is kept: not while somebody drags. */
+/**
+ * Waits for the end of a drag, because each write stores the whole state, and every version is
+ * kept.
+ */
 export const REST_MS = 5000;
 
 export function keepState(panel: NotebookPanel, room: OpenRoom, wished: () => boolean): void {

@@ -58,7 +58,7 @@ export interface Observed {
   sent: Told[];
   /** Notebook changes that the store of the browser gets; `all` stands for the whole notebook. */
   stored: string[];
-  /** How the connection is to be opened again. */
+  /** The way in which the connection is opened again. */
   reconnect: string[];
   phase: string;
   role: Role;

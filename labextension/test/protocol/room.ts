@@ -41,7 +41,7 @@ export class Room {
   refusals: string[] = [];
   /** Whether changes are acknowledged as they come. */
   acking = true;
-  /** What a former document had of who greets. */
+  /** The last changes of the greeting client in a former document. */
   had: Heads = [];
   calls: Call[] = [];
   private count = 0;
