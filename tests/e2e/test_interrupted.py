@@ -18,7 +18,7 @@ ENDLESS = "print('begun')\nimport threading; threading.Event().wait()"
 
 
 async def test_interrupted_cells_are_marked_after_a_server_kill_and_a_new_kernel_is_joined(
-    browser: Browser, lab: Lab, screenshots: Path
+    browser: Browser, lab: Lab, screenscreenshots: Path
 ) -> None:
     write_notebook(lab, "a.ipynb", ENDLESS, "print('behind')")
     ana = await User.with_notebook(browser, lab, "a.ipynb", screenshots)
@@ -53,3 +53,27 @@ async def test_interrupted_cells_are_marked_after_a_server_kill_and_a_new_kernel
             await user.kernel_ready()
     await expect(ana.page.locator(".jp-Toolbar-kernelName").first).to_contain_text("Python 3")
     await ana.screenshot("kernel-joined")
+
+
+async def test_notebook_7_marks_an_interrupted_run_and_joins_the_next_kernel(
+    browser: Browser, lab: Lab, screenshots: Path
+) -> None:
+    write_notebook(lab, "a.ipynb", ENDLESS, "print('behind')")
+    ana = await User.with_empty_page(browser, lab, screenshots)
+    await ana.page.goto(f"{lab.url}/notebooks/a.ipynb?token={TOKEN}")
+    await ana.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=60_000)
+    await ana.status_is("Saved")
+    await ana.run(0)
+    await ana.sees_output(0, "begun")
+    lab.kill()
+    await ana.status_is("Disconnected", 60_000)
+    lab.start()
+    mark = ana.cell(0).locator(".jp-RuntimedCellMark")
+    await expect(mark).to_have_text("Interrupted: the server was restarted", timeout=60_000)
+    await ana.status_is("Saved")
+    async with jupyter_runtimed.connect(lab.url, "a.ipynb", TOKEN) as agent:
+        assert (await agent.run(agent.cells[1].id, 60)).state == "ok"
+    await ana.sees_output(1, "behind")
+    await expect(ana.page.locator(".jp-Toolbar-kernelName").first).to_contain_text("Python 3")
+    await ana.page.mouse.move(5, 5)
+    await ana.screenshot("notebook-7-interrupted")
