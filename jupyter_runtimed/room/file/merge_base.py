@@ -1,21 +1,20 @@
 """Select the merge base of a file that another program wrote.
 
 The candidates are the recent versions of the file. The version that needs the fewest edits is the
-merge base. If another program rewrote a cell after that version, the edits of this cell are
-computed against the rewrite. If a cell exists only in an older version, this version is preferred.
-Decision 0014 gives the reasons.
+merge base; `CRITERIA` and `COST_RULES` say what counts. If another program rewrote a cell after the
+base, the edits of the cell are computed against the rewrite. Decision 0014 gives the reasons.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from ...document.content import Content
+from ...document.content import Cell, Content
 from ...document.diff import notebook_diff as edits_of
 from ...document.diff.text_diff import spliced, splices
 from ...document.file_version import FileVersion
@@ -24,7 +23,10 @@ from ...ids import CellId
 COMPARED = 8
 """Number of candidates that are compared in full, in addition to the newest version."""
 PROGRAMS = 3
-"""Number of versions from other programs that are always compared in full."""
+"""Number of versions from other programs that are always compared in full.
+
+A program that writes often continues from its own versions (`tests/files/test_rewriting.py`).
+"""
 _MOST_WORDS = 4_000
 """Most characters that the shortlist compares by words; longer texts are compared by lines."""
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
@@ -85,8 +87,90 @@ class LaterEdit(NamedTuple):
     edit: edits_of.EditSource
 
 
+class Change(NamedTuple):
+    """One change from a candidate to the program's file."""
+
+    edit: edits_of.Edit | None
+    """None for a cell that another program deleted after the candidate, and this program wrote."""
+    characters: int
+    """The characters that the change deletes and inserts in a source."""
+    restored: int | None
+    """The characters of a deleted cell that the change restores: its source before and now."""
+
+
+class CostRule(NamedTuple):
+    """The cost of a kind of change. `case` in `tests/golden/merge_bases.json` needs the rule."""
+
+    name: str
+    applies: Callable[[Change], bool]
+    cost: Callable[[Change], int]
+    case: str
+
+
+COST_RULES = (
+    # Only a program that read a version with the cell knows the cell's id. So restoring the cell
+    # costs more than editing it in such a version.
+    CostRule(
+        "a deleted cell is restored",
+        lambda change: change.restored is not None,
+        lambda change: 1 + (change.restored or 0),
+        "a moved cell that was deleted after a version seen halfway stays deleted",
+    ),
+    # A program that edits a text rarely decides about outputs.
+    CostRule(
+        "outputs are set",
+        lambda change: isinstance(change.edit, edits_of.SetOutcome),
+        lambda _: 0,
+        "a program that only clears outputs clears them",
+    ),
+    CostRule(
+        "any other change",
+        lambda _: True,
+        lambda _: 1,
+        "a slow program keeps text that was typed meanwhile",
+    ),
+)
+"""The first rule that applies gives the cost of a change."""
+
+
+class Criterion(NamedTuple):
+    """A number by which candidates are compared. `case` in the golden vectors needs it."""
+
+    name: str
+    number: Callable[[Candidate, Sequence[Change]], int]
+    case: str
+
+
+CRITERIA = (
+    Criterion(
+        "the lowest cost of changes",
+        lambda _, changes: sum(map(_cost, changes)),
+        "a cell that a person deleted stays deleted",
+    ),
+    # A program that edits a text rarely changes other outputs on purpose, so newer outputs stay.
+    Criterion(
+        "the fewest changed outputs of cells that the program did not edit",
+        lambda candidate, _: _outputs_taken(candidate.edits),
+        "outputs that came since the program read the file stay",
+    ),
+    Criterion(
+        "the fewest characters",
+        lambda _, changes: sum(change.characters for change in changes),
+        "text that was typed into a program's text stays",
+    ),
+)
+"""The base is the candidate with the lowest first number; on a tie, the next number decides.
+
+If all numbers are equal, the base is the newest candidate.
+"""
+
+
+def _cost(change: Change) -> int:
+    return next(rule.cost(change) for rule in COST_RULES if rule.applies(change))
+
+
 class BaseSelector:
-    """Choose the candidate with the lowest cost of edits."""
+    """Choose the merge base among candidates, which are sorted from the newest to the oldest."""
 
     def __init__(
         self, bases: Sequence[FileVersion | None], theirs: Content, found: Sequence[Candidate]
@@ -99,8 +183,36 @@ class BaseSelector:
         self._sources: dict[int, dict[CellId, str]] = {}
 
     def best(self) -> Candidate:
-        """Return the candidate with the lowest cost; on a tie, the newest."""
-        return min(self._found, key=lambda one: (*self._work(one), one.age))
+        """Return the best candidate by `CRITERIA`."""
+        return min(self._found, key=self._numbers)
+
+    def _numbers(self, one: Candidate) -> tuple[int, ...]:
+        changes = list(self._changes(one))
+        return tuple(criterion.number(one, changes) for criterion in CRITERIA)
+
+    def _changes(self, one: Candidate) -> Iterator[Change]:
+        since = self.since(one)
+        for edit in one.edits:
+            match edit:
+                case edits_of.EditSource(cell_id, _):
+                    spliced_by = since[cell_id].edit if cell_id in since else edit
+                    yield Change(edit, _size(spliced_by), None)
+                case edits_of.AddCell(_, cell):
+                    characters = _size(since[cell.id].edit) if cell.id in since else 0
+                    yield Change(edit, characters, self._restored(cell, one.age))
+                case _:
+                    yield Change(edit, 0, None)
+        for cell in one.was.cells:
+            age, text = self._words.get(cell.id, (one.age, ""))
+            if age < one.age and text is None and cell.id in self._theirs:
+                yield Change(None, 0, len(cell.source) + len(self._theirs[cell.id]))
+
+    def _restored(self, cell: Cell, age: int) -> int | None:
+        """Return the characters of a cell that a version before `age` had; None if none had it."""
+        known = self._known_before.get(cell.id)
+        if known is None or known[0] <= age:
+            return None
+        return len(known[1]) + len(cell.source)
 
     def since(self, one: Candidate) -> dict[CellId, LaterEdit]:
         """Return the edits of cells that a program rewrote after this base, against the rewrite.
@@ -108,57 +220,8 @@ class BaseSelector:
         A program that writes a cell twice usually continues from its own first text. An edit
         against the base would mix both texts in a merge.
         """
-        was = {cell.id: cell.source for cell in one.was.cells}
-        found = {cell: self._from_there(cell, now, one.age) for cell, now in _texts(one.edits, was)}
+        found = {cell: self._from_there(cell, now, one.age) for cell, now in rewritten(one).items()}
         return {cell: since for cell, since in found.items() if since is not None}
-
-    def _work(self, one: Candidate) -> tuple[int, int, int]:
-        """Return the cost of a candidate, to be compared in this order.
-
-        1. The edits, in characters; a rewritten text costs the same whatever its old text was.
-        2. The changed outputs of cells that the program did not edit. A program that edits a text
-           rarely changes other outputs on purpose, so newer outputs stay.
-        3. The splices of texts, in characters.
-        """
-        since = self.since(one)
-        was = {cell.id: cell.source for cell in one.was.cells}
-        texts = dict(_texts(one.edits, was))
-        sizes = [self._sizes(edit, one.age, texts, since) for edit in one.edits]
-        work, whole = sum(size for size, _ in sizes), sum(size for _, size in sizes)
-        for cell in one.was.cells:
-            age, text = self._words.get(cell.id, (one.age, ""))
-            if age < one.age and text is None and cell.id in self._theirs:
-                work += self._size_again(cell.id, cell.source)
-        return work, _outputs_taken(one.edits), whole
-
-    def _sizes(
-        self,
-        edit: edits_of.Edit,
-        age: int,
-        texts: Mapping[CellId, str],
-        since: Mapping[CellId, LaterEdit],
-    ) -> tuple[int, int]:
-        """Return the cost of an edit and the characters of its splices (0 if it has none).
-
-        A rewritten text has a fixed cost, because the length of the old text says nothing about
-        the version that the program read.
-        """
-        match edit:
-            case edits_of.EditSource():
-                return _weight(since[edit.id].edit if edit.id in since else edit, texts[edit.id])
-            case edits_of.AddCell(_, cell):
-                if cell.id in since:
-                    return _weight(since[cell.id].edit, cell.source)
-                known = self._known_before.get(cell.id)
-                if known is not None and known[0] > age:
-                    return self._size_again(cell.id, known[1]), 0
-            case _:
-                pass
-        return _size(edit), 0
-
-    def _size_again(self, cell_id: CellId, before: str) -> int:
-        """Return the cost of restoring a deleted cell: more than the cost of rewriting it."""
-        return 1 + len(before) + len(self._theirs[cell_id])
 
     def _from_there(self, cell_id: CellId, now: str, age: int) -> LaterEdit | None:
         """Return the smallest edit from a rewrite newer than `age` to `now`; None if none is."""
@@ -262,26 +325,5 @@ def _texts(
                 pass
 
 
-def _weight(edit: edits_of.EditSource, now: str) -> tuple[int, int]:
-    """Return the cost of an edit that results in `now`, and the characters of its splices.
-
-    An edit that inserts more than half of `now` counts as a rewrite, unless it keeps all of the old
-    text: a program that only adds to a text has read this text.
-    """
-    size = _size(edit)
-    came = sum(len(splice.insert) for splice in edit.splices)
-    anew = 1 + len(now)
-    adds_only = came == size and came < len(now)
-    return (anew if 2 * came > len(now) and not adds_only else min(size, anew)), size
-
-
-def _size(edit: edits_of.Edit) -> int:
-    match edit:
-        case edits_of.EditSource():
-            return sum(splice.delete + len(splice.insert) for splice in edit.splices)
-        case edits_of.AddCell():
-            return 1 + len(edit.cell.source)
-        case edits_of.SetOutcome():
-            return 0
-        case _:
-            return 1
+def _size(edit: edits_of.EditSource) -> int:
+    return sum(splice.delete + len(splice.insert) for splice in edit.splices)
