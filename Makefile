@@ -71,6 +71,7 @@ build/install.stamp: pyproject.toml scripts/hatch_build.py build/engine.stamp bu
 
 chromium:  ## a browser for the tests: found, or installed where that is possible
 	@scripts/chromium
+	@scripts/libfuse
 
 # ---- use
 
@@ -182,8 +183,7 @@ bench-sizes: release-engine  ## sizes of very large outputs (make bench-sizes AR
 
 prove: release-engine  ## who loses or duplicates what: this project and its peers (make prove ARGS=--quick)
 	$(BIN)/python -m pip install --quiet --editable '.[prove]'
-	if [ "$$(id -u)" = 0 ] && ! ldconfig -p | grep -q libfuse.so.2; then \
-	  apt-get install -qq -y libfuse2 >&2 || true; fi
+	scripts/libfuse
 	chromium=$$(scripts/chromium) && cd bench && CHROMIUM="$$chromium" $(BIN)/python -m prove $(ARGS)
 
 simulate: setup  ## the simulated network: SEEDS=400 stories of each kind from FIRST_SEED=0 (long: 10000)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -46,7 +47,9 @@ def mounted(folder: Path) -> Iterator[Path]:
         daemon.terminate()
         daemon.wait()
         if os.path.ismount(mount):
-            subprocess.run(["fusermount", "-u", "-z", str(mount)], check=False)
+            by_user, by_root = ["fusermount", "-u", "-z"], ["umount", "--lazy"]
+            command = by_user if shutil.which("fusermount") else by_root
+            subprocess.run([*command, str(mount)], check=False)
 
 
 def serve(below: str, mount: str) -> None:

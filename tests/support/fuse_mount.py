@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes.util
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +36,8 @@ class FuseMount:
         )
         until = time.monotonic() + PATIENCE_SECONDS
         while not self.point.is_mount():
-            assert self._daemon.poll() is None, "the FUSE daemon has ended"
+            if self._daemon.poll() is not None:
+                pytest.skip("this machine does not permit a FUSE mount")
             assert time.monotonic() < until, "the FUSE daemon mounts nothing"
             time.sleep(0.02)
 
@@ -59,12 +61,14 @@ class FuseMount:
         """Detach the mount in any state."""
         self.resume()
         self.die()
-        subprocess.run(["fusermount", "-u", "-z", self.point], capture_output=True, check=False)
+        by_user, by_root = ["fusermount", "-u", "-z"], ["umount", "--lazy"]
+        command = by_user if shutil.which("fusermount") else by_root
+        subprocess.run([*command, self.point], capture_output=True, check=False)
 
 
 @contextmanager
 def fuse_mount(folder: Path, point: Path, *refused: str) -> Iterator[FuseMount]:
-    """Create and mount `folder` at `point`; skip the test without FUSE.
+    """Create and mount `folder` at `point`; skip the test where FUSE cannot mount.
 
     `refused` names operations and errors: `chmod=EPERM`.
     """
