@@ -18,7 +18,7 @@ ENDLESS = "print('begun')\nimport threading; threading.Event().wait()"
 
 
 async def test_interrupted_cells_are_marked_after_a_server_kill_and_a_new_kernel_is_joined(
-    browser: Browser, lab: Lab, screenscreenshots: Path
+    browser: Browser, lab: Lab, screenshots: Path
 ) -> None:
     write_notebook(lab, "a.ipynb", ENDLESS, "print('behind')")
     ana = await User.with_notebook(browser, lab, "a.ipynb", screenshots)

@@ -172,7 +172,7 @@ async def test_an_interactive_matplotlib_plot_is_shown_to_all_users(two_users: T
     await ready(two_users, PLOT)
     await two_users.ana.run(0)
     for user in two_users.users:
-        await expect(user.cell(0).locator("canvas").first).to_be_visible(timeout=30_000)
+        await expect(user.cell(0).locator("canvas").first).to_be_visible(timeout=90_000)
     await two_users.ben.screenshot("widgets-plot")
 
 
@@ -226,7 +226,7 @@ async def test_widget_state_is_saved_if_the_setting_is_on(two_users: TwoUsers) -
     await two_users.ben.page.wait_for_function(
         "() => JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.sharedModel"
         ".getMetadata('widgets') ?? {}).includes('\"value\":41')",
-        timeout=30_000,
+        timeout=90_000,
     )
     await two_users.ana.status_is("Saved")
     saved = json.loads((two_users.ana.lab.root / "shared.ipynb").read_text())["metadata"]["widgets"]
