@@ -15,7 +15,7 @@ from ..document.runtime import KernelState, Runtime
 from ..ids import NewId, RunId
 from .external_runs import ExternalRuns
 from .message_fields import FieldProblem
-from .messages import KernelMessage, Status, read
+from .messages import KernelMessage, Status
 from .output_widgets import OutputWidgets, WidgetEffect
 from .outputs import NextInput, OutputWriter, Written
 from .queue import GRACE_MS, RunQueue
@@ -138,7 +138,7 @@ class Execution:
         for message in reversed(batch):
             if message.type != "status" or message.parent_type not in _WORKING_REQUESTS:
                 continue
-            said, _ = read(message)
+            said = message.meaning
             known = isinstance(said, Status) and said.state in _TOLD_STATES
             if isinstance(said, Status) and known and kernel.state not in _SETTLED:
                 self._busy_with = message.parent_id if said.state == "busy" else ""

@@ -18,7 +18,7 @@ from ..document.runtime import RunChanges, Runtime
 from ..document.schema import FORBIDDEN_KEY
 from ..ids import CellId, RunId
 from .cancel_reasons import SKIPPED
-from .messages import KernelMessage, Status, read
+from .messages import KernelMessage, Status
 from .steps import Finished, Step, WakeAt, source_hash
 
 UNHEARD: Final = "the server was restarted"
@@ -123,7 +123,7 @@ class ExternalRuns:
             self._runtime.set_run(run_id, state="running", started_at=now_ms)
         other.began = other.began or message.type != "status"
         other.failed = other.failed or message.type == "error"
-        said, _ = read(message)
+        said = message.meaning
         if not isinstance(said, Status) or said.state != "idle":
             return []
         if not other.began:

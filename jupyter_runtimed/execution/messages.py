@@ -1,8 +1,8 @@
 """Parse kernel messages into typed values.
 
-A kernel may be any program, so every field is checked and nothing raises. `read` converts a message
-into a typed value and the `Problem`s of its fields; unusable parts are left out. The known message
-types are those of Jupyter's messaging protocol, version 5.
+A kernel may be any program, so every field is checked and nothing raises. `KernelMessage.parsed`
+has the typed value of a message and the problems of its fields; unusable parts are left out. The
+known message types are those of Jupyter's messaging protocol, version 5.
 """
 
 from __future__ import annotations
@@ -28,6 +28,23 @@ class KernelMessage:
     metadata: Mapping[str, object] = field(default_factory=dict)
     buffers: tuple[bytes, ...] = ()
     parent_type: str = ""
+    _parsed: Parsed | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def parsed(self) -> Parsed:
+        """The typed value of the message, which the first access parses. Never raises."""
+        if self._parsed is None:
+            fields = MessageFields(self.type, self.content)
+            meaning = _meaning(self, fields)
+            parsed = Parsed(meaning, tuple(fields.problems))
+            object.__setattr__(self, "_parsed", parsed)
+            return parsed
+        return self._parsed
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """The typed value of the message; None if the message does not concern a run."""
+        return self.parsed.meaning
 
     @staticmethod
     def of(channel: Channel, raw: object) -> KernelMessage:
@@ -134,13 +151,6 @@ class Parsed(NamedTuple):
 
     meaning: Meaning | None
     problems: tuple[FieldProblem, ...] = ()
-
-
-def read(message: KernelMessage) -> Parsed:
-    """Parse a message. Never raises."""
-    fields = MessageFields(message.type, message.content)
-    meaning = _meaning(message, fields)
-    return Parsed(meaning, tuple(fields.problems))
 
 
 def _meaning(message: KernelMessage, fields: MessageFields) -> Meaning | None:

@@ -27,7 +27,6 @@ from .messages import (
     Meaning,
     Stream,
     UpdateDisplayData,
-    read,
 )
 from .terminal import Terminal
 
@@ -218,14 +217,14 @@ class OutputWidgets:
         stack = self._stacks.get(message.parent_id)
         if not stack or not is_run(message.parent_id):
             return False
-        meaning, _ = read(message)
+        meaning = message.meaning
         if meaning is not None:
             self._widgets[stack[-1]].take(meaning)
             self._changed[stack[-1]] = None
         return True
 
     def _update(self, message: KernelMessage) -> None:
-        meaning, _ = read(message)
+        meaning = message.meaning
         if isinstance(meaning, UpdateDisplayData):
             for comm_id, widget in self._widgets.items():
                 if widget.update(meaning):

@@ -39,7 +39,6 @@ from .messages import (
     Status,
     Stream,
     UpdateDisplayData,
-    read,
 )
 from .streams import StreamTail
 
@@ -118,7 +117,7 @@ class OutputWriter:
             if not known:
                 strangers.append(message)
             if known or message.type == "update_display_data":
-                meaning, found = read(message)
+                meaning, found = message.parsed
                 problems.update(dict.fromkeys(found))
                 if meaning is not None:
                     said.append((run_id, meaning, message))

@@ -19,7 +19,7 @@ from ..document.content import FINISHED, Run, RunState
 from ..document.runtime import RunChanges, Runtime
 from ..ids import CellId, RunId
 from .cancel_reasons import CANCELLED, DELETED, FAILED_BEFORE, INTERRUPTED, SKIPPED_AFTER_ERROR
-from .messages import ExecuteReply, InputRequest, KernelMessage, Status, read
+from .messages import ExecuteReply, InputRequest, KernelMessage, Status
 from .steps import Finished, Interrupt, RunRequest, SendExecute, Step, WakeAt, source_hash
 
 GRACE_MS: Final = 2000
@@ -236,7 +236,7 @@ class RunQueue:
 
     def _note(self, current: _Current, message: KernelMessage, now_ms: int) -> list[Step]:
         current.deadline_ms = now_ms + self._grace_ms
-        meaning, _ = read(message) if message.type in _TELLING else (None, ())
+        meaning = message.meaning if message.type in _TELLING else None
         if message.type in ("status", "execute_input"):
             self._started(current.run_id, now_ms)
         if message.type == "execute_input":

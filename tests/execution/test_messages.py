@@ -17,7 +17,6 @@ from jupyter_runtimed.execution.messages import (
     ExecuteReply,
     KernelMessage,
     Stream,
-    read,
 )
 
 
@@ -31,7 +30,7 @@ def test_a_message_in_the_form_of_jupyter_client() -> None:
     }
     said = KernelMessage.of("iopub", raw)
     assert (said.type, said.parent_id, said.msg_id, said.buffers) == ("stream", "r1", "m1", (b"b",))
-    assert read(said) == (Stream("stdout", "x"), ())
+    assert said.parsed == (Stream("stdout", "x"), ())
 
 
 @pytest.mark.parametrize("raw", [None, [], "x", {"header": 3, "parent_header": [], "buffers": 1}])
@@ -77,7 +76,7 @@ def test_an_invalid_message_parses_as_an_empty_message(raw: object) -> None:
 def test_the_valid_fields_of_a_message_are_used(
     said: KernelMessage, meaning: object, problem: str
 ) -> None:
-    got, problems = read(said)
+    got, problems = said.parsed
     assert got == meaning
     assert FieldProblem(said.type, problem) in problems
 
