@@ -18,7 +18,7 @@ from jupyter_runtimed.host.storage.log_records import Kind
 
 from ..host.conftest import Place, notebook
 from ..host.damage import spoil
-from ..host.people import Person
+from ..host.local_client import LocalClient
 
 LARGE = "x" * 20_000
 
@@ -36,7 +36,7 @@ async def written(place):
     place.put("a.ipynb", notebook("one"))
     place.put("work/b.ipynb", notebook("two"))
     server = place.server()
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     outputs = [{"output_type": "stream", "name": "stdout", "text": LARGE}]
     await ana.call("import_outputs", cell="c0", outputs=outputs, execution_count=1)
@@ -73,7 +73,7 @@ async def test_rooms_lists_the_stored_rooms(written, run):
     assert first["open_in"] is None and first["damage"] == []
 
 
-async def test_rooms_says_which_a_server_has_open(written, run):
+async def test_rooms_lists_which_rooms_a_server_has_open(written, run):
     server = written.server()
     await server.open("a.ipynb")
     found = json.loads(run("rooms", "--json")[1])
@@ -96,7 +96,7 @@ async def test_export_writes_the_notebook_with_its_outputs(written, run, tmp_pat
 async def test_export_writes_older_versions_by_name_and_by_time(place, run, tmp_path):
     place.put("a.ipynb", notebook("one"))
     server = place.server()
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     begun = int(time.time()) + 3600
     for index, text in enumerate(["a", "b", "c"]):
@@ -123,7 +123,7 @@ async def test_export_writes_older_versions_by_name_and_by_time(place, run, tmp_
     assert code == 1 and "2026-11-23T14:30" in err
 
 
-async def test_export_leaves_out_outputs_that_are_missing_and_says_so(written, run):
+async def test_export_omits_missing_outputs_with_a_warning(written, run):
     for path in (written.data / "blobs").glob("*/*"):
         path.unlink()
     code, out, err = run("export", "a.ipynb")
@@ -164,7 +164,7 @@ async def test_check_changes_nothing(written, run):
     assert everything() == before
 
 
-async def test_compact_keeps_everything_in_less(written, run):
+async def test_compact_keeps_all_content_in_fewer_bytes(written, run):
     before = run("export", "a.ipynb")[1]
     size = sum(p.stat().st_size for p in (written.data / "rooms").rglob("*.log"))
     code, out, _ = run("compact")
@@ -191,7 +191,7 @@ async def test_compact_repairs_a_damaged_room(written, run):
 @pytest.mark.parametrize("command", [("compact",), ("forget", "--yes")])
 async def test_a_room_that_a_server_has_open_is_left_alone(written, run, command):
     server = written.server()
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     name, *options = command
     code, _, err = run(name, "a.ipynb", *options)
@@ -217,7 +217,7 @@ async def test_forget_removes_the_room_and_leaves_the_file(written, run):
 async def test_a_reader_beside_a_busy_server_always_finds_a_whole_room(place, run):
     place.put("a.ipynb", notebook("one"))
     server = place.server()
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     typed = 0
     for _ in range(20):
@@ -253,7 +253,7 @@ def test_invalid_arguments_have_their_own_exit_code(capsys):
 
 
 @pytest.mark.parametrize("command", app.COMMANDS, ids=lambda it: it.name)
-def test_each_command_explains_itself(command, capsys):
+def test_each_command_has_a_help_text(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         app.main([command.name, "--help"])
     assert stopped.value.code == 0
@@ -286,5 +286,5 @@ async def test_jupyter_runtimed_finds_the_server_s_data_folder(written, tmp_path
     assert [it["path"] for it in json.loads(done.stdout)] == ["a.ipynb", "work/b.ipynb"]
 
 
-def test_the_folder_that_is_named_is_used_without_looking_at_the_configuration(tmp_path):
+def test_a_named_data_folder_is_used_without_reading_the_configuration(tmp_path):
     assert places.data_dir(tmp_path).root == tmp_path

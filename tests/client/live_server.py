@@ -136,11 +136,11 @@ class LiveServer:
     def thaw(self) -> None:
         self._send(signal.SIGCONT)
 
-    def said(self, text: str) -> None:
+    def wait_for_log(self, text: str) -> None:
         """Wait until the log contains this text."""
         until = time.monotonic() + GOODBYE_SECONDS
         while text not in self.log.read_text():
-            assert time.monotonic() < until, f"the log says nothing of {text!r}"
+            assert time.monotonic() < until, f"the log does not contain {text!r}"
             time.sleep(0.01)
 
     def send(self, what: signal.Signals) -> None:

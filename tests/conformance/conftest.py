@@ -17,7 +17,7 @@ from jupyter_runtimed.document.diff.output_equality import stream_text
 from jupyter_runtimed.document.mime import shown as value_shown
 
 from ..host.conftest import Place, notebook
-from ..host.people import LocalKernels, Person
+from ..host.local_client import LocalClient, LocalKernels
 
 SCRIPTED = Path(__file__).parents[1] / "support" / "scripted_kernel.py"
 
@@ -41,29 +41,29 @@ class ScriptedKernels(LocalKernels):
         return self._link(path)
 
 
-class Table:
+class RoomClient:
     """A notebook in a room, with its client."""
 
-    def __init__(self, place: Place, person: Person) -> None:
+    def __init__(self, place: Place, client: LocalClient) -> None:
         self.place = place
-        self.person = person
+        self.client = client
 
     @property
     def runtime(self) -> Any:
-        return self.person.peer.runtime
+        return self.client.peer.runtime
 
     def state(self, cell: str) -> str:
-        return str(self.person.run_of(cell).state)
+        return str(self.client.run_of(cell).state)
 
     async def run(self, *cells: str) -> list[str]:
         """Run cells to their ends and return their states."""
-        reply = await self.person.call("run", cells=list(cells))
+        reply = await self.client.call("run", cells=list(cells))
         assert reply.error is None, reply.error
-        return [(await self.person.finished(cell)).state for cell in cells]
+        return [(await self.client.finished(cell)).state for cell in cells]
 
     def shown(self, cell: str) -> str:
         """Return all visible text of a cell, concatenated."""
-        get = self.person.host._ports.blobs.get
+        get = self.client.host._ports.blobs.get
         parts = []
         for output in self.outputs(cell):
             match output:
@@ -79,11 +79,11 @@ class Table:
         return tuple(self.runtime.outcome(cell).outputs)
 
 
-async def seat(place: Place, *sources: str, path: str = "a.ipynb") -> Table:
+async def open_in_room(place: Place, *sources: str, path: str = "a.ipynb") -> RoomClient:
     place.put(path, notebook(*sources))
-    person = Person(await place.server().open(path))
-    await person.until(lambda: person.peer.live)
-    return Table(place, person)
+    client = LocalClient(await place.server().open(path))
+    await client.until(lambda: client.peer.live)
+    return RoomClient(place, client)
 
 
 @pytest.fixture

@@ -15,12 +15,12 @@ from playwright.async_api import Browser, Page
 import jupyter_runtimed
 
 from ..e2e.lab import TOKEN, Lab
-from ..e2e.pair import Pair
+from ..e2e.two_users import TwoUsers
 from .every_message import AFTER, ANSWERS, CELLS, NEVER, STOP, write
 
 FILE = "every_message.ipynb"
-NOBODY = "nobody_looks.ipynb"
-PATIENCE_SECONDS = 60
+NO_VIEWER = "no_viewer.ipynb"
+TIMEOUT_SECONDS = 60
 
 # The command's promise ends at the first exception, even if a cell raises it on purpose.
 _RUN_ALL = "() => { void window.jupyterapp.commands.execute('notebook:run-all-cells'); }"
@@ -45,7 +45,7 @@ def lab_in(folder: Path, *options: str) -> Lab:
     # The page has every cell, including the cell with the prompt.
     lab.set("@jupyterlab/notebook-extension:tracker", windowingMode="none")
     write(lab.root / FILE)
-    write(lab.root / NOBODY)
+    write(lab.root / NO_VIEWER)
     return lab
 
 
@@ -54,18 +54,18 @@ async def by_jupyterlab(browser: Browser, lab: Lab) -> Any:
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(f"{lab.url}/lab/tree/{FILE}?reset&token={TOKEN}")
-    await page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=PATIENCE_SECONDS * 1000)
+    await page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=TIMEOUT_SECONDS * 1000)
     assert await page.locator(".jp-RuntimedStatus").count() == 0, "the extension is on"
     await _run_in(page)
     await context.close()
     return nbformat.read(lab.root / FILE, 4)
 
 
-async def by_us_with_two_browsers(browser: Browser, lab: Lab, shots: Path) -> Any:
-    pair = await Pair.arrive(browser, lab, FILE, shots)
-    await _run_in(pair.ana.page)
-    await pair.agree()
-    await pair.leave()
+async def by_room_with_two_browsers(browser: Browser, lab: Lab, screenshots: Path) -> Any:
+    two_users = await TwoUsers.with_notebook(browser, lab, FILE, screenshots)
+    await _run_in(two_users.ana.page)
+    await two_users.converge()
+    await two_users.close()
     return nbformat.read(lab.root / FILE, 4)
 
 
@@ -73,36 +73,34 @@ async def _run_in(page: Page) -> None:
     await page.wait_for_function(
         "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
         " === 'idle'",
-        timeout=PATIENCE_SECONDS * 1000,
+        timeout=TIMEOUT_SECONDS * 1000,
     )
     await page.evaluate(_RUN_ALL)
     # JupyterLab keeps an answered field for a moment, so the kind identifies each field.
     for kind, answer in zip((":not([type=password])", "[type=password]"), ANSWERS, strict=True):
         field = page.locator(f".jp-Stdin-input{kind}")
-        await field.wait_for(timeout=PATIENCE_SECONDS * 1000)
+        await field.wait_for(timeout=TIMEOUT_SECONDS * 1000)
         await field.fill(answer)
         await field.press("Enter")
-    await page.wait_for_function(
-        _OVER, arg=list(CELLS).index(STOP), timeout=PATIENCE_SECONDS * 1000
-    )
+    await page.wait_for_function(_OVER, arg=list(CELLS).index(STOP), timeout=TIMEOUT_SECONDS * 1000)
     await page.evaluate(_AFTER_A_RESTART, list(CELLS).index(AFTER))
 
 
-async def by_us_with_no_browser(lab: Lab) -> Any:
+async def by_room_without_browsers(lab: Lab) -> Any:
     """One script requests the runs and leaves, another answers; no client is connected between."""
-    async with jupyter_runtimed.connect(lab.url, NOBODY, TOKEN) as nb:
-        asked = asyncio.create_task(nb.run_all())
-        await nb.wait_for(lambda: nb.last_run(NEVER) is not None, PATIENCE_SECONDS)
-        asked.cancel()
-    async with jupyter_runtimed.connect(lab.url, NOBODY, TOKEN) as nb:
+    async with jupyter_runtimed.connect(lab.url, NO_VIEWER, TOKEN) as nb:
+        requested = asyncio.create_task(nb.run_all())
+        await nb.wait_for(lambda: nb.last_run(NEVER) is not None, TIMEOUT_SECONDS)
+        requested.cancel()
+    async with jupyter_runtimed.connect(lab.url, NO_VIEWER, TOKEN) as nb:
         for cell, answer in zip(("input", "password"), ANSWERS, strict=True):
-            await nb.wait_for(lambda cell=cell: cell in nb.prompts(), PATIENCE_SECONDS)
+            await nb.wait_for(lambda cell=cell: cell in nb.prompts(), TIMEOUT_SECONDS)
             await nb.answer_input(cell, answer)
-        await nb.wait_for(lambda: _state(nb, NEVER) == "cancelled", PATIENCE_SECONDS)
+        await nb.wait_for(lambda: _state(nb, NEVER) == "cancelled", TIMEOUT_SECONDS)
         await nb.restart()
-        await nb.run(AFTER, PATIENCE_SECONDS)
+        await nb.run(AFTER, TIMEOUT_SECONDS)
         await nb.save()
-    return nbformat.read(lab.root / NOBODY, 4)
+    return nbformat.read(lab.root / NO_VIEWER, 4)
 
 
 def _state(nb: jupyter_runtimed.LiveNotebook, cell: str) -> str:
@@ -120,7 +118,7 @@ async def by_nbclient(folder: Path) -> Any:
             for index, cell in enumerate(notebook.cells[:last]):
                 await client.async_execute_cell(cell, index)
         await client.km.restart_kernel(now=True)
-        await client.kc.wait_for_ready(timeout=PATIENCE_SECONDS)
+        await client.kc.wait_for_ready(timeout=TIMEOUT_SECONDS)
         await client.async_execute_cell(notebook.cells[last], last)
     nbformat.write(notebook, folder / FILE)
     return nbformat.read(folder / FILE, 4)

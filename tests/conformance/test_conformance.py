@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ..e2e.conftest import chromium_started
-from ..e2e.lab import NO_SERVER_PART
+from ..e2e.conftest import launched_chromium
+from ..e2e.lab import SERVER_EXTENSION_DISABLED
 from . import executors
 from .differences import JUPYTERLAB, MEANT, NBCLIENT, table
 from .every_message import AFTER, CELLS, NEVER, STOP
@@ -48,27 +48,27 @@ def assert_same(ours: dict[str, str], theirs: dict[str, str], who: str) -> None:
     assert list(theirs) == list(ours)
     for cell, shown in ours.items():
         if cell not in meant:
-            assert theirs[cell] == shown, f"{cell} is otherwise in {who}"
+            assert theirs[cell] == shown, f"{cell} differs in {who}"
     assert [cell for cell in meant if theirs[cell] == ours[cell]] == [], f"no difference to {who}"
 
 
 @pytest.mark.browser
 @pytest.mark.kernel
 @pytest.mark.timeout(300)
-async def test_one_notebook_by_four_executors(tmp_path: Path) -> None:
-    plain = executors.lab_in(tmp_path / "plain", NO_SERVER_PART)
-    plain.without_browser_part("jupyter-runtimed")
+async def test_four_executors_write_the_same_outputs(tmp_path: Path) -> None:
+    plain = executors.lab_in(tmp_path / "plain", SERVER_EXTENSION_DISABLED)
+    plain.disable_extensions("jupyter-runtimed")
     rooms = executors.lab_in(tmp_path / "rooms")
     by_nbclient = seen(await executors.by_nbclient(tmp_path / "nbclient"))
     try:
         await asyncio.gather(asyncio.to_thread(plain.start), asyncio.to_thread(rooms.start))
-        without = seen(await executors.by_us_with_no_browser(rooms))
-        async with chromium_started() as browser:
+        without = seen(await executors.by_room_without_browsers(rooms))
+        async with launched_chromium() as browser:
             by_lab = seen(await executors.by_jupyterlab(browser, plain))
-            ours = seen(await executors.by_us_with_two_browsers(browser, rooms, tmp_path))
+            ours = seen(await executors.by_room_with_two_browsers(browser, rooms, tmp_path))
     finally:
         await asyncio.gather(asyncio.to_thread(plain.stop), asyncio.to_thread(rooms.stop))
-    assert_same(ours, without, "a room that nobody looks at")
+    assert_same(ours, without, "a room without browsers")
     assert_same(ours, by_lab, JUPYTERLAB)
     assert_same(ours, by_nbclient, NBCLIENT)
     assert json.loads(ours[STOP])["outputs"][0]["ename"] == "RuntimeError"

@@ -47,14 +47,14 @@ def sources(notebook: Notebook) -> list[tuple[str, str]]:
     return [(cell.id, cell.source) for cell in notebook.content().cells]
 
 
-def test_moved_and_edited_is_moved_with_the_edit() -> None:
+def test_a_moved_and_edited_cell_is_moved_with_the_edit() -> None:
     one, two = three()
     one.move_cell(A, after=C)
     two.splice(A, 3, 0, "!")
     assert sources(meet(one, two)) == [("b", "bbb"), ("c", "ccc"), ("a", "aaa!")]
 
 
-def test_moved_and_moved_is_one_cell_at_one_of_the_places() -> None:
+def test_a_cell_moved_twice_is_at_one_of_the_places() -> None:
     one, two = three()
     one.move_cell(A, after=B)
     two.move_cell(A, after=C)
@@ -62,21 +62,21 @@ def test_moved_and_moved_is_one_cell_at_one_of_the_places() -> None:
     assert sorted(order) == [A, B, C]
 
 
-def test_deleted_and_edited_is_deleted_and_never_half() -> None:
+def test_a_deleted_and_edited_cell_is_deleted_completely() -> None:
     one, two = three()
     one.delete_cell(A)
     two.splice(A, 0, 0, "late")
     assert sources(meet(one, two)) == [("b", "bbb"), ("c", "ccc")]
 
 
-def test_deleted_twice_is_deleted_once() -> None:
+def test_a_cell_deleted_twice_is_deleted() -> None:
     one, two = three()
     one.delete_cell(B)
     two.delete_cell(B)
     assert meet(one, two).order == (A, C)
 
 
-def test_split_and_typed_loses_nothing_that_was_typed() -> None:
+def test_a_split_keeps_concurrently_typed_text() -> None:
     one, two = three()
     one.splice(B, 1, 2)
     one.add_cell(Cell(CellId("b2"), "code", "bb"), after=B)
@@ -85,7 +85,7 @@ def test_split_and_typed_loses_nothing_that_was_typed() -> None:
     assert "typed" in text and text.count("b") == 3
 
 
-def test_merged_and_typed_loses_nothing_that_was_typed_in_the_upper_cell() -> None:
+def test_merging_cells_keeps_text_typed_in_the_upper_cell() -> None:
     one, two = three()
     one.splice(A, 3, 0, "\nbbb")
     one.delete_cell(B)

@@ -10,7 +10,7 @@ from execution_lab import Lab
 from jupyter_runtimed.execution.messages import Channel, KernelMessage
 from jupyter_runtimed.execution.steps import Finished, SendExecute, Step
 
-PATIENCE_MS = 60_000
+TIMEOUT_MS = 60_000
 
 
 class Live(Lab):
@@ -48,7 +48,7 @@ class Live(Lab):
         poller = zmq.Poller()
         for socket in sockets:
             poller.register(socket, zmq.POLLIN)
-        ready = dict(poller.poll(PATIENCE_MS))
+        ready = dict(poller.poll(TIMEOUT_MS))
         assert ready, "the kernel fell silent"
         batch = []
         for socket, name in sockets.items():

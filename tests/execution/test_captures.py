@@ -18,7 +18,7 @@ RUN = "run-1"
 MODEL = {"_model_module": "@jupyter-widgets/output", "_model_name": "OutputModel"}
 
 
-class Table:
+class KernelRun:
     """One kernel whose run is `run-1`; `cell` has the output that no widget captured."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ def lines(news: ShowWidget) -> list[str]:
 
 
 def test_output_inside_a_widget_is_captured_and_the_rest_goes_to_the_cell() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w")
     table.print("before\n")
     table.set("w", msg_id=RUN)
@@ -84,7 +84,7 @@ def test_output_inside_a_widget_is_captured_and_the_rest_goes_to_the_cell() -> N
 
 
 def test_the_innermost_of_nested_widgets_captures_output() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("outer")
     table.open("inner")
     table.set("outer", msg_id=RUN)
@@ -98,7 +98,7 @@ def test_the_innermost_of_nested_widgets_captures_output() -> None:
 
 
 def test_output_for_a_browser_request_is_left_to_the_browser() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w")
     table.set("w", msg_id="click-1", parent="click-1")
     table.print("clicked", parent="click-1")
@@ -112,7 +112,7 @@ def test_output_for_a_browser_request_is_left_to_the_browser() -> None:
 
 
 def test_other_widgets_capture_nothing() -> None:
-    table = Table()
+    table = KernelRun()
     table.say(message(RUN, "comm_open", comm_id="w", data={"state": {"_model_name": "Slider"}}))
     table.set("w", value=3)
     table.set("w", msg_id="of something else")
@@ -121,7 +121,7 @@ def test_other_widgets_capture_nothing() -> None:
 
 
 def test_a_widget_can_be_cleared_at_once_or_with_the_next_output() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w")
     table.set("w", msg_id=RUN)
     table.print("one")
@@ -137,7 +137,7 @@ def test_a_widget_can_be_cleared_at_once_or_with_the_next_output() -> None:
 
 
 def test_a_progress_bar_in_a_widget_is_one_line() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w")
     table.set("w", msg_id=RUN)
     for percent in (10, 50, 100):
@@ -146,7 +146,7 @@ def test_a_progress_bar_in_a_widget_is_one_line() -> None:
 
 
 def test_a_display_inside_is_updated_from_anywhere() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w")
     table.set("w", msg_id=RUN)
     table.show("first", "d")
@@ -158,7 +158,7 @@ def test_a_display_inside_is_updated_from_anywhere() -> None:
 
 
 def test_the_kernel_gets_the_widget_state_once_when_it_is_idle() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w")
     table.set("w", msg_id=RUN)
     table.print("1")
@@ -172,7 +172,7 @@ def test_the_kernel_gets_the_widget_state_once_when_it_is_idle() -> None:
 
 
 def test_the_echo_of_a_sent_widget_state_changes_nothing() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w")
     table.set("w", msg_id=RUN)
     table.print("1")
@@ -185,7 +185,7 @@ def test_the_echo_of_a_sent_widget_state_changes_nothing() -> None:
 
 
 def test_captured_output_is_appended_to_widget_outputs_that_the_kernel_set() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w", outputs=[])
     table.set("w", outputs=[{"output_type": "stream", "name": "stdout", "text": "set"}])
     assert table.news() == ()  # Browsers received the message directly.
@@ -195,7 +195,7 @@ def test_captured_output_is_appended_to_widget_outputs_that_the_kernel_set() -> 
 
 
 def test_a_widget_from_before_the_connection_keeps_its_content() -> None:
-    table = Table()
+    table = KernelRun()
     table.set("w", msg_id=RUN)
     table.print("new")
     table.set("w", msg_id="")
@@ -211,7 +211,7 @@ def test_a_widget_from_before_the_connection_keeps_its_content() -> None:
 
 
 def test_closed_widgets_and_dead_kernels_are_forgotten() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w")
     table.set("w", msg_id=RUN)
     table.say(message(RUN, "comm_close", comm_id="w", data={}))
@@ -224,7 +224,7 @@ def test_closed_widgets_and_dead_kernels_are_forgotten() -> None:
 
 
 def test_arbitrary_kernel_messages_do_not_break_output_widgets() -> None:
-    table = Table()
+    table = KernelRun()
     table.open("w")
     for state in (None, 3, "x", {"msg_id": 5}, {"outputs": 7}, {"outputs": [1, None]}):
         table.say(message(RUN, "comm_msg", comm_id="w", data={"method": "update", "state": state}))

@@ -134,7 +134,7 @@ def test_a_spinner_and_a_countdown_that_erase_themselves_leave_no_text(live: Liv
     assert plain(live) == ["go!"]
 
 
-def test_lines_that_are_erased_and_written_over(live: Live) -> None:
+def test_erased_lines_are_overwritten(live: Live) -> None:
     code = (
         "print('one\\ntwo\\nthree')\n"
         "print('\\x1b[3A\\x1b[2KONE\\n\\x1b[KTWO\\n\\x1b[1B', end='')\n"

@@ -104,7 +104,7 @@ class TestGrace:
 
 
 class TestErrors:
-    def test_an_error_stops_what_is_queued_behind_it(self, lab: Lab) -> None:
+    def test_an_error_cancels_the_queued_runs(self, lab: Lab) -> None:
         lab.ask("a", "b")
         lab.ask("c")
         run = lab.run_id()
@@ -181,7 +181,7 @@ class TestTakingBack:
         assert sent(lab.say(reply(run), idle(run)).steps) == ["c"]
         lab.assert_mirror()
 
-    def test_a_cell_that_is_deleted_while_it_runs_ends_in_peace(self, lab: Lab) -> None:
+    def test_the_run_of_a_deleted_cell_ends_normally(self, lab: Lab) -> None:
         lab.ask("a", "b")
         run = lab.run_id()
         assert lab.execution.queue.removed([CellId("a")], now_ms=5) == []

@@ -27,7 +27,7 @@ from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.peer.events import RoomEvent
 
 from ..client.live_server import LiveServer
-from .people import PATIENCE_SECONDS, Typist
+from .typist import TIMEOUT_SECONDS, Typist
 
 pytestmark = pytest.mark.kernel
 PATH = "a.ipynb"
@@ -95,7 +95,7 @@ def assert_acknowledged_is_stored(server: LiveServer, *typists: Typist) -> None:
         assert sources[typist.cell].startswith("".join(typist.acknowledged))
 
 
-def told(nb: LiveNotebook, name: str) -> list[dict[str, object]]:
+def collect_events(nb: LiveNotebook, name: str) -> list[dict[str, object]]:
     """Return a list that collects future events of this name."""
     found: list[dict[str, object]] = []
 
@@ -116,15 +116,17 @@ async def server(tmp_path: Path) -> AsyncIterator[LiveServer]:
         server.kill()
 
 
-async def sit_down(server: LiveServer, *, pause_seconds: float = 0.04) -> tuple[Typist, Typist]:
-    ana = await Typist.sit_down(server, PATH, "ana", pause_seconds)
-    bob = await Typist.sit_down(server, PATH, "bob", pause_seconds)
+async def start_typists(
+    server: LiveServer, *, pause_seconds: float = 0.04
+) -> tuple[Typist, Typist]:
+    ana = await Typist.connect(server, PATH, "ana", pause_seconds)
+    bob = await Typist.connect(server, PATH, "bob", pause_seconds)
     ana.begin()
     bob.begin()
     return ana, bob
 
 
-async def put_back(nb: LiveNotebook) -> None:
+async def save_or_restore(nb: LiveNotebook) -> None:
     """Save; save again if the server only now reports that the file is deleted."""
     try:
         await nb.save()
@@ -132,7 +134,7 @@ async def put_back(nb: LiveNotebook) -> None:
         await nb.save()
 
 
-async def all_is_well(server: LiveServer, *typists: Typist) -> None:
+async def assert_nothing_lost_or_doubled(server: LiveServer, *typists: Typist) -> None:
     """Assert that all typed text is there once, in each client, the store and the file."""
     for typist in typists:
         await typist.finish()
@@ -141,10 +143,10 @@ async def all_is_well(server: LiveServer, *typists: Typist) -> None:
         for other in typists:
             await other.nb.wait_for(
                 lambda other=other, cell=typist.cell, text=text: other.nb.source(cell) == text,
-                PATIENCE_SECONDS,
+                TIMEOUT_SECONDS,
             )
         assert stored(server)[typist.cell] == text
-    await put_back(typists[0].nb)
+    await save_or_restore(typists[0].nb)
     assert {t.cell: on_disk(server)[t.cell] for t in typists} == {
         t.cell: "".join(t.words) for t in typists
     }
@@ -152,10 +154,10 @@ async def all_is_well(server: LiveServer, *typists: Typist) -> None:
 
 async def test_kill_9_and_sigterm_lose_nothing_that_was_acknowledged(server: LiveServer) -> None:
     server.start()
-    ana, bob = await sit_down(server)
+    ana, bob = await start_typists(server)
     await asyncio.gather(ana.more(), bob.more())
     running = asyncio.create_task(ana.nb.run("printer"))
-    await ana.nb.wait_for(lambda: bool(ana.nb.outputs("printer")), PATIENCE_SECONDS)
+    await ana.nb.wait_for(lambda: bool(ana.nb.outputs("printer")), TIMEOUT_SECONDS)
     server.kill()
     assert_acknowledged_is_stored(server, ana, bob)
     await asyncio.to_thread(server.start)
@@ -167,7 +169,7 @@ async def test_kill_9_and_sigterm_lose_nothing_that_was_acknowledged(server: Liv
     for typist in (ana, bob):
         assert sources[typist.cell].startswith("".join(typist.acknowledged))
     await asyncio.to_thread(server.start)
-    await all_is_well(server, ana, bob)
+    await assert_nothing_lost_or_doubled(server, ana, bob)
     await ana.leave()
     await bob.leave()
 
@@ -175,11 +177,11 @@ async def test_kill_9_and_sigterm_lose_nothing_that_was_acknowledged(server: Liv
 async def frozen(server: LiveServer, ana: Typist, seconds: float) -> None:
     """Stop the server process for a while; no typed or printed text is lost."""
     running = asyncio.create_task(ana.nb.run("printer"))
-    await ana.nb.wait_for(lambda: bool(ana.nb.outputs("printer")), PATIENCE_SECONDS)
+    await ana.nb.wait_for(lambda: bool(ana.nb.outputs("printer")), TIMEOUT_SECONDS)
     server.freeze()
     await asyncio.sleep(seconds)
     server.thaw()
-    result = await asyncio.wait_for(running, PATIENCE_SECONDS)
+    result = await asyncio.wait_for(running, TIMEOUT_SECONDS)
     assert result.state == "ok"
     assert result.text == "".join(f"{i}\n" for i in range(LINES))
 
@@ -187,11 +189,11 @@ async def frozen(server: LiveServer, ana: Typist, seconds: float) -> None:
 @pytest.mark.long
 async def test_a_server_that_was_suspended_loses_nothing(server: LiveServer) -> None:
     server.start()
-    ana, bob = await sit_down(server)
+    ana, bob = await start_typists(server)
     await ana.more()
     await frozen(server, ana, 2)
     await ana.more()
-    await all_is_well(server, ana, bob)
+    await assert_nothing_lost_or_doubled(server, ana, bob)
     await ana.nb.shutdown()
     await ana.leave()
     await bob.leave()
@@ -205,16 +207,16 @@ async def test_a_full_disk_under_the_store_is_reported_and_acknowledges_nothing(
         put_notebook(server)
         server.start()
         try:
-            ana, bob = await sit_down(server)
-            news = told(ana.nb, "storage")
+            ana, bob = await start_typists(server)
+            news = collect_events(ana.nb, "storage")
             await ana.more()
             filler = fill(server.data)
-            await ana.nb.wait_for(lambda: bool(news), PATIENCE_SECONDS)
+            await ana.nb.wait_for(lambda: bool(news), TIMEOUT_SECONDS)
             assert news[0]["ok"] is False
             await ana.typed(20)
             assert ana.nb.pending_edits
             filler.unlink()
-            await ana.nb.wait_for(lambda: news[-1]["ok"] is True, PATIENCE_SECONDS)
+            await ana.nb.wait_for(lambda: news[-1]["ok"] is True, TIMEOUT_SECONDS)
             await ana.more()
             filler = fill(server.data)
             await ana.typed(50)
@@ -222,7 +224,7 @@ async def test_a_full_disk_under_the_store_is_reported_and_acknowledges_nothing(
             assert_acknowledged_is_stored(server, ana, bob)
             filler.unlink()
             await asyncio.to_thread(server.start)
-            await all_is_well(server, ana, bob)
+            await assert_nothing_lost_or_doubled(server, ana, bob)
             await ana.leave()
             await bob.leave()
         finally:
@@ -236,15 +238,15 @@ async def test_a_full_disk_under_the_notebooks_leaves_the_file_whole(tmp_path: P
         put_notebook(server)
         server.start()
         try:
-            ana, bob = await sit_down(server)
+            ana, bob = await start_typists(server)
             await ana.more()
             filler = fill(server.root)
             await asyncio.gather(ana.more(50), bob.more(50))
             with pytest.raises(RuntimedError, match="disk is full"):
-                await put_back(ana.nb)
+                await save_or_restore(ana.nb)
             assert set(on_disk(server)) == {"ana", "bob", "printer"}
             filler.unlink()
-            await all_is_well(server, ana, bob)
+            await assert_nothing_lost_or_doubled(server, ana, bob)
             await ana.leave()
             await bob.leave()
         finally:
@@ -255,14 +257,14 @@ async def test_a_removed_data_folder_is_written_again_with_everything(
     server: LiveServer,
 ) -> None:
     server.start()
-    ana, bob = await sit_down(server)
+    ana, bob = await start_typists(server)
     await asyncio.gather(ana.more(), bob.more())
     shutil.rmtree(server.data)
     await asyncio.gather(ana.more(), bob.more())
     server.kill()
     assert_acknowledged_is_stored(server, ana, bob)
     await asyncio.to_thread(server.start)
-    await all_is_well(server, ana, bob)
+    await assert_nothing_lost_or_doubled(server, ana, bob)
     await ana.leave()
     await bob.leave()
 
@@ -270,21 +272,21 @@ async def test_a_removed_data_folder_is_written_again_with_everything(
 @pytest.mark.long
 async def test_a_removed_notebook_folder_loses_no_edit(server: LiveServer) -> None:
     server.start()
-    ana, bob = await sit_down(server)
+    ana, bob = await start_typists(server)
     await ana.more()
     shutil.rmtree(server.root)
     await asyncio.gather(ana.more(50), bob.more(50))
     server.root.mkdir()
-    await all_is_well(server, ana, bob)
+    await assert_nothing_lost_or_doubled(server, ana, bob)
     await ana.leave()
     await bob.leave()
 
 
-async def filled_up(server: LiveServer, ana: Typist, *, dies: bool) -> None:
+async def full_disk(server: LiveServer, ana: Typist, *, dies: bool) -> None:
     """Fill the disk under the store for a while; `dies`: kill the server in between."""
-    news = told(ana.nb, "storage")
+    news = collect_events(ana.nb, "storage")
     filler = fill(server.data.parent)
-    await ana.nb.wait_for(lambda: bool(news), PATIENCE_SECONDS)
+    await ana.nb.wait_for(lambda: bool(news), TIMEOUT_SECONDS)
     assert news[0]["ok"] is False
     await ana.typed(10)
     assert ana.nb.pending_edits
@@ -293,25 +295,25 @@ async def filled_up(server: LiveServer, ana: Typist, *, dies: bool) -> None:
         assert_acknowledged_is_stored(server, ana)
     filler.unlink()
     if not dies:
-        await ana.nb.wait_for(lambda: news[-1]["ok"] is True, PATIENCE_SECONDS)
+        await ana.nb.wait_for(lambda: news[-1]["ok"] is True, TIMEOUT_SECONDS)
 
 
-async def folder_removed(server: LiveServer, *typists: Typist) -> None:
+async def removed_folder(server: LiveServer, *typists: Typist) -> None:
     # No kernel starts in a missing folder, and a kernel that cannot start prevents Jupyter Server
     # from stopping, because jupyter_client keeps waiting for it.
-    await typists[0].nb.wait_for(lambda: nothing_runs(typists[0].nb), PATIENCE_SECONDS)
+    await typists[0].nb.wait_for(lambda: no_run_in_progress(typists[0].nb), TIMEOUT_SECONDS)
     shutil.rmtree(server.root)
     await asyncio.gather(*(typist.more(5) for typist in typists))
     server.root.mkdir()
-    await put_back(typists[0].nb)
+    await save_or_restore(typists[0].nb)
 
 
-def nothing_runs(nb: LiveNotebook) -> bool:
+def no_run_in_progress(nb: LiveNotebook) -> bool:
     run = nb.last_run("printer")
     return run is None or run.state not in ("queued", "running")
 
 
-def planned(dice: random.Random, cycles: int, *, small: bool) -> list[str]:
+def planned_faults(dice: random.Random, cycles: int, *, small: bool) -> list[str]:
     """Return the faults in order; in the middle the server is suspended for a minute."""
     weights = {"kill": 6, "stop": 6, "kill early": 3, "freeze": 1, "remove data": 2}
     weights["remove notebooks"] = 1
@@ -324,7 +326,7 @@ def planned(dice: random.Random, cycles: int, *, small: bool) -> list[str]:
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-async def test_the_long_run(tmp_path: Path) -> None:
+async def test_a_hundred_random_faults_lose_no_acknowledged_edit(tmp_path: Path) -> None:
     """Inject a hundred faults, most of them `kill -9`."""
     cycles = int(os.environ.get("FAULT_CYCLES", "100"))
     seed = int(os.environ.get("FAULT_SEED", "0"))
@@ -339,8 +341,8 @@ async def test_the_long_run(tmp_path: Path) -> None:
 
 async def long_run(server: LiveServer, dice: random.Random, cycles: int, *, small: bool) -> None:
     server.start()
-    ana, bob = await sit_down(server, pause_seconds=0.2)
-    for cycle, what in enumerate(planned(dice, cycles, small=small)):
+    ana, bob = await start_typists(server, pause_seconds=0.2)
+    for cycle, what in enumerate(planned_faults(dice, cycles, small=small)):
         await asyncio.gather(ana.more(5), bob.more(5))
         print(f"cycle {cycle}, {len(ana.words)} words each: {what}", flush=True)
         match what:
@@ -353,9 +355,9 @@ async def long_run(server: LiveServer, dice: random.Random, cycles: int, *, smal
             case "remove data":
                 shutil.rmtree(server.data)
             case "remove notebooks":
-                await folder_removed(server, ana, bob)
+                await removed_folder(server, ana, bob)
             case "fill" | "fill and kill":
-                await filled_up(server, ana, dies=what == "fill and kill")
+                await full_disk(server, ana, dies=what == "fill and kill")
         if not server.started:
             assert_acknowledged_is_stored(server, ana, bob)
             await asyncio.to_thread(server.start)
@@ -367,5 +369,5 @@ async def long_run(server: LiveServer, dice: random.Random, cycles: int, *, smal
         if dice.random() < 0.2:
             running = asyncio.ensure_future(ana.nb.run("printer"))
             running.add_done_callback(lambda task: task.cancelled() or task.exception())
-    await all_is_well(server, ana, bob)
+    await assert_nothing_lost_or_doubled(server, ana, bob)
     await asyncio.to_thread(server.stop)

@@ -21,12 +21,12 @@ from jupyter_runtimed.peer.events import RoomEvent
 from ..client.live_server import LiveServer
 
 PATH = "a.ipynb"
-NEVER_BY_ITSELF = (
+NO_AUTOSAVE = (
     "--RuntimedExtension.autosave_delay=3600",
     "--RuntimedExtension.autosave_max_delay=3600",
 )
 OTHERS = ("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_server_terminals")
-ALONE = f"--ServerApp.jpserver_extensions={dict.fromkeys(OTHERS, False)}"
+DISABLED_EXTENSIONS = f"--ServerApp.jpserver_extensions={dict.fromkeys(OTHERS, False)}"
 """Extensions that are disabled, so that a server starts faster."""
 
 
@@ -38,7 +38,7 @@ async def just_typed(
 
     The list collects the names of the client's events.
     """
-    server = LiveServer(folder, args=(ALONE, *NEVER_BY_ITSELF, *args))
+    server = LiveServer(folder, args=(DISABLED_EXTENSIONS, *NO_AUTOSAVE, *args))
     cells = [nbformat.v4.new_code_cell("", id="c0")]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), server.root / PATH)
     heard: list[str] = []
@@ -99,7 +99,7 @@ async def test_control_c_twice_at_a_terminal_is_an_orderly_end(tmp_path: Path) -
         start = partial(LiveServer.start, stdin=theirs)
         async with just_typed(tmp_path, start=start) as (server, _, heard):
             server.send(signal.SIGINT)
-            await asyncio.to_thread(server.said, "interrupted")
+            await asyncio.to_thread(server.wait_for_log, "interrupted")
             await asyncio.to_thread(server.stop, signal.SIGINT)
             assert in_file(server) == "just typed"
             assert "closing" in heard

@@ -12,7 +12,7 @@ import pytest
 import jupyter_runtimed
 
 from ..client.live_server import LiveServer
-from .test_orderly_end import ALONE, NEVER_BY_ITSELF, PATH
+from .test_orderly_end import DISABLED_EXTENSIONS, NO_AUTOSAVE, PATH
 
 MOUNT = 'mount --bind "$0" "$1" && shift && exec "$@"'
 
@@ -31,7 +31,7 @@ def volume(folder: Path, source: str) -> Path:
     return folder
 
 
-async def typed_and_killed(server: LiveServer, home: Path, text: str) -> str:
+async def type_and_kill(server: LiveServer, home: Path, text: str) -> str:
     """What a user of this volume sees, types something behind, and leaves only in the store."""
     server.prefix = ["unshare", "-m", "sh", "-c", MOUNT, str(home), str(server.root)]
     await asyncio.to_thread(server.start)
@@ -46,12 +46,12 @@ async def typed_and_killed(server: LiveServer, home: Path, text: str) -> str:
 @pytest.mark.timeout(300)
 async def test_users_of_two_volumes_keep_their_unsaved_edits_to_themselves(tmp_path: Path) -> None:
     skip_without_namespaces()
-    server = LiveServer(tmp_path, args=(ALONE, *NEVER_BY_ITSELF))
+    server = LiveServer(tmp_path, args=(DISABLED_EXTENSIONS, *NO_AUTOSAVE))
     ana, ben = volume(tmp_path / "ana", "ana = 1"), volume(tmp_path / "ben", "ben = 1")
     try:
-        assert await typed_and_killed(server, ana, "  # hers") == "ana = 1"
-        assert await typed_and_killed(server, ben, "  # his") == "ben = 1"
-        assert await typed_and_killed(server, ana, "") == "ana = 1  # hers"
+        assert await type_and_kill(server, ana, "  # hers") == "ana = 1"
+        assert await type_and_kill(server, ben, "  # his") == "ben = 1"
+        assert await type_and_kill(server, ana, "") == "ana = 1  # hers"
         assert "begins from its file" in server.log.read_text()
     finally:
         if server.started:

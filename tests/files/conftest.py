@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from tests.client.live_server import LiveServer
 
-from .desk import Desk
+from .open_notebook import OpenNotebook
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +26,12 @@ def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSer
 
 
 @pytest_asyncio.fixture
-async def desk(running_server: LiveServer, request: pytest.FixtureRequest) -> AsyncIterator[Desk]:
+async def open_notebook(
+    running_server: LiveServer, request: pytest.FixtureRequest
+) -> AsyncIterator[OpenNotebook]:
     """A separate folder with one notebook that a client has open."""
     folder = running_server.root / request.node.name
     folder.mkdir()
-    desk = await Desk.lay(running_server, folder)
-    yield desk
-    await desk.leave()
+    open_notebook = await OpenNotebook.lay(running_server, folder)
+    yield open_notebook
+    await open_notebook.leave()

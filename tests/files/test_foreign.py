@@ -15,7 +15,7 @@ from jupyter_runtimed.document.ipynb import parse
 from jupyter_runtimed.errors import NotebookError
 from tests.document.notebook_files import Blobs, broken_files, read, shared_files, sound_files
 from tests.host.conftest import Place
-from tests.host.people import Person
+from tests.host.local_client import LocalClient
 
 FILES = [*sound_files(), *broken_files(), *shared_files()]
 HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? ", re.MULTILINE)
@@ -32,24 +32,24 @@ async def place(tmp_path: Path) -> AsyncIterator[Any]:
     await place.close()
 
 
-async def person_at(place: Any, data: bytes) -> Person | None:
+async def person_at(place: Any, data: bytes) -> LocalClient | None:
     """Open the notebook; return None if the file is not a notebook."""
     place.put("a.ipynb", data)
     try:
         host = await place.server().open("a.ipynb")
     except NotebookError:
         return None
-    person = Person(host)
-    await person.until(lambda: person.peer.live)
-    return person
+    client = LocalClient(host)
+    await client.until(lambda: client.peer.live)
+    return client
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 async def test_opening_and_closing_changes_no_byte(place: Any, path: Path) -> None:
     data = bytes_of(path)
-    person = await person_at(place, data)
-    if person is not None:
-        person.leave()
+    client = await person_at(place, data)
+    if client is not None:
+        client.leave()
     await place.close()
     assert (place.root / "a.ipynb").read_bytes() == data
 
@@ -76,12 +76,12 @@ EDITABLE = [path for path in FILES if cells_of(path)]
 @pytest.mark.parametrize("path", EDITABLE, ids=lambda path: path.name)
 async def test_an_edit_changes_the_lines_of_its_cell_alone(place: Any, path: Path) -> None:
     data = bytes_of(path)
-    person = await person_at(place, data)
-    assert person is not None
+    client = await person_at(place, data)
+    assert client is not None
     cells = cells_of(path)
     index = len(cells) // 2
-    person.type(person.peer.notebook.order[index], "\n# añadido")
-    await person.until_told("saved")
+    client.type(client.peer.notebook.order[index], "\n# añadido")
+    await client.wait_for_event("saved")
     place.put("before", data)
     first, last = cells[index]
     for start, end in changed_lines(place.root, "before", "a.ipynb"):

@@ -254,7 +254,7 @@ def test_a_slow_program_beside_another_one_deletes_no_typed_text() -> None:
     assert second in ("two = 22 + 1", "two = 2 + 12")
 
 
-def test_a_person_and_a_slow_program_make_the_same_change() -> None:
+def test_a_user_and_a_slow_program_make_the_same_change() -> None:
     net, ana = opened("one", "two = 2")
     read = net.disk.file
     ana.type("c1", "2")

@@ -14,7 +14,7 @@ from nbformat.sign import NotebookNotary
 from jupyter_runtimed.room.settings import Settings
 from jupyter_runtimed.server.contents.trust import NotaryTrust
 from tests.host.conftest import Place as Folder
-from tests.host.people import Person
+from tests.host.local_client import LocalClient
 from tests.support.network import Network
 
 HTML = {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<b>shown</b>"}}
@@ -35,11 +35,11 @@ def a_notebook(**more: Any) -> dict[str, Any]:
     return {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5, **more}
 
 
-async def opened(folder: Any, data: bytes, **how: Any) -> Person:
+async def opened(folder: Any, data: bytes, **how: Any) -> LocalClient:
     folder.put("a.ipynb", data)
-    person = Person(await folder.server(**how).open("a.ipynb"))
-    await person.until(lambda: person.peer.live)
-    return person
+    client = LocalClient(await folder.server(**how).open("a.ipynb"))
+    await client.until(lambda: client.peer.live)
+    return client
 
 
 @pytest.mark.parametrize("indent", [None, 1, 2, 4, "\t"])
@@ -51,22 +51,22 @@ async def test_a_save_keeps_minor_version_and_indentation(
     if minor < 5:
         del whole["cells"][0]["id"]
     data = json.dumps(whole, indent=indent).encode()
-    person = await opened(folder, data)
-    (cell,) = person.peer.notebook.order
-    person.type(cell, "23")
-    await person.until_told("saved")
+    client = await opened(folder, data)
+    (cell,) = client.peer.notebook.order
+    client.type(cell, "23")
+    await client.wait_for_event("saved")
     assert (folder.root / "a.ipynb").read_bytes() == data.replace(b"x = 1", b"x = 123")
 
 
 async def test_without_autosave_the_file_is_written_only_on_request(folder: Any) -> None:
     data = json.dumps(a_notebook()).encode()
     never = Settings(quiet_ms=0, longest_ms=0, autosave=False)
-    person = await opened(folder, data, settings=never)
-    person.type("c0", "23")
-    await person.durable()
-    await person.until_told("unsaved")
+    client = await opened(folder, data, settings=never)
+    client.type("c0", "23")
+    await client.durable()
+    await client.wait_for_event("unsaved")
     assert (folder.root / "a.ipynb").read_bytes() == data
-    assert (await person.call("save")).error is None
+    assert (await client.call("save")).error is None
     assert folder.sources() == ["x = 123"]
 
 
@@ -119,9 +119,9 @@ async def test_a_save_keeps_the_trust_of_the_file(
     data = json.dumps(a_notebook(), indent=1).encode()
     if trusted:
         signed.sign(data)
-    person = await opened(folder, data, trust=NotaryTrust(signed))
-    person.type("c0", "23")
-    await person.until_told("saved")
+    client = await opened(folder, data, trust=NotaryTrust(signed))
+    client.type("c0", "23")
+    await client.wait_for_event("saved")
     written = (folder.root / "a.ipynb").read_bytes()
     assert b"x = 123" in written
     assert signed.trusts(written) == trusted

@@ -12,7 +12,7 @@ from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.ids import RoomId
 from jupyter_runtimed.room.settings import Settings
 
-from .people import LocalKernels
+from .local_client import LocalKernels
 
 QUICK = Settings(quiet_ms=20, longest_ms=100, idle_ms=60_000)
 

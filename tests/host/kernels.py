@@ -7,10 +7,10 @@ from jupyter_client import AsyncKernelManager
 from jupyter_runtimed.host.kernels import KernelLink
 from jupyter_runtimed.ids import CellId, RunId
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
-class Said:
+class ReceivedMessages:
     """The batches that a link delivered, and all their messages in order."""
 
     def __init__(self):
@@ -24,7 +24,7 @@ class Said:
         self._changed.set()
 
     async def until(self, condition):
-        async with asyncio.timeout(PATIENCE_SECONDS) if hasattr(asyncio, "timeout") else _Never():
+        async with asyncio.timeout(TIMEOUT_SECONDS) if hasattr(asyncio, "timeout") else _Never():
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -69,7 +69,7 @@ class RealKernel:
     def __init__(self, manager, link):
         self.manager = manager
         self.link = link
-        self.said = Said()
+        self.received = ReceivedMessages()
         self._runs = 0
 
     @classmethod
@@ -79,7 +79,7 @@ class RealKernel:
         await manager.start_kernel()
         link = make_link(manager)
         real = cls(manager, link)
-        link.start(real.said)
+        link.start(real.received)
         await link.ready()
         return real
 
@@ -91,7 +91,7 @@ class RealKernel:
 
     async def run(self, code):
         run = self.execute(code)
-        await self.said.finish(run)
+        await self.received.finish(run)
         return run
 
     async def close(self):

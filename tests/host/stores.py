@@ -10,7 +10,7 @@ ROOM, OTHER = RoomId("room"), RoomId("other")
 ONE, TWO = Epoch("one"), Epoch("two")
 
 
-class Ear:
+class StoreListener:
     """Records a store's reports, and waits for future ones."""
 
     def __init__(self):

@@ -41,14 +41,14 @@ async def test_a_blob_is_readable_at_once_and_on_disk_soon(blobs, store):
 async def test_a_blob_is_on_disk_before_the_change_that_refers_to_it(blobs, store):
     seen = []
 
-    class Ear:
+    class StoreListener:
         def on_durable(self, number):
             seen.append(blobs.path(SHA).exists())
 
         def on_failed(self, message): ...
 
     store.lock(ROOM)
-    store.listen(ROOM, Ear())
+    store.listen(ROOM, StoreListener())
     blobs.put(ROOM, SHA, DATA)
     store.append(ROOM, 1, "runtime", Epoch("e"), SHA.encode())
     await store.writer.flush(ROOM)

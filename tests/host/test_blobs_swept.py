@@ -15,7 +15,7 @@ from jupyter_runtimed.host.storage.blobs import ASIDE, GRACE_SECONDS, MARK
 from jupyter_runtimed.ids import RoomId, Sha256
 
 from .conftest import Place, notebook
-from .people import Person
+from .local_client import LocalClient
 
 LARGE = "a line of a large output\n" * 1000
 
@@ -41,14 +41,14 @@ async def orphan(registry: Registry) -> Sha256:
     return sha256
 
 
-async def shown(host: Host, text: str) -> Person:
-    ana = Person(host)
+async def shown(host: Host, text: str) -> LocalClient:
+    ana = LocalClient(host)
     await ana.until(lambda: ana.peer.live and ana.peer.runtime is not None)
     await show(ana, text)
     return ana
 
 
-async def show(ana: Person, text: str) -> None:
+async def show(ana: LocalClient, text: str) -> None:
     outputs = [{"output_type": "stream", "name": "stdout", "text": text}]
     answer = await ana.call("import_outputs", cell="c0", outputs=outputs, execution_count=None)
     assert answer.error is None

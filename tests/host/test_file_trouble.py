@@ -18,16 +18,16 @@ async def test_a_read_only_file_is_reported_once_when_it_is_opened(place):
     file = place.root / "a.ipynb"
     file.chmod(0o444)
     ana = await joined(await place.server().open("a.ipynb"))
-    told = await ana.until_told("writable")
+    told = await ana.wait_for_event("writable")
     assert not told["ok"] and "read-only" in told["message"]
     ana.type("c0", " # typed")
-    await ana.until_told("save_failed")
+    await ana.wait_for_event("save_failed")
     for _ in range(3):
         assert (await ana.call("save")).error["code"] == "save-failed"
-    assert len(ana.told("writable")) == len(ana.told("save_failed")) == 1
+    assert len(ana.events("writable")) == len(ana.events("save_failed")) == 1
     file.chmod(0o644)
-    await ana.until_told("saved")
-    assert ana.told("writable")[-1]["ok"]
+    await ana.wait_for_event("saved")
+    assert ana.events("writable")[-1]["ok"]
     assert place.sources() == ["a = 1 # typed"]
 
 
@@ -38,10 +38,10 @@ async def test_a_file_that_becomes_read_only_is_reported(place, monkeypatch):
     await quiet(ana)
     (place.root / "a.ipynb").chmod(0o444)
     ana.type("c0", " # typed")
-    assert not (await ana.until_told("writable"))["ok"]
+    assert not (await ana.wait_for_event("writable"))["ok"]
     (place.root / "a.ipynb").chmod(0o644)
-    await ana.until_told("writable", 2)
-    await ana.until_told("saved")
+    await ana.wait_for_event("writable", 2)
+    await ana.wait_for_event("saved")
     assert place.sources() == ["a = 1 # typed"]
 
 
@@ -49,7 +49,7 @@ async def test_a_file_renamed_outside_is_reported_and_restored_under_its_name(pl
     ana = await opened(place)
     file = place.root / "folder/a.ipynb"
     file.rename(file.with_name("b.ipynb"))
-    assert (await ana.until_told("deleted"))["why"] == "deleted"
+    assert (await ana.wait_for_event("deleted"))["why"] == "deleted"
     assert (await ana.call("save")).error is None
     assert place.sources("folder/a.ipynb") == ["a = 1"]
     assert place.sources("folder/b.ipynb") == ["a = 1"]
@@ -60,12 +60,12 @@ async def test_a_file_whose_folder_comes_back_is_found(place, monkeypatch):
     ana = await opened(place)
     folder = place.root / "folder"
     folder.rename(place.root / "elsewhere")
-    await ana.until_told("deleted")
+    await ana.wait_for_event("deleted")
     ana.type("c0", " # typed")
     error = (await ana.call("save")).error
     assert "its folder is gone" in error["message"]
     (place.root / "elsewhere").rename(folder)
-    await ana.until_told("saved")
+    await ana.wait_for_event("saved")
     await quiet(ana)
     assert place.sources("folder/a.ipynb") == ["a = 1 # typed"]
 
@@ -81,15 +81,15 @@ async def test_a_mount_that_does_not_answer_is_not_a_deleted_file(place, monkeyp
 
     monkeypatch.setattr(local, "read_state", stale)
     ana.host._file.changed()
-    told = await ana.until_told("file")
+    told = await ana.wait_for_event("file")
     assert not told["ok"] and "Stale file handle" in told["message"]
     monkeypatch.setattr(local, "read_state", look)
-    assert (await ana.until_told("file", 2))["ok"]
-    assert ana.told("deleted") == []
+    assert (await ana.wait_for_event("file", 2))["ok"]
+    assert ana.events("deleted") == []
 
 
 async def test_a_file_with_conflict_marks_is_not_a_deleted_file(place, monkeypatch):
     monkeypatch.setattr("jupyter_runtimed.host.room_file.TRIES", 1)
     ana = await opened(place)
     place.put("folder/a.ipynb", b"<<<<<<< mine")
-    assert (await ana.until_told("deleted"))["why"] == "not-a-notebook"
+    assert (await ana.wait_for_event("deleted"))["why"] == "not-a-notebook"

@@ -241,7 +241,7 @@ async def test_a_file_is_whole_after_a_kill_at_any_time(root):
 # ---------------------------------------------------------------- watching
 
 
-class Bell:
+class ChangeSignal:
     def __init__(self):
         self._rung = asyncio.Event()
 
@@ -256,50 +256,50 @@ class Bell:
 async def test_every_way_of_changing_a_file_is_reported(files, root):
     path = root / "a.ipynb"
     path.write_bytes(b"one")
-    bell = Bell()
-    files.watch("a.ipynb", bell)
-    await bell.heard()
+    change_signal = ChangeSignal()
+    files.watch("a.ipynb", change_signal)
+    await change_signal.heard()
     path.write_bytes(b"two")
-    await bell.heard()
+    await change_signal.heard()
     (root / "fresh").write_bytes(b"three")
     (root / "fresh").replace(path)
-    await bell.heard()
+    await change_signal.heard()
     path.rename(root / "elsewhere")
-    await bell.heard()
+    await change_signal.heard()
     (root / "elsewhere").rename(path)
-    await bell.heard()
+    await change_signal.heard()
     path.unlink()
-    await bell.heard()
+    await change_signal.heard()
 
 
 async def test_rooms_that_come_and_go_do_not_make_others_miss_a_change(files, root):
     (root / "a.ipynb").write_bytes(b"one")
-    bell = Bell()
-    files.watch("a.ipynb", bell)
-    await bell.heard()
+    change_signal = ChangeSignal()
+    files.watch("a.ipynb", change_signal)
+    await change_signal.heard()
     for number in range(5):
         folder = root / f"folder{number}"
         folder.mkdir()
         (folder / "b.ipynb").write_bytes(b"")
-        other = Bell()
+        other = ChangeSignal()
         unwatch = files.watch(f"folder{number}/b.ipynb", other)
         (root / "a.ipynb").write_bytes(b"change %d" % number)
-        await bell.heard()
+        await change_signal.heard()
         await other.heard()
         unwatch()
     (root / "a.ipynb").write_bytes(b"the last change")
-    await bell.heard()
+    await change_signal.heard()
 
 
-async def test_a_change_of_what_a_link_points_to_is_noticed(files, root):
+async def test_a_change_of_the_target_of_a_link_is_reported(files, root):
     (root / "real").mkdir()
     (root / "real" / "a.ipynb").write_bytes(b"one")
     (root / "link.ipynb").symlink_to(root / "real" / "a.ipynb")
-    bell = Bell()
-    files.watch("link.ipynb", bell)
-    await bell.heard()
+    change_signal = ChangeSignal()
+    files.watch("link.ipynb", change_signal)
+    await change_signal.heard()
     (root / "real" / "a.ipynb").write_bytes(b"two")
-    await bell.heard()
+    await change_signal.heard()
 
 
 def test_a_stamp_has_the_form_of_the_contents_api():
@@ -319,7 +319,7 @@ async def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(files, root):
         await files.write("a.ipynb", always(b"two"), stamp)
 
 
-async def test_of_two_writes_of_one_version_one_is_a_conflict(files, root, monkeypatch):
+async def test_the_second_of_two_writes_of_one_version_is_a_conflict(files, root, monkeypatch):
     stamp = await files.write("real.ipynb", always(b"none"), None)
     (root / "link.ipynb").symlink_to("real.ipynb")
     both_have_checked = threading.Barrier(2)

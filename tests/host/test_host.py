@@ -36,7 +36,7 @@ from jupyter_runtimed.room.settings import Settings
 
 from .conftest import notebook
 from .damage import CHANGES, spoil
-from .people import ALL, READ, Person
+from .local_client import ALL, READ, LocalClient
 
 
 async def dropped(last):
@@ -62,19 +62,19 @@ async def test_the_host_carries_out_every_effect(place):
 async def test_an_edit_reaches_another_client_and_the_file(place):
     place.put("a.ipynb", notebook("x = 1"))
     host = await place.server().open("a.ipynb")
-    ana, ben = Person(host, "ana"), Person(host, "ben")
+    ana, ben = LocalClient(host, "ana"), LocalClient(host, "ben")
     await ben.until(lambda: ana.peer.live and ben.peer.live)
     ana.type("c0", "23")
     assert ben.source("c0") == "x = 123"
     await ana.durable()
-    await ana.until_told("saved")
+    await ana.wait_for_event("saved")
     assert place.sources() == ["x = 123"]
 
 
 async def test_all_sessions_get_the_same_bytes(place):
     place.put("a.ipynb", notebook("x"))
     host = await place.server().open("a.ipynb")
-    ana, *readers = (Person(host, f"p{n}") for n in range(5))
+    ana, *readers = (LocalClient(host, f"p{n}") for n in range(5))
     await ana.until(lambda: all(r.peer.live for r in readers))
     ana.type("c0", "y")
     assert len({id(reader.sent_bytes[-1]) for reader in readers}) == 1
@@ -84,7 +84,7 @@ async def test_opening_changes_no_file(place):
     place.put("a.ipynb", notebook("x").replace(b" ", b"  "))
     before = (place.root / "a.ipynb").stat()
     server = place.server(Settings(quiet_ms=0, longest_ms=0))
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     reply = await ana.call("save")
     assert reply.error is None
@@ -96,7 +96,7 @@ async def test_opening_changes_no_file(place):
 async def test_edits_are_in_the_room_of_the_next_server(place):
     place.put("a.ipynb", notebook("x"))
     first = place.server(Settings(autosave=False))
-    ana = Person(await first.open("a.ipynb"))
+    ana = LocalClient(await first.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", " and more")
     await ana.durable()
@@ -105,17 +105,17 @@ async def test_edits_are_in_the_room_of_the_next_server(place):
     host._end()
     await asyncio.gather(*first._ending.values())
     assert place.sources() == ["x"]
-    ben = Person(await place.server().open("a.ipynb"), "ben")
+    ben = LocalClient(await place.server().open("a.ipynb"), "ben")
     await ben.until(lambda: ben.peer.live)
     assert ben.source("c0") == "x and more"
 
 
 async def test_a_change_outside_is_merged_with_what_is_typed(place):
     place.put("a.ipynb", notebook("one", "two"))
-    ana = Person(await place.server().open("a.ipynb"))
+    ana = LocalClient(await place.server().open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", "!")
-    await ana.until_told("saved")
+    await ana.wait_for_event("saved")
     ana.type("c0", "?")
     place.put("a.ipynb", notebook("one!", "two, from git"))
     await ana.until(lambda: ana.source("c1") == "two, from git")
@@ -126,7 +126,7 @@ async def test_a_change_outside_is_merged_with_what_is_typed(place):
 
 async def test_a_file_that_is_being_written_is_waited_for(place):
     place.put("a.ipynb", notebook("one"))
-    ana = Person(await place.server().open("a.ipynb"))
+    ana = LocalClient(await place.server().open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     whole = notebook("one, and two")
     looked = asyncio.Event()
@@ -146,15 +146,15 @@ async def test_a_file_that_is_being_written_is_waited_for(place):
     assert ana.source("c0") == "one"
     place.put("a.ipynb", whole)
     await ana.until(lambda: ana.source("c0") == "one, and two")
-    assert ana.told("deleted") == []
+    assert ana.events("deleted") == []
 
 
 async def test_a_deleted_file_is_restored_on_request(place):
     place.put("a.ipynb", notebook("one"))
-    ana = Person(await place.server().open("a.ipynb"))
+    ana = LocalClient(await place.server().open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     (place.root / "a.ipynb").unlink()
-    await ana.until_told("deleted")
+    await ana.wait_for_event("deleted")
     ana.type("c0", " two")
     await ana.durable()
     assert not (place.root / "a.ipynb").exists()
@@ -166,10 +166,10 @@ async def test_a_deleted_file_is_restored_on_request(place):
 async def test_a_read_only_file_is_reported_and_nothing_is_lost(place):
     place.put("a.ipynb", notebook("one"))
     (place.root / "a.ipynb").chmod(0o444)
-    ana = Person(await place.server().open("a.ipynb"))
+    ana = LocalClient(await place.server().open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", " two")
-    body = await ana.until_told("save_failed")
+    body = await ana.wait_for_event("save_failed")
     assert "read-only" in body["message"]
     reply = await ana.call("save")
     assert reply.error["code"] == "save-failed"
@@ -184,14 +184,14 @@ async def test_a_renamed_file_keeps_its_room(place):
     place.put("sub/a.ipynb", notebook("one"))
     server = place.server()
     host = await server.open("sub/a.ipynb")
-    ana = Person(host)
+    ana = LocalClient(host)
     await ana.until(lambda: ana.peer.live)
     (place.root / "sub").rename(place.root / "other")
     server.moved("sub", "other")
-    assert ana.told("moved") == [{"path": "other/a.ipynb"}]
+    assert ana.events("moved") == [{"path": "other/a.ipynb"}]
     assert server.by_path("other/a.ipynb") is host
     ana.type("c0", " two")
-    await ana.until_told("saved")
+    await ana.wait_for_event("saved")
     assert place.sources("other/a.ipynb") == ["one two"]
 
 
@@ -258,10 +258,10 @@ async def test_an_idle_room_is_closed_and_can_be_opened_again(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server(Settings(quiet_ms=0, longest_ms=0, idle_ms=200))
     host = await server.open("a.ipynb")
-    ana = Person(host)
+    ana = LocalClient(host)
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", " two")
-    await ana.until_told("saved")
+    await ana.wait_for_event("saved")
     await ana.durable()
     await dropped(ana)
     again = await server.open("a.ipynb")
@@ -273,10 +273,10 @@ async def test_a_program_may_have_read_the_file_before_the_room_was_closed_and_o
     place.put("a.ipynb", notebook("one", "two"))
     server = place.server(Settings(quiet_ms=0, longest_ms=0, idle_ms=200))
     for words in (" typed", " and typed"):
-        ana = Person(await server.open("a.ipynb"))
+        ana = LocalClient(await server.open("a.ipynb"))
         await ana.until(lambda ana=ana: ana.peer.live)
         ana.type("c0", words)
-        await ana.until(lambda ana=ana: ana.told("saved") and ana.peer.pending_edits == 0)
+        await ana.until(lambda ana=ana: ana.events("saved") and ana.peer.pending_edits == 0)
         if words == " typed":
             await dropped(ana)
     place.put("a.ipynb", notebook("one", "two from outside"))
@@ -287,11 +287,11 @@ async def test_a_program_may_have_read_the_file_before_the_room_was_closed_and_o
 async def test_a_stopping_server_saves_and_sends_closing(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server(Settings(quiet_ms=60_000, longest_ms=60_000))
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", " two")
     await server.close_all()
-    assert ana.told("closing")
+    assert ana.events("closing")
     assert ana.closed[0] == 4503
     assert place.sources() == ["one two"]
     with pytest.raises(ServerClosing):
@@ -315,7 +315,7 @@ async def test_calls_without_a_connection_return_results_or_raise_their_errors(p
 async def test_a_client_of_the_contents_api_writes_into_the_room(place):
     place.put("a.ipynb", notebook("one", "two"))
     host = await place.server().open("a.ipynb")
-    ana = Person(host)
+    ana = LocalClient(host)
     await ana.until(lambda: ana.peer.live)
     model = await host.models.read()
     ana.type("c0", "!")
@@ -329,25 +329,25 @@ async def test_a_client_of_the_contents_api_writes_into_the_room(place):
 async def test_a_failing_store_is_reported_and_recovers(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server()
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     rooms = place.data / "rooms"
     rooms.rename(place.data / "aside")
     rooms.write_text("in the way")
     ana.type("c0", " two")
-    told = await ana.until_told("storage")
+    told = await ana.wait_for_event("storage")
     assert told["ok"] is False
     assert ana.peer.pending_edits
     rooms.unlink()
-    await ana.until_told("storage", 2)
+    await ana.wait_for_event("storage", 2)
     await ana.durable()
-    assert ana.told("storage")[-1]["ok"] is True
+    assert ana.events("storage")[-1]["ok"] is True
 
 
 async def test_the_last_save_has_everything_although_a_client_keeps_typing(place):
     place.put("a.ipynb", notebook("one"))
     server = place.server(Settings(quiet_ms=0, longest_ms=0))
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", "!")
     closing = asyncio.create_task(server.close_all())
@@ -355,7 +355,7 @@ async def test_the_last_save_has_everything_although_a_client_keeps_typing(place
         if ana.closed is None:
             ana.type("c0", "x")
         else:
-            ana = Person(ana.host, "ana")
+            ana = LocalClient(ana.host, "ana")
         await asyncio.sleep(0)
     stored = await LogStore(DataDir(place.data), server="after").load(RoomId("a-ipynb"))
     kept = Notebook(crdt.load(stored.documents["notebook"].data, actor=b"after"))
@@ -366,7 +366,7 @@ async def test_the_last_save_has_everything_although_a_client_keeps_typing(place
 async def test_a_frame_that_breaks_the_room_costs_its_sender_the_connection(place, monkeypatch):
     place.put("a.ipynb", notebook("one"))
     host = await place.server().open("a.ipynb")
-    ana, ben = Person(host, "ana"), Person(host, "ben")
+    ana, ben = LocalClient(host, "ana"), LocalClient(host, "ben")
     await ana.until(lambda: ana.peer.live and ben.peer.live)
 
     def broken(*_):
@@ -384,7 +384,7 @@ async def test_a_frame_that_breaks_the_room_costs_its_sender_the_connection(plac
 async def test_a_call_that_breaks_the_room_is_answered_and_others_go_on(place, monkeypatch):
     place.put("a.ipynb", notebook("one"))
     host = await place.server(Settings(heads_ms=500)).open("a.ipynb")
-    ana = Person(host, "ana")
+    ana = LocalClient(host, "ana")
     await ana.until(lambda: ana.peer.live)
     user = ev.User("cleo", "Cleo")
     unknown = ("0" * 64,)
@@ -402,7 +402,7 @@ async def test_a_call_that_breaks_the_room_is_answered_and_others_go_on(place, m
 async def test_effects_of_a_failing_event_are_carried_out_at_once(place, monkeypatch):
     place.put("a.ipynb", notebook("one"))
     host = await place.server().open("a.ipynb")
-    ana = Person(host)
+    ana = LocalClient(host)
     await ana.until(lambda: ana.peer.live)
     advance = host.room.calls.run_ready
 
@@ -412,14 +412,14 @@ async def test_effects_of_a_failing_event_are_carried_out_at_once(place, monkeyp
 
     monkeypatch.setattr(host.room.calls, "run_ready", broken_once)
     host.post(ev.StoreFailed("no space"))
-    assert ana.told("storage") == [{"ok": False, "message": "no space"}]
+    assert ana.events("storage") == [{"ok": False, "message": "no space"}]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, DocumentError("no such place")])
 async def test_a_notebook_that_cannot_be_merged_is_not_called_saved(place, monkeypatch, error):
     place.put("a.ipynb", notebook("one"))
     host = await place.server().open("a.ipynb")
-    ana = Person(host)
+    ana = LocalClient(host)
     await ana.until(lambda: ana.peer.live)
     model = await host.models.read()
     model["cells"][0]["source"] = "two"
@@ -455,13 +455,13 @@ def log_of(place):
 async def test_a_damaged_runtime_document_costs_no_notebook(place):
     place.put("a.ipynb", notebook("one"))
     first = place.server()
-    ana = Person(await first.open("a.ipynb"))
+    ana = LocalClient(await first.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", " two")
     await ana.durable()
     await first.close_all()
     spoil(log_of(place), Kind.SNAPSHOT, doc=1)
-    ben = Person(await place.server().open("a.ipynb"))
+    ben = LocalClient(await place.server().open("a.ipynb"))
     await ben.until(lambda: ben.peer.live)
     assert ben.source("c0") == "one two"
 
@@ -469,7 +469,7 @@ async def test_a_damaged_runtime_document_costs_no_notebook(place):
 async def test_a_change_lost_from_the_store_comes_back_from_a_browser(place):
     place.put("a.ipynb", notebook("one"))
     first = place.server(Settings(autosave=False))
-    ana = Person(await first.open("a.ipynb"))
+    ana = LocalClient(await first.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     for text in "abc":
         ana.type("c0", text)
@@ -480,7 +480,7 @@ async def test_a_change_lost_from_the_store_comes_back_from_a_browser(place):
     spoil(log_of(place), *CHANGES, nth=1)
     host = await place.server().open("a.ipynb")
     assert host.room.content().cells[0].source == "onea"
-    again = Person.__new__(Person)
+    again = LocalClient.__new__(LocalClient)
     again.__dict__.update(ana.__dict__, host=host)
     again._session = host.join(ev.User("ana", "ana"), ALL, again)
     for data in again.peer.connected():
@@ -494,11 +494,11 @@ TYPIST = """
 import asyncio, sys
 from pathlib import Path
 from tests.host.conftest import Place
-from tests.host.people import Person
+from tests.host.local_client import LocalClient
 
 async def main():
     place = Place(Path(sys.argv[1]))
-    ana = Person(await place.server().open("a.ipynb"))
+    ana = LocalClient(await place.server().open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     for n in range(10**9):
         ana.type("c0", f"{n},")
@@ -544,7 +544,7 @@ class TestWithAKernel:
     async def test_a_cell_runs_and_its_output_is_seen_and_saved(self, place):
         place.put("a.ipynb", notebook("print('hello'); 6 * 7"))
         server = place.server()
-        ana = Person(await server.open("a.ipynb"))
+        ana = LocalClient(await server.open("a.ipynb"))
         await ana.until(lambda: ana.peer.live)
         reply = await ana.call("run", cells=["c0"])
         assert reply.error is None
@@ -559,12 +559,12 @@ class TestWithAKernel:
         place.put("a.ipynb", notebook(code))
         server = place.server(Settings(quiet_ms=20, longest_ms=100, idle_ms=200))
         host = await server.open("a.ipynb")
-        ana = Person(host)
+        ana = LocalClient(host)
         await ana.until(lambda: ana.peer.live)
         await ana.call("run", cells=["c0"])
         await ana.until(lambda: ana.outputs("c0", server._ports.blobs))
         ana.leave()
-        ben = Person(await server.open("a.ipynb"), "ben")
+        ben = LocalClient(await server.open("a.ipynb"), "ben")
         assert ben.host is host
         await ben.until(lambda: ben.run_of("c0") and ben.run_of("c0").prompt)
         await ben.call("answer", prompt=ben.run_of("c0").prompt.id, text="")
@@ -581,7 +581,7 @@ class TestWithAKernel:
         )
         server = place.server()
         host = await server.open("a.ipynb")
-        ana = Person(host)
+        ana = LocalClient(host)
         await ana.until(lambda: ana.peer.live)
         await ana.call("run", cells=["c0"])
         await ana.until(lambda: ana.outputs("c0", server._ports.blobs))
@@ -607,7 +607,7 @@ class TestWithAKernel:
             b'"metadata": {"kernelspec": {"name": "cobol", "display_name": "C"}},\n "nbformat"',
         )
         place.put("a.ipynb", data)
-        ana = Person(await place.server().open("a.ipynb"))
+        ana = LocalClient(await place.server().open("a.ipynb"))
         await ana.until(lambda: ana.peer.live)
         await ana.call("run", cells=["c0"])
         run = await ana.finished("c0")
@@ -617,12 +617,12 @@ class TestWithAKernel:
     async def test_a_reopened_room_joins_its_running_kernel(self, place):
         place.put("a.ipynb", notebook("a = 1", "a + 1"))
         server = place.server(Settings(quiet_ms=0, longest_ms=0, idle_ms=200))
-        ana = Person(await server.open("a.ipynb"))
+        ana = LocalClient(await server.open("a.ipynb"))
         await ana.until(lambda: ana.peer.live)
         await ana.call("run", cells=["c0"])
         await ana.finished("c0")
         await dropped(ana)
-        ben = Person(await server.open("a.ipynb"), "ben")
+        ben = LocalClient(await server.open("a.ipynb"), "ben")
         await ben.until(lambda: ben.peer.live)
         await ben.until(lambda: ben.peer.runtime.kernel.state == "idle")
         await ben.call("run", cells=["c1"])

@@ -10,7 +10,7 @@ from jupyter_runtimed.host.files import local, mount_watcher
 
 from ..support.fuse_mount import fuse_mount
 from .conftest import notebook
-from .people import Person
+from .local_client import LocalClient
 
 MANY = 8
 """More notebooks than asyncio's default pool has threads on two cores."""
@@ -34,30 +34,30 @@ def mount(place, tmp_path):
 
 
 async def joined(server, path):
-    person = Person(await server.open(path))
-    await person.until(lambda: person.peer.live)
-    return person
+    client = LocalClient(await server.open(path))
+    await client.until(lambda: client.peer.live)
+    return client
 
 
-async def saved(person):
-    await person.until(lambda: not person.host.room.filing.unsaved)
+async def saved(client):
+    await client.until(lambda: not client.host.room.filing.unsaved)
 
 
-async def in_trouble(*people):
-    for person in people:
-        await person.until(lambda person=person: last_word(person) is False)
-        assert "does not answer" in person.told("file")[-1]["message"]
+async def assert_unreachable(*clients):
+    for client in clients:
+        await client.until(lambda client=client: last_word(client) is False)
+        assert "does not answer" in client.events("file")[-1]["message"]
 
 
-async def well(*people):
-    for person in people:
-        await person.until(lambda person=person: last_word(person) is True)
+async def assert_reachable(*clients):
+    for client in clients:
+        await client.until(lambda client=client: last_word(client) is True)
 
 
-def last_word(person):
+def last_word(client):
     """Return the last reported reachability of the file; None without a report."""
-    told = person.told("file")
-    return told[-1]["ok"] if told else None
+    events = client.events("file")
+    return events[-1]["ok"] if events else None
 
 
 async def test_a_hung_mount_does_not_affect_notebooks_elsewhere(place, mount):
@@ -67,9 +67,9 @@ async def test_a_hung_mount_does_not_affect_notebooks_elsewhere(place, mount):
     ana = await joined(server, "a.ipynb")
     stuck = [await joined(server, f"mount/{n}.ipynb") for n in range(MANY)]
     mount.hang()
-    for person in stuck:
-        person.type("c0", "  # typed")
-    await in_trouble(*stuck)
+    for client in stuck:
+        client.type("c0", "  # typed")
+    await assert_unreachable(*stuck)
     # Save, open, change outside, and use the contents API.
     ana.type("c0", "  # typed")
     await saved(ana)
@@ -78,15 +78,15 @@ async def test_a_hung_mount_does_not_affect_notebooks_elsewhere(place, mount):
     place.put("b.ipynb", notebook("b = 2"))
     await bob.until(lambda: bob.source("c0") == "b = 2")
     assert (await ana.host.models.read())["cells"][0]["source"] == "a = 1  # typed"
-    assert ana.told("file") == bob.told("file") == []
+    assert ana.events("file") == bob.events("file") == []
     # Edits of the notebooks on the mount are acknowledged, and nothing is lost.
-    for person in stuck:
-        await person.until(lambda person=person: person.peer.pending_edits == 0)
+    for client in stuck:
+        await client.until(lambda client=client: client.peer.pending_edits == 0)
     mount.resume()
-    await well(*stuck)
-    for n, person in enumerate(stuck):
-        await saved(person)
-        assert person.told("save_failed") == person.told("deleted") == []
+    await assert_reachable(*stuck)
+    for n, client in enumerate(stuck):
+        await saved(client)
+        assert client.events("save_failed") == client.events("deleted") == []
         assert place.sources(f"mount/{n}.ipynb") == [f"n = {n}  # typed"]
 
 
@@ -95,11 +95,11 @@ async def test_a_client_that_joins_later_learns_that_the_file_is_unreachable(pla
     ana = await joined(server, "mount/0.ipynb")
     mount.hang()
     ana.type("c0", "  # typed")
-    await in_trouble(ana)
+    await assert_unreachable(ana)
     bob = await joined(server, "mount/0.ipynb")
-    await in_trouble(bob)
+    await assert_unreachable(bob)
     mount.resume()
-    await well(ana, bob)
+    await assert_reachable(ana, bob)
 
 
 async def test_a_requested_save_succeeds_late_after_the_mount_recovers(place, mount):
@@ -107,7 +107,7 @@ async def test_a_requested_save_succeeds_late_after_the_mount_recovers(place, mo
     mount.hang()
     ana.type("c0", "  # typed")
     call = asyncio.ensure_future(ana.call("save"))
-    await in_trouble(ana)
+    await assert_unreachable(ana)
     assert not call.done()
     mount.resume()
     await call
@@ -140,14 +140,14 @@ async def test_a_stored_notebook_opens_without_its_file(place, mount):
     server = place.server()
     ana = await joined(server, "mount/0.ipynb")
     assert ana.source("c0") == "n = 0"
-    await in_trouble(ana)
+    await assert_unreachable(ana)
     ana.type("c0", "  # typed")
     (mount.source / "0.ipynb").write_bytes(notebook("m = 0"))
     mount.resume()
-    await well(ana)
+    await assert_reachable(ana)
     await ana.until(lambda: ana.source("c0") == "m = 0  # typed")
     await saved(ana)
-    assert ana.told("deleted") == []
+    assert ana.events("deleted") == []
 
 
 async def test_an_unknown_notebook_on_a_hung_mount_gives_the_reason(place, mount):
@@ -164,11 +164,11 @@ async def test_a_failed_mount_does_not_count_as_a_deleted_file(place, mount):
     mount.die()
     await ana.until(lambda: last_word(ana) is False)
     ana.type("c0", "  # typed")
-    await ana.until(lambda: ana.told("save_failed"))
+    await ana.until(lambda: ana.events("save_failed"))
     (mount.source / "0.ipynb").write_bytes(notebook("m = 0"))
     mount.unmount()
     mount.start()
-    await well(ana)
+    await assert_reachable(ana)
     await ana.until(lambda: ana.source("c0") == "m = 0  # typed")
     await saved(ana)
     assert place.sources("mount/0.ipynb") == ["m = 0  # typed"]

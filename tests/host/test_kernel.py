@@ -11,7 +11,7 @@ from jupyter_runtimed.host.kernels.batching import FLOOD_CHARS, FLOOD_SECONDS, B
 from jupyter_runtimed.host.kernels.port import wanted_by_rooms
 from jupyter_runtimed.host.kernels.wire import Wire
 
-from .kernels import RealKernel, Said
+from .kernels import RealKernel, ReceivedMessages
 
 pytestmark = pytest.mark.kernel
 
@@ -36,7 +36,7 @@ async def kernel():
 
 async def test_all_messages_of_a_run_arrive(either):
     run = await either.run("print('hello'); 1 + 1")
-    mine = either.said.of(run)
+    mine = either.received.of(run)
     assert [message.type for message in mine if message.channel == "iopub"] == [
         "status",
         "execute_input",
@@ -44,41 +44,43 @@ async def test_all_messages_of_a_run_arrive(either):
         "execute_result",
         "status",
     ]
-    assert either.said.text(run) == "hello\n"
+    assert either.received.text(run) == "hello\n"
 
 
 async def test_the_kernel_receives_the_cell_id(either):
     run = await either.run(
         "print(get_ipython().kernel.get_parent('shell')['metadata'].get('cellId'))"
     )
-    assert either.said.text(run) == "cell\n"
+    assert either.received.text(run) == "cell\n"
 
 
 async def test_an_input_request_is_answered(kernel):
     run = kernel.execute("print('<' + input('who? ') + '>')")
-    await kernel.said.until(lambda: any(m.type == "input_request" for m in kernel.said.of(run)))
+    await kernel.received.until(
+        lambda: any(m.type == "input_request" for m in kernel.received.of(run))
+    )
     kernel.link.reply_input("ana")
-    await kernel.said.finish(run)
-    assert kernel.said.text(run) == "<ana>\n"
+    await kernel.received.finish(run)
+    assert kernel.received.text(run) == "<ana>\n"
 
 
 async def test_an_interrupted_run_ends(either):
     run = either.execute("print('on'); import time; time.sleep(1000)")
-    await either.said.until(lambda: either.said.text(run) == "on\n")
+    await either.received.until(lambda: either.received.text(run) == "on\n")
     await either.manager.interrupt_kernel()
-    reply = await either.said.finish(run)
+    reply = await either.received.finish(run)
     assert reply["ename"] == "KeyboardInterrupt"
 
 
 async def test_a_hundred_thousand_lines_arrive(kernel):
     run = await kernel.run("for i in range(100_000): print(i)")
-    assert kernel.said.text(run) == "".join(f"{i}\n" for i in range(100_000))
+    assert kernel.received.text(run) == "".join(f"{i}\n" for i in range(100_000))
 
 
 async def test_ten_thousand_flushed_prints_arrive_in_few_batches(kernel):
     run = await kernel.run("for i in range(10_000): print(i, flush=True)")
-    assert kernel.said.text(run) == "".join(f"{i}\n" for i in range(10_000))
-    assert len(kernel.said.batches) < 1000
+    assert kernel.received.text(run) == "".join(f"{i}\n" for i in range(10_000))
+    assert len(kernel.received.batches) < 1000
 
 
 async def test_output_and_errors_keep_their_order(kernel):
@@ -88,23 +90,23 @@ async def test_output_and_errors_keep_their_order(kernel):
         "    print(i, flush=True)\n"
         "    print(i, file=sys.stderr, flush=True)"
     )
-    text = "".join(m.content["text"] for m in kernel.said.of(run) if m.type == "stream")
+    text = "".join(m.content["text"] for m in kernel.received.of(run) if m.type == "stream")
     assert text == "".join(f"{i}\n{i}\n" for i in range(100))
 
 
 async def test_a_blocked_event_loop_loses_no_message(kernel):
     run = kernel.execute("for i in range(20_000): print(i, flush=True)")
-    await kernel.said.until(lambda: kernel.said.text(run))
+    await kernel.received.until(lambda: kernel.received.text(run))
     blocked = asyncio.get_running_loop().time() + 1.0
     while asyncio.get_running_loop().time() < blocked:
         pass
-    await kernel.said.finish(run)
-    assert kernel.said.text(run) == "".join(f"{i}\n" for i in range(20_000))
+    await kernel.received.finish(run)
+    assert kernel.received.text(run) == "".join(f"{i}\n" for i in range(20_000))
 
 
 async def test_ten_megabytes_in_one_piece_arrive(kernel):
     run = await kernel.run("'x' * 10_000_000")
-    result = next(m for m in kernel.said.of(run) if m.type == "execute_result")
+    result = next(m for m in kernel.received.of(run) if m.type == "execute_result")
     assert len(result.content["data"]["text/plain"]) == 10_000_002
 
 
@@ -114,7 +116,7 @@ async def test_a_kernel_link_works_after_a_restart(kernel):
     kernel.link.restarted(kernel.manager.get_connection_info())
     assert await kernel.link.ready() == "idle"
     run = await kernel.run("print('a' in globals())")
-    assert kernel.said.text(run) == "False\n"
+    assert kernel.received.text(run) == "False\n"
 
 
 async def test_the_old_process_is_not_mistaken_for_the_new_one(kernel):
@@ -124,7 +126,7 @@ async def test_the_old_process_is_not_mistaken_for_the_new_one(kernel):
     await kernel.manager.restart_kernel()
     assert await waiting == "idle"
     run = await kernel.run("print('a' in globals())")
-    assert kernel.said.text(run) == "False\n"
+    assert kernel.received.text(run) == "False\n"
 
 
 async def test_requests_to_a_dead_kernel_are_not_run_by_the_next_one(kernel):
@@ -135,18 +137,18 @@ async def test_requests_to_a_dead_kernel_are_not_run_by_the_next_one(kernel):
     kernel.link.restarted()
     await kernel.link.ready()
     await kernel.run("1")
-    texts = [m.content["text"] for m in kernel.said.messages if m.type == "stream"]
+    texts = [m.content["text"] for m in kernel.received.messages if m.type == "stream"]
     assert "from the other life" not in "".join(texts)
 
 
 async def test_a_busy_kernel_is_joined_without_waiting_for_it(kernel):
     run = kernel.execute("print('on'); input()")
-    await kernel.said.until(lambda: kernel.said.text(run) == "on\n")
-    other, heard = KernelLink(kernel.manager.get_connection_info()), Said()
+    await kernel.received.until(lambda: kernel.received.text(run) == "on\n")
+    other, heard = KernelLink(kernel.manager.get_connection_info()), ReceivedMessages()
     other.start(heard)
     assert await other.ready() == "busy"
     kernel.link.reply_input("")
-    await kernel.said.finish(run)
+    await kernel.received.finish(run)
     # A kernel that only started slowly would give no other sign.
     await heard.until(lambda: any(m.type == "kernel_info_reply" for m in heard.messages))
     await other.close()
@@ -155,8 +157,8 @@ async def test_a_busy_kernel_is_joined_without_waiting_for_it(kernel):
 async def test_ipykernel_gets_a_higher_limit_of_unread_messages(kernel):
     code = "print(get_ipython().kernel.iopub_thread.socket.get(23))"
     run = await kernel.run(code)
-    assert kernel.said.text(run) == "100000\n"
-    count = next(m for m in kernel.said.of(run) if m.type == "execute_input")
+    assert kernel.received.text(run) == "100000\n"
+    count = next(m for m in kernel.received.of(run) if m.type == "execute_input")
     assert count.content["execution_count"] == 1
 
 
@@ -164,15 +166,15 @@ async def test_widget_messages_are_not_delivered(kernel):
     run = await kernel.run(
         "from comm import create_comm\nc = create_comm('x', data={'big': 'y' * 1000})\nprint(1)"
     )
-    assert kernel.said.text(run) == "1\n"
-    assert not any(m.type.startswith("comm_") for m in kernel.said.messages)
+    assert kernel.received.text(run) == "1\n"
+    assert not any(m.type.startswith("comm_") for m in kernel.received.messages)
 
 
 async def test_messages_of_other_clients_are_delivered(kernel):
     other = kernel.manager.client()
     other.start_channels()
     message_id = other.execute("print('from a console')")
-    await kernel.said.until(lambda: kernel.said.text(message_id))
+    await kernel.received.until(lambda: kernel.received.text(message_id))
     other.stop_channels()
 
 
@@ -180,7 +182,7 @@ async def test_a_missing_kernel_is_reported(unused_tcp_port_factory):
     ports = {f"{c}_port": unused_tcp_port_factory() for c in ("iopub", "shell", "control", "stdin")}
     info = {"transport": "tcp", "ip": "127.0.0.1", "key": b"k", **ports}
     link = KernelLink(info)
-    link.start(Said())
+    link.start(ReceivedMessages())
     with pytest.raises(KernelError, match=r"did not answer.*restart it"):
         await link.ready(timeout_seconds=0.2)
     waiting = asyncio.create_task(link.ready())
@@ -192,56 +194,56 @@ async def test_a_missing_kernel_is_reported(unused_tcp_port_factory):
 
 async def test_messages_with_a_wrong_signature_are_dropped(kernel, caplog):
     info = {**kernel.manager.get_connection_info(), "key": b"another"}
-    said = Said()
+    received = ReceivedMessages()
     link = KernelLink(info)
-    link.start(said)
+    link.start(received)
     while "Dropped an invalid message" not in caplog.text:
         await kernel.run("for i in range(3): print(i, flush=True)")
     await link.close()
-    assert said.messages == []
+    assert received.messages == []
     assert caplog.text.count("Dropped an invalid message") == 1
 
 
-def said(kind, text="", channel="iopub", parent="r"):
+def kernel_message(kind, text="", channel="iopub", parent="r"):
     return KernelMessage(channel, kind, parent, "m", {"name": "stdout", "text": text})
 
 
 def test_text_of_one_stream_becomes_one_message():
     batch = Batch()
-    batch.add(said("stream", "a"), 0.0)
-    batch.add(said("stream", "b"), 0.0)
-    batch.add(said("stream", "c", parent="other"), 0.0)
+    batch.add(kernel_message("stream", "a"), 0.0)
+    batch.add(kernel_message("stream", "b"), 0.0)
+    batch.add(kernel_message("stream", "c", parent="other"), 0.0)
     assert [m.content["text"] for m in batch.take(0.0)] == ["ab", "c"]
 
 
 def test_the_first_message_is_delivered_at_once_and_the_next_are_batched():
     batch = Batch()
     assert batch.due(1.0) is None
-    batch.add(said("stream", "a"), 1.0)
+    batch.add(kernel_message("stream", "a"), 1.0)
     assert batch.due(1.0) == 0.0
     batch.take(1.0)
-    batch.add(said("stream", "b"), 1.01)
+    batch.add(kernel_message("stream", "b"), 1.01)
     assert batch.due(1.01) == pytest.approx(0.04)
-    batch.add(said("status"), 1.02)
+    batch.add(kernel_message("status"), 1.02)
     assert batch.due(1.02) == 0.0
 
 
 def test_a_flood_of_text_is_delivered_less_often_except_its_end():
     batch = Batch()
     batch.take(1.0)
-    batch.add(said("stream", "x" * FLOOD_CHARS), 1.01)
+    batch.add(kernel_message("stream", "x" * FLOOD_CHARS), 1.01)
     assert batch.due(1.01) == pytest.approx(FLOOD_SECONDS - 0.01)
-    batch.add(said("status"), 1.02)
+    batch.add(kernel_message("status"), 1.02)
     assert batch.due(1.02) == 0.0
     batch.take(1.02)
-    batch.add(said("stream", "x"), 1.02)
+    batch.add(kernel_message("stream", "x"), 1.02)
     assert batch.due(1.02) == pytest.approx(0.05)
 
 
 def test_an_input_request_comes_after_earlier_output():
     batch = Batch()
-    batch.add(said("input_request", channel="stdin"), 0.0)
-    batch.add(said("stream", "printed before"), 0.02)
+    batch.add(kernel_message("input_request", channel="stdin"), 0.0)
+    batch.add(kernel_message("stream", "printed before"), 0.02)
     assert [m.type for m in batch.take(0.02)] == ["stream"]
     assert batch.due(0.02) == pytest.approx(0.03)
     assert batch.take(0.04) == []
@@ -250,10 +252,10 @@ def test_an_input_request_comes_after_earlier_output():
 
 def test_an_input_request_is_delivered_during_continuous_output():
     batch = Batch()
-    batch.add(said("input_request", channel="stdin"), 0.0)
+    batch.add(kernel_message("input_request", channel="stdin"), 0.0)
     taken = []
     for step in range(100):
-        batch.add(said("stream", "."), step / 100)
+        batch.add(kernel_message("stream", "."), step / 100)
         taken += batch.take(step / 100)
     assert "input_request" in [m.type for m in taken]
 

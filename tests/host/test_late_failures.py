@@ -15,7 +15,7 @@ from jupyter_runtimed.server.contents import manager_files as server_files
 from jupyter_runtimed.server.contents.manager_files import ContentsFiles
 
 from .conftest import notebook
-from .people import Person
+from .local_client import LocalClient
 
 
 class Manager:
@@ -57,7 +57,7 @@ async def test_a_contents_manager_that_fails_after_it_has_saved_doubles_nothing(
     manager = Manager()
     server = place.server()
     server._files = ContentsFiles(manager)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     manager.fails = fails
     for number in range(3):
@@ -68,14 +68,14 @@ async def test_a_contents_manager_that_fails_after_it_has_saved_doubles_nothing(
     ana.type("c0", "<3>")
     assert (await ana.call("save")).error is None
     assert ana.source("c0") == manager.source() == "x = 1<0><1><2><3>"
-    assert ana.told("merged") == ana.told("save_failed") == []
+    assert ana.events("merged") == ana.events("save_failed") == []
 
 
 async def test_a_contents_manager_that_saves_nothing_is_a_failed_save(place):
     manager = Manager()
     server = place.server()
     server._files = ContentsFiles(manager)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
 
     async def refused(*_):
@@ -98,13 +98,13 @@ class NotaryThatFails:
 
 async def test_a_save_succeeds_although_its_signature_cannot_be_stored(place):
     place.put("a.ipynb", notebook("x = 1"))
-    ana = Person(await place.server(trust=NotaryThatFails()).open("a.ipynb"))
+    ana = LocalClient(await place.server(trust=NotaryThatFails()).open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     assert (await ana.call("trust")).error is None
     ana.type("c0", "<0>")
     assert (await ana.call("save")).error is None
     assert place.sources() == ["x = 1<0>"]
-    assert ana.told("save_failed") == []
+    assert ana.events("save_failed") == []
 
 
 class LatelyFailing(LocalFiles):
@@ -123,7 +123,7 @@ async def test_bytes_of_a_save_with_a_false_failure_are_recognised_as_own(place)
     place.put("a.ipynb", notebook("x = 1"))
     server = place.server()
     server._files = files = LatelyFailing(place.root, server._files._watcher)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     for number in range(3):
         ana.type("c0", f"<{number}>")
@@ -132,7 +132,7 @@ async def test_bytes_of_a_save_with_a_false_failure_are_recognised_as_own(place)
     assert (await ana.call("save")).error is None
     assert ana.source("c0") == "x = 1<0><1><2>"
     assert place.sources() == ["x = 1<0><1><2>"]
-    assert ana.told("merged") == []
+    assert ana.events("merged") == []
 
 
 async def test_bytes_of_a_save_with_a_false_failure_are_recognised_after_a_restart(place):
@@ -140,7 +140,7 @@ async def test_bytes_of_a_save_with_a_false_failure_are_recognised_after_a_resta
     server = place.server()
     server._files = LatelyFailing(place.root, server._files._watcher)
     host = await server.open("a.ipynb")
-    ana = Person(host)
+    ana = LocalClient(host)
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", "<0>")
     await ana.call("save")
@@ -148,9 +148,9 @@ async def test_bytes_of_a_save_with_a_false_failure_are_recognised_after_a_resta
     await ana.durable()
     await server._ports.store.close()  # The files that a killed process leaves at this moment.
     host._end()
-    ben = Person(await place.server().open("a.ipynb"))
+    ben = LocalClient(await place.server().open("a.ipynb"))
     await ben.until(lambda: ben.peer.live)
     assert (await ben.call("save")).error is None
     assert ben.source("c0") == "x = 1<0><1>"
     assert place.sources() == ["x = 1<0><1>"]
-    assert ben.told("merged") == []
+    assert ben.events("merged") == []

@@ -26,21 +26,21 @@ from jupyter_runtimed.host.storage.log_store import LogStore
 from jupyter_runtimed.ids import RoomId
 
 from .damage import CHANGES, spoil
-from .stores import AT, ONE, OTHER, ROOM, TWO, Ear, whole_text
+from .stores import AT, ONE, OTHER, ROOM, TWO, StoreListener, whole_text
 
 
 async def test_the_second_server_learns_which_server_has_the_room(folder):
     first = LogStore(folder, server="http://localhost:8888/")
     second = LogStore(folder, server="http://localhost:9999/")
     first.lock(ROOM)
-    first.listen(ROOM, Ear())
+    first.listen(ROOM, StoreListener())
     with pytest.raises(RoomElsewhere, match=rf"http://localhost:8888/ \(process {os.getpid()}\)"):
         second.lock(ROOM)
     second.lock(OTHER)
-    second.listen(OTHER, Ear())
+    second.listen(OTHER, StoreListener())
     await first.close()
     second.lock(ROOM)
-    second.listen(ROOM, Ear())
+    second.listen(ROOM, StoreListener())
     await second.close()
     assert list(folder.locks.iterdir()) == []
 
@@ -63,15 +63,15 @@ def test_a_room_with_a_strange_name_stays_in_the_folder(folder):
 
 async def test_two_servers_write_to_one_store(folder):
     stores = [LogStore(folder, server=name) for name in ("one", "two")]
-    ears = [Ear(), Ear()]
+    ears = [StoreListener(), StoreListener()]
     for index, store in enumerate(stores):
         store.lock(RoomId(f"room{index}"))
         store.listen(RoomId(f"room{index}"), ears[index])
     for number in range(1, 201):
         for index, store in enumerate(stores):
             store.append(RoomId(f"room{index}"), number, "notebook", ONE, b"%d," % number)
-    for ear in ears:
-        await ear.until(lambda ear=ear: ear.durable == 200)
+    for listener in ears:
+        await listener.until(lambda listener=listener: listener.durable == 200)
     for index, store in enumerate(stores):
         found = await stores[1 - index].load(RoomId(f"room{index}"))
         assert found.documents["notebook"].data.count(b",") == 200
@@ -104,7 +104,7 @@ async def test_acknowledged_changes_survive_kill_9(folder, after, how):
     acknowledged = await asyncio.to_thread(_kill_a_writer, folder.root, after, *how)
     store = LogStore(folder, server="after the crash")
     store.lock(ROOM)
-    store.listen(ROOM, Ear())
+    store.listen(ROOM, StoreListener())
     data = (await store.load(ROOM)).documents["notebook"].data
     numbers = [int(part) for part in data.split(b",")[:-1]]
     assert numbers == list(range(1, len(numbers) + 1))
@@ -121,13 +121,13 @@ def newest(folder):
 
 async def _stored(folder, *, changes=40):
     """Write a room whose changes are numbers; return the file of its log."""
-    store, ear = LogStore(folder, server="before", fold=whole_text), Ear()
+    store, listener = LogStore(folder, server="before", fold=whole_text), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     store.set_path(ROOM, "a.ipynb")
     store.replace(ROOM, 1, "notebook", ONE, b"whole,")
     store.replace(ROOM, 2, "runtime", ONE, b"runtime")
-    await ear.until(lambda: ear.durable == 2)
+    await listener.until(lambda: listener.durable == 2)
     for number in range(1, changes + 1):
         store.append(ROOM, number + 2, "notebook", ONE, b"%d," % number)
     await store.close()
@@ -145,15 +145,15 @@ async def test_two_servers_of_two_processes_keep_out_of_each_other_s_rooms(folde
         sys.executable, script, folder.root, stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(package)},
     )  # fmt: skip
-    ours, ear = LogStore(folder, server="ours"), Ear()
+    ours, listener = LogStore(folder, server="ours"), StoreListener()
     await theirs.stdout.readline()
     with pytest.raises(RoomElsewhere, match=f"the server writer .process {theirs.pid}."):
         ours.lock(ROOM)
     ours.lock(OTHER)
-    ours.listen(OTHER, ear)
+    ours.listen(OTHER, listener)
     for number in range(1, 101):
         ours.append(OTHER, number, "notebook", ONE, b"%d," % number)
-    await ear.until(lambda: ear.durable == 100)
+    await listener.until(lambda: listener.durable == 100)
     theirs.kill()
     rest = await theirs.stdout.read()
     await theirs.wait()
@@ -168,15 +168,15 @@ async def test_two_servers_of_two_processes_keep_out_of_each_other_s_rooms(folde
 async def test_a_damaged_change_loses_itself_and_the_deltas_on_it(folder):
     path = await _stored(folder)
     spoil(path, *CHANGES, nth=3)
-    store, ear = LogStore(folder, server="here"), Ear()
+    store, listener = LogStore(folder, server="here"), StoreListener()
     store.lock(ROOM)
     found = await store.load(ROOM)
     assert _numbers(found) == [1, 2, 3, *range(17, 41)]
     assert found.path == "a.ipynb"
     assert "12 changes depend on them" in found.damage[0]
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     store.append(ROOM, 50, "notebook", ONE, b"50,")
-    await ear.until(lambda: ear.durable == 50)
+    await listener.until(lambda: listener.durable == 50)
     again = await store.load(ROOM)
     assert again.damage == ()
     assert _numbers(again) == [1, 2, 3, *range(17, 41), 50]
@@ -215,12 +215,12 @@ async def test_flipped_bytes_lose_little_and_are_reported(folder, seed):
 async def test_a_record_cut_short_by_a_crash_is_skipped_and_overwritten(folder):
     path = await _stored(folder)
     path.write_bytes(path.read_bytes()[:-3])
-    store, ear = LogStore(folder, server="here"), Ear()
+    store, listener = LogStore(folder, server="here"), StoreListener()
     store.lock(ROOM)
     found = await store.load(ROOM)
     assert _numbers(found) == list(range(1, 40))
     assert found.damage == ()
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     store.append(ROOM, 50, "notebook", ONE, b"50,")
     await store.close()
     assert _numbers(await LogStore(folder, server="here").load(ROOM)) == [*range(1, 40), 50]
@@ -241,7 +241,7 @@ async def _folded(folder):
     await store.load(ROOM)
     await store.unlock(ROOM)
     store.lock(ROOM)
-    store.listen(ROOM, Ear())
+    store.listen(ROOM, StoreListener())
     for number in (1001, 1002):
         store.append(ROOM, number, "notebook", ONE, b"%d," % number)
     await store.close()
@@ -305,19 +305,19 @@ class Disk:
 @pytest.mark.parametrize("how", ["_write", "_sync"])
 async def test_a_full_disk_loses_nothing_and_heals(folder, monkeypatch, how):
     disk = Disk(monkeypatch)
-    store, ear = LogStore(folder, server="here"), Ear()
+    store, listener = LogStore(folder, server="here"), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     store.append(ROOM, 1, "notebook", ONE, b"before-")
-    await ear.until(lambda: ear.durable == 1)
+    await listener.until(lambda: listener.durable == 1)
     disk.broken = how
     store.append(ROOM, 2, "notebook", ONE, b"x" * 100_000)
     store.append(ROOM, 3, "notebook", ONE, b"-after")
-    await ear.until(lambda: any("No space" in failure for failure in ear.failures))
-    assert len(ear.failures) == 1
+    await listener.until(lambda: any("No space" in failure for failure in listener.failures))
+    assert len(listener.failures) == 1
     assert (await store.load(ROOM)).documents["notebook"].data.startswith(b"before-")
     disk.broken = None
-    await ear.until(lambda: ear.durable == 3)
+    await listener.until(lambda: listener.durable == 3)
     found = await store.load(ROOM)
     assert found.documents["notebook"].data == b"before-" + b"x" * 100_000 + b"-after"
     assert found.damage == ()
@@ -326,9 +326,9 @@ async def test_a_full_disk_loses_nothing_and_heals(folder, monkeypatch, how):
 
 
 async def test_a_room_that_cannot_be_written_does_not_delay_others(folder):
-    store, ear, other = LogStore(folder, server="here"), Ear(), Ear()
+    store, listener, other = LogStore(folder, server="here"), StoreListener(), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     store.lock(OTHER)
     store.listen(OTHER, other)
     healed = asyncio.Event()
@@ -341,38 +341,38 @@ async def test_a_room_that_cannot_be_written_does_not_delay_others(folder):
     store.append(ROOM, 1, "notebook", ONE, b"waits")
     store.append(OTHER, 1, "notebook", ONE, b"goes on")
     await other.until(lambda: other.durable == 1)
-    await ear.until(lambda: ear.failures)
-    assert ear.durable == 0
+    await listener.until(lambda: listener.failures)
+    assert listener.durable == 0
     healed.set()
-    await ear.until(lambda: ear.durable == 1)
+    await listener.until(lambda: listener.durable == 1)
     await store.close()
 
 
 async def test_changes_that_cannot_be_written_at_close_are_reported(folder):
-    store, ear = LogStore(folder, server="here"), Ear()
+    store, listener = LogStore(folder, server="here"), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     shutil.rmtree(folder.root)
     folder.root.write_text("in the way")
     store.append(ROOM, 2, "notebook", ONE, b"b")
-    await ear.until(lambda: ear.failures)
+    await listener.until(lambda: listener.failures)
     with pytest.raises(StorageError, match=r"unsaved at the end.*room"):
         await store.close()
 
 
 @pytest.mark.parametrize("how", ["removed", "moved"])
 async def test_a_folder_that_vanished_is_written_again_with_everything(folder, how):
-    store, ear = LogStore(folder, server="here"), Ear()
+    store, listener = LogStore(folder, server="here"), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     store.append(ROOM, 1, "notebook", ONE, b"a")
-    await ear.until(lambda: ear.durable == 1)
+    await listener.until(lambda: listener.durable == 1)
     if how == "removed":
         shutil.rmtree(folder.root)
     else:
         folder.root.rename(folder.root.with_name("aside"))
     store.append(ROOM, 2, "notebook", ONE, b"b")
-    await ear.until(lambda: ear.durable == 2)
+    await listener.until(lambda: listener.durable == 2)
     assert (await store.load(ROOM)).documents["notebook"].data == b"ab"
     with pytest.raises(RoomElsewhere):
         LogStore(folder, server="other").lock(ROOM)
@@ -383,14 +383,14 @@ async def test_a_folder_that_vanished_is_written_again_with_everything(folder, h
     await store.writer.flush(OTHER)
     assert blobs.path(sha256).read_bytes() == b"a large output"
     await store.close()
-    assert ear.failures == []
+    assert listener.failures == []
     assert list(folder.locks.iterdir()) == []
 
 
 # ---------------------------------------------------------------- compaction
 
 
-async def _typed(store, ear, document, count, first):
+async def _typed(store, listener, document, count, first):
     number = first
     for _ in range(count):
         document.put(crdt.ROOT, "n", number)
@@ -398,18 +398,18 @@ async def _typed(store, ear, document, count, first):
         change = document.last_local_change()
         store.append(ROOM, number, "notebook", ONE, change.bytes)
         number += 1
-    await ear.until(lambda: ear.durable == number - 1)
+    await listener.until(lambda: listener.durable == number - 1)
     return number
 
 
 async def test_changes_that_outgrow_their_snapshot_are_compacted(folder):
-    store, ear = LogStore(folder, server="here"), Ear()
+    store, listener = LogStore(folder, server="here"), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     document = seeds.empty_notebook(b"\1" * 16)
     store.replace(ROOM, 1, "notebook", ONE, document.save())
-    number = await _typed(store, ear, document, 1000, 2)
-    await _typed(store, ear, document, 5, number)
+    number = await _typed(store, listener, document, 1000, 2)
+    await _typed(store, listener, document, 5, number)
     await store.unlock(ROOM)
     found = (await store.load(ROOM)).documents["notebook"]
     assert len(found.chunks) < 100
@@ -419,34 +419,34 @@ async def test_changes_that_outgrow_their_snapshot_are_compacted(folder):
 
 
 async def test_saved_file_versions_survive_compaction(folder):
-    store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
+    store, listener = LogStore(folder, server="here", fold=whole_text), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     for number in (1, 2):
         store.finish_save(ROOM, number, ("ab",), FileStamp(f"f{number}", ""), AT)
-    await ear.until(lambda: ear.durable == 2)
+    await listener.until(lambda: listener.durable == 2)
     renewal, _ = log_store.compacted(folder.rooms / ROOM, whole_text)
     store.finish_save(ROOM, 3, ("ab",), FileStamp("f3", ""), AT)
-    await ear.until(lambda: ear.durable == 3)
+    await listener.until(lambda: listener.durable == 3)
     assert store._logs[ROOM].replace_segment(renewal)
     assert [stamp.hash for _, _, stamp in (await store.load(ROOM)).former] == ["f1", "f2"]
     await store.close()
 
 
 async def test_a_compaction_overtaken_by_a_new_snapshot_changes_nothing(folder):
-    store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
+    store, listener = LogStore(folder, server="here", fold=whole_text), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     store.replace(ROOM, 1, "runtime", ONE, b"old")
     store.append(ROOM, 2, "runtime", ONE, b"-change")
-    await ear.until(lambda: ear.durable == 2)
+    await listener.until(lambda: listener.durable == 2)
     renewal, _ = log_store.compacted(folder.rooms / ROOM, whole_text)
     store.replace(ROOM, 3, "runtime", TWO, b"new")
     store.append(ROOM, 4, "runtime", TWO, b"-change")
-    await ear.until(lambda: ear.durable == 4)
+    await listener.until(lambda: listener.durable == 4)
     assert store._logs[ROOM].replace_segment(renewal)
     store.append(ROOM, 5, "runtime", TWO, b"-last")
-    await ear.until(lambda: ear.durable == 5)
+    await listener.until(lambda: listener.durable == 5)
     assert (await store.load(ROOM)).documents["runtime"].data == b"new-change-last"
     assert newest(folder).name == "00000002.log"
     await store.close()
@@ -470,7 +470,7 @@ async def test_two_concurrent_compactions_are_one(folder):
     await _stored(folder)
     store = LogStore(folder, server="here", fold=whole_text)
     store.lock(ROOM)
-    store.listen(ROOM, Ear())
+    store.listen(ROOM, StoreListener())
     store.append(ROOM, 1, "notebook", ONE, b"41,")
     await store.writer.flush(ROOM)
     renewals = [log_store.compacted(folder.rooms / ROOM, whole_text)[0] for _ in range(2)]
@@ -518,16 +518,16 @@ def _copy(folder, to):
 
 async def test_a_copy_of_the_data_folder_at_any_time_is_a_valid_backup(folder, tmp_path):
     """This includes copies during a compaction, which happens most of the time here."""
-    store, ear = LogStore(folder, server="here", fold=whole_text), Ear()
+    store, listener = LogStore(folder, server="here", fold=whole_text), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     store.replace(ROOM, 1, "notebook", ONE, b"whole,")
-    await ear.until(lambda: ear.durable == 1)
+    await listener.until(lambda: listener.durable == 1)
     copies = []
     number = 1
 
     async def copied():
-        acknowledged = ear.durable
+        acknowledged = listener.durable
         to = tmp_path / f"copy{len(copies)}"
         await asyncio.to_thread(_copy, folder.root, to)
         copies.append((to, acknowledged))
@@ -538,7 +538,7 @@ async def test_a_copy_of_the_data_folder_at_any_time_is_a_valid_backup(folder, t
             number += 1
             store.append(ROOM, number, "notebook", ONE, b"%d," % number)
             store._start_folding(ROOM)
-            await ear.until(lambda number=number: ear.durable == number)
+            await listener.until(lambda number=number: listener.durable == number)
         await copying
     await store.close()
     for to, acknowledged in copies:

@@ -18,7 +18,7 @@ from jupyter_runtimed.host.storage import room_lock as leases
 from tests.support.fuse_mount import fuse_mount
 
 from .conftest import Place, notebook
-from .people import Person
+from .local_client import LocalClient
 
 MOUNTS = {
     "SMB": ("fsyncdir=EINVAL", "chmod=EPERM", "chown=EPERM"),
@@ -55,7 +55,7 @@ def bind_mount(source, point):
 async def story(place, changed):
     """Open, type and save several times; the file and the room have each word once."""
     host = await place.server().open("a.ipynb")
-    ana = Person(host)
+    ana = LocalClient(host)
     await ana.until(lambda: ana.peer.live)
     words = [f"<{number}>" for number in range(4)]
     for number, word in enumerate(words, 1):
@@ -64,7 +64,7 @@ async def story(place, changed):
         assert reply.error is None, reply.error
         assert changed() == ["x = 1" + "".join(words[:number])]
     assert ana.source("c0") == "x = 1" + "".join(words)
-    assert ana.told("merged") == ana.told("save_failed") == []
+    assert ana.events("merged") == ana.events("save_failed") == []
 
 
 @pytest.mark.parametrize("kind", MOUNTS)
@@ -143,7 +143,7 @@ async def test_a_notebook_with_the_longest_possible_name_is_saved(tmp_path):
     place.room_id = lambda _: "long"
     place.put(name, notebook("x = 1"))
     try:
-        ana = Person(await place.server().open(name))
+        ana = LocalClient(await place.server().open(name))
         await ana.until(lambda: ana.peer.live)
         ana.type("c0", " typed")
         assert (await ana.call("save")).error is None

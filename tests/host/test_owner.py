@@ -118,7 +118,7 @@ def test_the_server_of_another_account_is_refused(mode: int) -> None:
         root = DataDir(Path(open_to_all) / "data").root
         claim(root, this_user())
         root.chmod(mode)
-        said = subprocess.run(
+        output = subprocess.run(
             [sys.executable, "-c", CLAIMS, root],
             capture_output=True,
             text=True,
@@ -126,5 +126,5 @@ def test_the_server_of_another_account_is_refused(mode: int) -> None:
             timeout=60,
             cwd=Path(__file__).parents[2],
         ).stdout
-        assert f"ForeignFolder the data folder {root} belongs to" in said
-        assert "RuntimedExtension.data_dir" in said
+        assert f"ForeignFolder the data folder {root} belongs to" in output
+        assert "RuntimedExtension.data_dir" in output

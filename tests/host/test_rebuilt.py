@@ -17,7 +17,7 @@ from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room.room import Room
 
 from .conftest import notebook
-from .people import Person
+from .local_client import LocalClient
 
 
 def inside(document: Document, *path: str) -> str:
@@ -51,9 +51,9 @@ async def test_a_damaged_cell_is_repaired_from_the_file_and_reported(place, capl
 
     await store_damage(place, damage)
     host = await place.server().open("a.ipynb")
-    ana = Person(host)
-    await ana.until(lambda: ana.peer.live and ana.told("damaged"))
-    (told,) = ana.told("damaged")
+    ana = LocalClient(host)
+    await ana.until(lambda: ana.peer.live and ana.events("damaged"))
+    (told,) = ana.events("damaged")
     assert "the 'cell_type' of cell 'c1' is missing" in told["message"]
     assert "cell 'c1'" in caplog.text
     assert [cell.source for cell in ana.peer.notebook.content().cells] == ["one", "two"]
@@ -67,9 +67,9 @@ async def test_a_document_without_cells_is_kept_aside_and_rebuilt_from_the_file(
     await store_damage(place, lambda document: document.put(ROOT, "cells", "gone"))
     server = place.server()
     host = await server.open("a.ipynb")
-    ana = Person(host)
-    await ana.until(lambda: ana.peer.live and ana.told("damaged"))
-    assert "rebuilt from its file" in ana.told("damaged")[0]["message"]
+    ana = LocalClient(host)
+    await ana.until(lambda: ana.peer.live and ana.events("damaged"))
+    assert "rebuilt from its file" in ana.events("damaged")[0]["message"]
     assert [cell.source for cell in ana.peer.notebook.content().cells] == ["one", "two"]
     ana.type("c0", "!")
     await ana.call("save")
@@ -93,7 +93,7 @@ async def test_without_a_file_a_document_that_cannot_be_used_is_left_as_it_is(pl
 async def test_the_rebuild_command_makes_the_room_from_its_file(place, capsys):
     place.put("a.ipynb", notebook("one"))
     server = place.server()
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", "!")
     await ana.call("save")
@@ -116,22 +116,22 @@ async def test_a_room_that_fails_at_every_event_is_closed_and_then_rebuilt(place
     server = place.server()
     for round_ in range(1, REBUILD_AT + 1):
         host = await server.open("a.ipynb")
-        ana = Person(host)
+        ana = LocalClient(host)
         await ana.until(lambda ana=ana: ana.peer.live)
-        assert not ana.told("damaged"), f"{round_}: nothing was rebuilt yet"
+        assert not ana.events("damaged"), f"{round_}: nothing was rebuilt yet"
         with monkeypatch.context() as patch:
             patch.setattr(Room, "_dispatch", fails)
             with suppress(AssertionError):
                 for _ in range(10):
                     host.post(ev.TimerFired())
         assert host.life.broken
-        (told,) = ana.told("broken")
+        (told,) = ana.events("broken")
         assert "ZeroDivisionError: no such luck" in told["message"]
         assert server.by_path("a.ipynb") is None
     host = await server.open("a.ipynb")
-    ana = Person(host)
-    await ana.until(lambda: ana.peer.live and ana.told("damaged"))
-    assert "rebuilt from its file" in ana.told("damaged")[0]["message"]
+    ana = LocalClient(host)
+    await ana.until(lambda: ana.peer.live and ana.events("damaged"))
+    assert "rebuilt from its file" in ana.events("damaged")[0]["message"]
     ana.type("c0", "!")
     await ana.call("save")
     assert place.sources() == ["one!"]

@@ -27,7 +27,7 @@ SHORT = b"{}\n"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the calls of a POSIX system")
 
 
-class Desk:
+class Disk:
     def __init__(self, tmp_path, monkeypatch):
         self.root = tmp_path / "root"
         self.copies = tmp_path / "data" / "copies"
@@ -49,8 +49,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch):
-    return Desk(tmp_path, monkeypatch)
+def disk(tmp_path, monkeypatch):
+    return Disk(tmp_path, monkeypatch)
 
 
 def is_new(args):
@@ -114,52 +114,52 @@ def is_folder(handle):
 
 
 @pytest.mark.parametrize("refused", REFUSED)
-async def test_a_notebook_is_saved_where_a_step_is_refused(desk, caplog, refused):
+async def test_a_notebook_is_saved_where_a_step_is_refused(disk, caplog, refused):
     caplog.set_level(logging.WARNING)
     for mode in (0o644, 0o600, 0o664):
-        desk.path.chmod(mode)
+        disk.path.chmod(mode)
         for data in (NEW, SHORT, OLD):
-            desk.calls.fails = REFUSED[refused]
-            stamp = await desk.write(data)
-            desk.calls.fails = lambda *_: None
-            assert desk.path.read_bytes() == data
-            assert await desk.files.read("a.ipynb") == (data, stamp)
-            assert desk.path.stat().st_mode & 0o777 == mode
+            disk.calls.fails = REFUSED[refused]
+            stamp = await disk.write(data)
+            disk.calls.fails = lambda *_: None
+            assert disk.path.read_bytes() == data
+            assert await disk.files.read("a.ipynb") == (data, stamp)
+            assert disk.path.stat().st_mode & 0o777 == mode
     if refused != "removing":
-        assert desk.left() == []
-    said = [record.getMessage() for record in caplog.records]
-    assert len(said) == len(set(said)), "each fallback is told once"
+        assert disk.left() == []
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == len(set(messages)), "each fallback is told once"
 
 
 @pytest.mark.parametrize("refused", REFUSED)
-async def test_a_new_notebook_is_written_where_a_step_is_refused(desk, refused):
-    desk.path.unlink()
-    desk.calls.fails = REFUSED[refused]
-    await desk.files.write("a.ipynb", lambda _: NEW, None)
-    assert desk.path.read_bytes() == NEW
+async def test_a_new_notebook_is_written_where_a_step_is_refused(disk, refused):
+    disk.path.unlink()
+    disk.calls.fails = REFUSED[refused]
+    await disk.files.write("a.ipynb", lambda _: NEW, None)
+    assert disk.path.read_bytes() == NEW
 
 
-async def test_a_concurrent_outside_write_is_kept_if_renaming_is_refused(desk):
-    desk.calls.fails = REFUSED["rename EPERM"]
-    _, stamp = await desk.files.read("a.ipynb")
+async def test_a_concurrent_outside_write_is_kept_if_renaming_is_refused(disk):
+    disk.calls.fails = REFUSED["rename EPERM"]
+    _, stamp = await disk.files.read("a.ipynb")
 
     def render(_):
-        desk.path.write_bytes(b"theirs")
+        disk.path.write_bytes(b"theirs")
         return NEW
 
-    found = await desk.files.write("a.ipynb", render, stamp)
+    found = await disk.files.write("a.ipynb", render, stamp)
     assert isinstance(found, Conflict)
-    assert desk.path.read_bytes() == b"theirs"
+    assert disk.path.read_bytes() == b"theirs"
 
 
-async def test_temporary_files_of_a_crash_are_removed_an_hour_later(desk):
-    await desk.write(NEW)
-    old, young = (desk.root / f".{token('a.ipynb')}-{word}.saving" for word in ("0ld", "y0ung"))
+async def test_temporary_files_of_a_crash_are_removed_an_hour_later(disk):
+    await disk.write(NEW)
+    old, young = (disk.root / f".{token('a.ipynb')}-{word}.saving" for word in ("0ld", "y0ung"))
     for left in (old, young):
         left.write_bytes(b"half")
     os.utime(old, (0, 0))
-    _, stamp = await desk.files.read("a.ipynb")
-    await LocalFiles(desk.root, Watcher(), desk.copies).write("a.ipynb", lambda _: OLD, stamp)
+    _, stamp = await disk.files.read("a.ipynb")
+    await LocalFiles(disk.root, Watcher(), disk.copies).write("a.ipynb", lambda _: OLD, stamp)
     assert not old.exists()
     assert young.exists()
 
@@ -199,25 +199,25 @@ WAYS = {
 )
 @pytest.mark.parametrize("data", [NEW, SHORT], ids=["longer", "shorter"])
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_save_fails_only_if_the_old_bytes_are_there(desk, way, data, error, on):
-    _, stamp = await desk.files.read("a.ipynb")
+async def test_a_save_fails_only_if_the_old_bytes_are_there(disk, way, data, error, on):
+    _, stamp = await disk.files.read("a.ipynb")
     for number in range(1, 200):
-        desk.calls.fails = nth = Nth(number, error, on=on, also=WAYS[way])
+        disk.calls.fails = nth = Nth(number, error, on=on, also=WAYS[way])
         try:
-            written = await asyncio.to_thread(desk.files._write, "a.ipynb", lambda _: data, stamp)
+            written = await asyncio.to_thread(disk.files._write, "a.ipynb", lambda _: data, stamp)
             failed = False
         except (SaveFailed, NotFound):
             failed = True
-        desk.calls.fails = lambda *_: None
+        disk.calls.fails = lambda *_: None
         if not failed and not isinstance(written, Conflict):
-            assert desk.path.read_bytes() == data, f"call {number} was said to be well"
+            assert disk.path.read_bytes() == data, f"call {number} was said to be well"
         elif not on:
-            assert desk.path.read_bytes() == OLD, f"call {number} lost the old bytes"
-        now = (await desk.files.read("a.ipynb"))[0]
+            assert disk.path.read_bytes() == OLD, f"call {number} lost the old bytes"
+        now = (await disk.files.read("a.ipynb"))[0]
         assert now in (OLD, data), f"call {number} left a file that is not whole"
-        for copy in (*desk.root.glob(".*"), *desk.copies.glob("*")):
+        for copy in (*disk.root.glob(".*"), *disk.copies.glob("*")):
             copy.unlink()
-        desk.path.write_bytes(OLD)
+        disk.path.write_bytes(OLD)
         if not nth.reached:
             break
     else:

@@ -9,7 +9,7 @@ from jupyter_runtimed.host.kernels import KernelLink
 from jupyter_runtimed.room import events as ev
 
 from .conftest import notebook
-from .people import LocalKernels, Person
+from .local_client import LocalClient, LocalKernels
 
 IMPATIENT_SECONDS = 0.5
 
@@ -50,7 +50,7 @@ async def given_up(place, *sources):
     """A room whose kernel did not answer in time; the run that requested it has ended."""
     place.kernels = StoppedKernels()
     place.put("a.ipynb", notebook(*sources))
-    ana = Person(await place.server().open("a.ipynb"))
+    ana = LocalClient(await place.server().open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     await ana.call("run", cells=["c0"])
     run = await ana.finished("c0")
@@ -140,7 +140,7 @@ async def test_a_failed_kernel_action_is_reported_to_its_caller_and_affects_no_r
     ImpatientLink.patience_seconds = 60
     try:
         place.put("a.ipynb", notebook("print(input())", "1"))
-        ana = Person(await place.server().open("a.ipynb"))
+        ana = LocalClient(await place.server().open("a.ipynb"))
         await ana.until(lambda: ana.peer.live)
         run = await ana.call("run", cells=["c0", "c1"])
         assert run.error is None

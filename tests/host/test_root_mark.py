@@ -107,28 +107,28 @@ def on(tmp_path, monkeypatch):
     return on
 
 
-def test_where_a_file_system_has_no_id_the_share_counts(on):
+def test_the_mark_depends_on_the_share_if_the_file_system_has_no_id(on):
     nfs = on("nfs4", "server:/one")
     assert on("nfs4", "server:/one", options="rw,vers=4.2") == nfs
     assert on("nfs4", "server:/two") != nfs
     assert on("nfs4", "server:/one", inode=8) != nfs
 
 
-def test_where_a_file_system_has_an_id_its_device_does_not_count(on):
+def test_the_mark_ignores_the_device_if_the_file_system_has_an_id(on):
     ext4 = on("ext4", "/dev/sda1", fsid=5)
     assert on("ext4", "/dev/sdb1", fsid=5) == ext4
     assert on("ext4", "/dev/sda1", fsid=6) != ext4
 
 
 @pytest.mark.parametrize("kind", ["fuse.sshfs", "fuse", "vfat"])
-def test_numbers_that_change_at_each_mount_do_not_count(on, kind):
+def test_the_mark_ignores_numbers_that_change_at_each_mount(on, kind):
     mark = on(kind, "ana@host:/home/ana")
     assert on(kind, "ana@host:/home/ana", inode=8) == mark
     assert on(kind, "ben@host:/home/ben") != mark
     assert on(kind, "ana@host:/home/ana", folder="/sub") != mark
 
 
-def test_without_a_table_of_mounts_the_number_of_the_folder_counts(on, tmp_path, monkeypatch):
+def test_the_mark_depends_on_the_inode_without_a_mount_table(on, tmp_path, monkeypatch):
     monkeypatch.setattr(mounts, "TABLE", tmp_path / "none")
     root = tmp_path / "m" / "home"
     mark = root_mark(root)
@@ -138,6 +138,6 @@ def test_without_a_table_of_mounts_the_number_of_the_folder_counts(on, tmp_path,
     assert root_mark(tmp_path / "away").split()[0] == mark.split()[0]
 
 
-def test_where_folders_have_no_numbers_there_is_no_mark(tmp_path, monkeypatch):
+def test_there_is_no_mark_without_statvfs(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "statvfs")
     assert root_mark(tmp_path) == ""

@@ -13,7 +13,7 @@ from jupyter_runtimed.host.files.local import LocalFiles
 from jupyter_runtimed.room.settings import Settings
 
 from .conftest import notebook
-from .people import Person
+from .local_client import LocalClient
 
 UNSAVED = Settings(quiet_ms=20, longest_ms=100, idle_ms=60_000, autosave=False)
 """Nothing is written into the file unless a user saves."""
@@ -22,7 +22,7 @@ UNSAVED = Settings(quiet_ms=20, longest_ms=100, idle_ms=60_000, autosave=False)
 async def crashed_with_edits(place, *, text="!", run=False):
     """A server that dies with edits, and perhaps outputs, that are only in its store."""
     server = place.server(UNSAVED)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", text)
     if run:
@@ -80,11 +80,11 @@ async def test_a_room_is_not_shown_under_another_root_at_the_same_path(place, ca
     await crashed_with_edits(place, text=" # secret")
     put_another_root(place, "other")
     host = await place.server().open("a.ipynb")
-    ben = Person(host, "ben")
+    ben = LocalClient(host, "ben")
     await ben.until(lambda: ben.peer.live)
     assert cells_of(host) == ["other"]
     assert not any(b"secret" in data for data in ben.sent_bytes)
-    assert not ben.told("damaged"), "another user is told nothing of the first one's notebook"
+    assert not ben.events("damaged"), "another user is told nothing of the first one's notebook"
     assert "begins from its file" in caplog.text
     assert "jupyter runtimed export 'a-ipynb' -o edits.ipynb" in caplog.text
     ben.type("c0", "!")
@@ -95,20 +95,20 @@ async def test_a_room_is_not_shown_under_another_root_at_the_same_path(place, ca
     assert place.sources("edits.ipynb") == ["one # secret"]
 
 
-async def test_the_former_root_gets_its_room_with_unsaved_edits_back(place):
+async def test_a_root_that_returns_has_its_room_with_unsaved_edits(place):
     place.put("a.ipynb", notebook("one"))
     ana = await crashed_with_edits(place)
-    hers = put_another_root(place, "other")
+    first_root = put_another_root(place, "other")
     epoch = epoch_of(ana.host)
     for round_ in range(2):
         assert await opened(place) != epoch
-        his = put_another_root(place)
-        put_back(place, hers)
+        second_root = put_another_root(place)
+        put_back(place, first_root)
         # Who closes it saves it: the file is written then.
         assert await opened(place) == epoch, round_
         assert place.sources() == ["one!"]
-        hers = put_another_root(place)
-        put_back(place, his)
+        first_root = put_another_root(place)
+        put_back(place, second_root)
         assert place.sources() == ["other"]
     assert len(folders(place)) == 2
 
@@ -118,7 +118,7 @@ async def test_the_outputs_of_one_root_are_not_shown_under_another(place):
     await crashed_with_edits(place, text=" #", run=True)
     put_another_root(place, "print('sec' + 'ret') #")
     host = await place.server().open("a.ipynb")
-    ben = Person(host, "ben")
+    ben = LocalClient(host, "ben")
     await ben.until(lambda: ben.peer.live)
     assert ben.run_of("c0") is None
     assert not any(b"secret" in data for data in ben.sent_bytes)
@@ -150,7 +150,7 @@ async def test_a_root_that_moved_keeps_its_rooms_with_unsaved_edits(place, caplo
     assert cells_of(await place.server().open("a.ipynb")) == ["one!?"]
 
 
-async def test_what_was_typed_offline_comes_into_the_room_of_a_moved_root_once(place):
+async def test_offline_text_is_sent_once_to_the_room_of_a_moved_root(place):
     place.put("a.ipynb", notebook("one"))
     ana = await crashed_with_edits(place, text=" acknowledged")
     ana.peer.disconnected()
@@ -168,13 +168,13 @@ async def test_what_was_typed_offline_comes_into_the_room_of_a_moved_root_once(p
 async def test_two_roots_are_open_at_once(place):
     place.put("a.ipynb", notebook("same"))
     first = await place.server(UNSAVED).open("a.ipynb")
-    ana = Person(first)
+    ana = LocalClient(first)
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", " # secret")
     await ana.durable()
     put_another_root(place, "same")
     second = await place.server(UNSAVED).open("a.ipynb")
-    ben = Person(second, "ben")
+    ben = LocalClient(second, "ben")
     await ben.until(lambda: ben.peer.live)
     assert cells_of(second) == ["same"]
     ben.type("c0", "!")
@@ -228,7 +228,7 @@ async def test_a_server_that_starts_in_a_subfolder_uses_the_same_rooms(place):
     place.put("sub/a.ipynb", notebook("one", "two"))
     outer = place.server(UNSAVED)
     first = await outer.open("sub/a.ipynb")
-    ana = Person(first)
+    ana = LocalClient(first)
     await ana.until(lambda: ana.peer.live)
     ana.type("c0", "!")
     await ana.call("save")

@@ -26,7 +26,7 @@ from ..support.network import Network
 # ---------------------------------------------------------------- a reply overtakes output
 
 
-def said(kind: str, parent: str = "r", **content: object) -> KernelMessage:
+def kernel_message(kind: str, parent: str = "r", **content: object) -> KernelMessage:
     channel = "shell" if kind == "execute_reply" else "iopub"
     return KernelMessage(channel, kind, parent, "m", content)  # type: ignore[arg-type]
 
@@ -37,26 +37,26 @@ def kinds(messages: list[KernelMessage]) -> list[str]:
 
 def test_a_reply_waits_for_an_output_that_takes_longer_to_come() -> None:
     batch = Batch()
-    batch.add(said("execute_reply"), 0.0)
+    batch.add(kernel_message("execute_reply"), 0.0)
     assert batch.due(0.0) == REPLY_SECONDS
-    batch.add(said("display_data"), 2.0)
+    batch.add(kernel_message("display_data"), 2.0)
     assert kinds(batch.take(2.0)) == ["display_data"]
-    batch.add(said("status", execution_state="idle"), 2.5)
+    batch.add(kernel_message("status", execution_state="idle"), 2.5)
     assert batch.due(2.5) == 0.0
     assert kinds(batch.take(2.5)) == ["status", "execute_reply"]
 
 
 def test_an_output_in_progress_at_the_timeout_still_precedes_the_reply() -> None:
     batch = Batch()
-    batch.add(said("execute_reply"), 0.0)
-    batch.add(said("display_data"), REPLY_SECONDS + 1)
+    batch.add(kernel_message("execute_reply"), 0.0)
+    batch.add(kernel_message("display_data"), REPLY_SECONDS + 1)
     assert kinds(batch.take(REPLY_SECONDS + 1)) == ["display_data", "execute_reply"]
 
 
 def test_a_reply_without_idle_is_delivered_after_a_timeout() -> None:
     batch = Batch()
-    batch.add(said("execute_reply"), 0.0)
-    batch.add(said("status", "another", execution_state="idle"), 0.1)
+    batch.add(kernel_message("execute_reply"), 0.0)
+    batch.add(kernel_message("status", "another", execution_state="idle"), 0.1)
     assert kinds(batch.take(0.1)) == ["status"]
     assert batch.due(REPLY_SECONDS) == 0.0
     assert kinds(batch.take(REPLY_SECONDS)) == ["execute_reply"]
@@ -65,10 +65,10 @@ def test_a_reply_without_idle_is_delivered_after_a_timeout() -> None:
 
 def test_a_reply_after_its_idle_is_delivered_at_once() -> None:
     batch = Batch()
-    batch.add(said("status", execution_state="idle"), 0.0)
-    batch.add(said("status", "another", execution_state="idle"), 0.0)
+    batch.add(kernel_message("status", execution_state="idle"), 0.0)
+    batch.add(kernel_message("status", "another", execution_state="idle"), 0.0)
     assert len(batch.take(0.0)) == 2
-    batch.add(said("execute_reply"), 0.1)
+    batch.add(kernel_message("execute_reply"), 0.1)
     assert batch.due(0.1) == 0.0
     assert kinds(batch.take(0.1)) == ["execute_reply"]
 
@@ -127,7 +127,7 @@ def test_a_very_long_error_is_whole_in_the_file_and_small_in_the_document(
     runtime = Runtime.create(Epoch("e"), bytes(16 * [1]))
     runtime.add_run(Run(RunId("r"), CellId("c"), "running", "ana", 0))
     writer = OutputWriter(runtime, put_blob=put, new_id=lambda: "o")
-    writer.write([said("error", ename="Long", evalue=evalue, traceback=lines)])
+    writer.write([kernel_message("error", ename="Long", evalue=evalue, traceback=lines)])
     runtime.commit(now_ms=0)
     assert len(runtime.document.save()) < 20_000
     stored = Runtime(load(runtime.document.save(), actor=bytes(16 * [2])))

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from .conftest import notebook
-from .people import Person
+from .local_client import LocalClient
 
 
 async def _two_servers(place):
@@ -31,27 +31,29 @@ async def _two_names(place):
 
 @pytest.mark.parametrize("rooms", [_two_servers, _two_links, _two_names])
 async def test_text_typed_in_two_rooms_is_in_both_and_in_the_file(place, rooms):
-    ana, ben = (Person(host, name) for host, name in zip(await rooms(place), "ab", strict=True))
-    for person in (ana, ben):
-        await person.until(lambda person=person: person.peer.live)
+    ana, ben = (
+        LocalClient(host, name) for host, name in zip(await rooms(place), "ab", strict=True)
+    )
+    for client in (ana, ben):
+        await client.until(lambda client=client: client.peer.live)
     words = []
     for number in range(40):
-        for person in (ana, ben):
-            words.append(f"{person.name}{number:02} ")
-            person.type("c0" if number % 2 else "c1", words[-1])
-            await person.durable()
+        for client in (ana, ben):
+            words.append(f"{client.name}{number:02} ")
+            client.type("c0" if number % 2 else "c1", words[-1])
+            await client.durable()
         if number % 8 == 7:
             assert (await (ana if number % 16 == 7 else ben).call("save")).error is None
 
-    for person in (ana, ben, ana, ben):
-        assert (await person.call("save")).error is None
-    assert _said(ana) == _said(ben)
+    for client in (ana, ben, ana, ben):
+        assert (await client.call("save")).error is None
+    assert _sources(ana) == _sources(ben)
     assert ana.host.room.filing.stamp.hash == ben.host.room.filing.stamp.hash
     assert not ana.host.room.filing.unsaved
-    assert place.sources() == _said(ana)
-    whole = "".join(_said(ana))
+    assert place.sources() == _sources(ana)
+    whole = "".join(_sources(ana))
     assert {word: whole.count(word) for word in words} == dict.fromkeys(words, 1)
 
 
-def _said(person):
-    return [person.source("c0"), person.source("c1")]
+def _sources(client):
+    return [client.source("c0"), client.source("c1")]

@@ -15,7 +15,7 @@ from jupyter_runtimed.host.files.watcher import Watcher
 
 from ..support.fuse_mount import FuseMount, fuse_mount
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def mount(tmp_path: Path) -> Iterator[FuseMount]:
         yield mount
 
 
-class Ears:
+class ChangeRecorder:
     """Records reported changes of one file."""
 
     def __init__(self, watcher: Watcher, file: Path) -> None:
@@ -52,7 +52,7 @@ class Ears:
         await self.hears()
 
     async def hears(self) -> None:
-        await asyncio.wait_for(self._heard.wait(), PATIENCE_SECONDS)
+        await asyncio.wait_for(self._heard.wait(), TIMEOUT_SECONDS)
         self._heard.clear()
 
 
@@ -62,10 +62,10 @@ def make(file: Path) -> None:
         file.write_text("1")
 
 
-async def listen(watcher: Watcher, file: Path) -> Ears:
+async def listen(watcher: Watcher, file: Path) -> ChangeRecorder:
     """Watch an existing file and wait for the first report."""
     make(file)
-    ears = Ears(watcher, file)
+    ears = ChangeRecorder(watcher, file)
     await ears.hears()
     return ears
 
@@ -126,7 +126,7 @@ async def test_a_hanging_mount_leaves_the_others_watched(
     local = await listen(watcher, tmp_path / "local" / "a")
     remote = await listen(watcher, mount.point / "r")
     mount.hang()
-    late = Ears(watcher, mount.point / "s")
+    late = ChangeRecorder(watcher, mount.point / "s")
     other = await listen(watcher, tmp_path / "other" / "b")
     await local.after(lambda: (tmp_path / "local" / "a").write_text("22"))
     await other.after(lambda: (tmp_path / "other" / "b").write_text("22"))

@@ -91,7 +91,7 @@ def test_an_edit_is_sent_at_once_and_acknowledged(server: Server) -> None:
     assert peer.shared == server.notebook.heads
 
 
-def test_two_people_type_in_one_cell_and_both_have_all_of_it(server: Server) -> None:
+def test_two_users_type_in_one_cell_and_both_get_all_text(server: Server) -> None:
     ana, bob = Peer("ana"), Peer("bob")
     server.connect(ana)
     server.connect(bob)

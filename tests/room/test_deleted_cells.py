@@ -30,7 +30,7 @@ def begun(net: Network, peer: SimPeer) -> None:
 
 @pytest.mark.parametrize("deleted_ms", [10, 350, 2_000])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_whole_output_and_the_count_are_there_after_an_undo(seed: int, deleted_ms: int) -> None:
+def test_a_cell_restored_by_undo_has_all_output_and_its_count(seed: int, deleted_ms: int) -> None:
     net = Network(SLOW, "", seed=seed)
     ana, ben = net.join("ana"), net.join("ben")
     begun(net, ana)
@@ -48,7 +48,7 @@ def test_the_whole_output_and_the_count_are_there_after_an_undo(seed: int, delet
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_file_that_is_saved_in_between_has_neither_the_cell_nor_its_output(seed: int) -> None:
+def test_a_file_saved_while_a_running_cell_is_deleted_lacks_the_cell(seed: int) -> None:
     net = Network(SLOW, "", seed=seed)
     ana = net.join("ana")
     begun(net, ana)
@@ -62,7 +62,7 @@ def test_a_file_that_is_saved_in_between_has_neither_the_cell_nor_its_output(see
     assert ana.outputs("c0") == WHOLE
 
 
-def test_a_crash_in_between_says_that_the_run_was_interrupted() -> None:
+def test_a_run_is_interrupted_by_a_crash_while_its_cell_is_deleted() -> None:
     net = Network(SLOW, "", seed=1)
     ana = net.join("ana")
     begun(net, ana)

@@ -12,7 +12,7 @@ def cells(net: Network, name: str) -> list[tuple[str, str]]:
     return [(cell.cell_type, cell.source) for cell in content.cells]
 
 
-def test_two_people_who_open_an_empty_notebook_at_once_find_one_cell() -> None:
+def test_two_users_who_open_an_empty_notebook_at_once_get_one_cell() -> None:
     net = Network(file=EMPTY)
     net.join("ana", wait=False)
     net.join("ben", wait=False)

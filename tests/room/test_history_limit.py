@@ -42,7 +42,7 @@ def test_sessions_reconnect_to_a_document_without_the_history() -> None:
     net.assert_converged()
 
 
-def test_a_person_who_types_throughout_loses_and_doubles_nothing() -> None:
+def test_text_typed_during_rotations_is_neither_lost_nor_doubled() -> None:
     for seed in range(20):
         net = network(seed)
         net.join("ana")
@@ -90,7 +90,7 @@ def test_content_that_is_large_itself_is_not_history() -> None:
     assert net.disk.documents["notebook"][0] == epoch
 
 
-def test_a_failed_save_lets_the_sessions_in_again() -> None:
+def test_sessions_are_accepted_again_after_a_failed_save() -> None:
     net = Network(
         "one\n",
         settings=Settings(history_bytes=LIMIT, quiet_ms=60_000, longest_ms=60_000),

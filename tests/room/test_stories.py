@@ -273,7 +273,7 @@ def test_a_run_of_a_deleted_cell_fails_with_a_reason() -> None:
     assert reply is not None and reply.error is not None and reply.error["code"] == "not-found"
 
 
-def test_an_error_stops_what_is_queued_behind_it() -> None:
+def test_an_error_cancels_the_queued_runs() -> None:
     net = Network("print 1", "fail because", "print 3")
     ana = net.join("ana")
     ana.call("run_all")

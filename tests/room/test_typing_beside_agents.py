@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..support.network import Network
 
 
-def test_an_agents_append_beside_typing_stands_behind_the_word() -> None:
+def test_text_of_an_agent_is_inserted_after_the_word_that_a_user_types() -> None:
     for seed in range(40):
         net = Network("", seed=seed)
         ana = net.join("ana")

@@ -46,7 +46,7 @@ from pytest_jupyter.pytest_tornasync import (  # noqa: F401
     http_server_port,
 )
 
-from .people import Place
+from .clients import Place
 
 
 @pytest_asyncio.fixture

@@ -14,7 +14,7 @@ from jupyter_runtimed.host.storage.data_dir import DataDir
 from jupyter_runtimed.host.storage.owner import claim, this_user
 from jupyter_runtimed.protocol import frames
 
-from .people import Place, change_of
+from .clients import Place, change_of
 
 READ = ("read", "contents")
 WRITE = ("write", "contents")

@@ -11,7 +11,7 @@ import pytest
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.server.activity import KEY, RoomActivity
 
-from .people import Place
+from .clients import Place
 
 
 def look(place: Place, clock: Any = None) -> datetime | None:

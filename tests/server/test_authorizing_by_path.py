@@ -14,7 +14,7 @@ from jupyter_runtimed.document.permissions import Permissions
 from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.room.events import User
 
-from .people import Place
+from .clients import Place
 
 KERNELS = {("execute", "kernels"), ("write", "kernels"), ("write", "sessions")}
 

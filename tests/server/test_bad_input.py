@@ -20,7 +20,7 @@ from jupyter_runtimed.errors import RoomElsewhere
 from jupyter_runtimed.protocol import frames
 
 from ..client.live_server import LiveServer
-from .people import Place, Socket, change_of
+from .clients import Place, Socket, change_of
 
 FRAME_BYTES = 1 << 20
 

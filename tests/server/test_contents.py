@@ -14,7 +14,7 @@ from jupyter_runtimed.client import LiveNotebook
 from jupyter_runtimed.errors import SaveFailed
 from jupyter_runtimed.peer.events import RoomEvent
 
-from .people import Place
+from .clients import Place
 
 ASYNC = "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager"
 SYNC = "jupyter_server.services.contents.largefilemanager.LargeFileManager"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .people import Place
+from .clients import Place
 
 KINDS = ["AsyncLargeFileManager", "LargeFileManager"]
 PATHS = [".a.ipynb", ".folder/a.ipynb"]

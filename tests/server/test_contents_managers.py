@@ -16,7 +16,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from jupyter_runtimed.client import LiveNotebook
 
-from .people import Place
+from .clients import Place
 
 META = "jupyterfs.metamanager"
 LOCAL = "jupyter_server.services.contents.largefilemanager"
@@ -67,7 +67,7 @@ class Drive:
         return await self.place.open(self.at(name))
 
 
-class Stories:
+class SharedTests:
     """Tests for every manager; `drive` is an empty folder."""
 
     async def test_a_notebook_of_the_manager_is_opened_edited_and_saved(self, drive: Drive) -> None:
@@ -168,7 +168,7 @@ class Folders:
         assert await drive.place.room(drive.at("f/a.ipynb")) == room
 
 
-class TestLocal(Stories, Folders):
+class TestLocal(SharedTests, Folders):
     @pytest.fixture(params=["AsyncLargeFileManager", "LargeFileManager"])
     def settings(self, request: pytest.FixtureRequest) -> dict[str, Any]:
         return {"ServerApp": {"contents_manager_class": f"{LOCAL}.{request.param}"}}
@@ -188,7 +188,7 @@ class Memory(MemoryFileSystem):  # type: ignore[misc]
         return found
 
 
-class TestMemory(Stories):
+class TestMemory(SharedTests):
     """jupyter-fs over memory: no disk, and one manager that delegates to others."""
 
     URL = "memory://"
@@ -234,7 +234,7 @@ def client_of(bucket: dict[str, str]) -> Any:
     return pytest.importorskip("boto3").client("s3", **how, **keys)
 
 
-class TestS3(Stories, Folders):
+class TestS3(SharedTests, Folders):
     """s3contents over a bucket: no files, times in whole seconds, and slow."""
 
     @pytest.fixture
@@ -258,7 +258,7 @@ class TestS3(Stories, Folders):
         await asyncio.to_thread(self.objects.put_object, Body=changed, **where)
 
 
-class TestReplaced(Stories, Folders):
+class TestReplaced(SharedTests, Folders):
     """Another extension replaces the manager after this extension was loaded."""
 
     @pytest.fixture
@@ -272,7 +272,7 @@ class TestReplaced(Stories, Folders):
         yield Drive(place, "")
 
 
-class TestJupytext(Stories, Folders):
+class TestJupytext(SharedTests, Folders):
     """Scripts as notebooks, and notebooks paired with scripts, with jupytext's manager."""
 
     @pytest.fixture

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 
 from ..support.fuse_mount import FuseMount, fuse_mount
-from .people import Place
+from .clients import Place
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from .people import Place
+from .clients import Place
 
 pytestmark = pytest.mark.kernel
 

@@ -19,7 +19,7 @@ from jupyter_runtimed.client import LiveNotebook
 
 from ..client.live_server import LiveServer
 from . import chosen
-from .people import Place
+from .clients import Place
 
 pytestmark = pytest.mark.kernel
 

@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 
 from jupyter_runtimed.client import LiveNotebook
 
-from .people import Place
+from .clients import Place
 from .test_kernels import V1, Browser
 
 pytestmark = pytest.mark.kernel

@@ -13,7 +13,7 @@ from zmq.eventloop.zmqstream import ZMQStream
 
 from jupyter_runtimed.server.kernels.activity_monitor import AT_ONCE, lighten
 
-from .people import Place
+from .clients import Place
 
 FLOOD = 10 * AT_ONCE
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from . import chosen
-from .people import Place
+from .clients import Place
 
 
 class TestWhileTyping:

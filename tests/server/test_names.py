@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_runtimed.document.schema import FORBIDDEN_KEY
 
 from ..document.test_names import NAMES, PLAIN
-from .people import Place
+from .clients import Place
 
 
 def model(*ids: str) -> dict[str, Any]:

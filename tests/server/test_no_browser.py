@@ -12,7 +12,7 @@ from jupyter_runtimed.ids import CellId
 from jupyter_runtimed.room.settings import Settings
 
 from ..support.network import Network
-from .people import Place
+from .clients import Place
 
 COLLECTED_SECONDS = 2
 SILENT_SECONDS = 20

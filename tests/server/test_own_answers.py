@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_runtimed.server.response_mark import LOGIN_HEADER, OWN_HEADER
 
-from .people import Place
+from .clients import Place
 
 WRONG = {"Authorization": "token wrong"}
 PATHS = [

@@ -21,10 +21,10 @@ from jupyter_runtimed.protocol.frames import Call, Reply, Welcome, decode, encod
 from jupyter_runtimed.server import polling, room_websocket
 
 from ..support.proxy import KERNELS_ONLY, Proxy, Request
-from .people import Answer, Place
+from .clients import Answer, Place
 
 
-class Hand:
+class HttpConnection:
     """A raw connection over HTTP."""
 
     def __init__(self, place: Place, room: str) -> None:
@@ -32,12 +32,12 @@ class Hand:
         self.path = f"api/runtimed/rooms/{room}/polling"
 
     @classmethod
-    async def open(cls, place: Place, path: str) -> Hand:
-        hand = cls(place, await place.room(path))
-        answer = await place.ask("POST", hand.path, raw=b"")
+    async def open(cls, place: Place, path: str) -> HttpConnection:
+        http_connection = cls(place, await place.room(path))
+        answer = await place.ask("POST", http_connection.path, raw=b"")
         assert answer.status == 200, answer.body
-        hand.path = f"{hand.path}/{answer.json['connection']}"
-        return hand
+        http_connection.path = f"{http_connection.path}/{answer.json['connection']}"
+        return http_connection
 
     @property
     def connection(self) -> polling.PollingConnection:
@@ -64,11 +64,11 @@ def _waits_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(polling, "WAIT_SECONDS", 0.05)
 
 
-async def read(hand: Hand, count: int, after: int = 0) -> list[Any]:
+async def read(http_connection: HttpConnection, count: int, after: int = 0) -> list[Any]:
     """Request frames after `after` until this many have arrived."""
     found: list[Any] = []
     while len(found) < count:
-        answer = await hand.get(after + len(found))
+        answer = await http_connection.get(after + len(found))
         assert answer.status == 200, answer.body
         found += [decode(data, cap_bytes=1 << 30) for data in unpack(answer.body)]
     return found
@@ -76,78 +76,80 @@ async def read(hand: Hand, count: int, after: int = 0) -> list[Any]:
 
 async def test_frames_go_both_ways(place: Place) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    assert (await hand.send(1, hello())).json == {"received": 1}
-    welcome, *syncs = await read(hand, 3)
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    assert (await http_connection.send(1, hello())).json == {"received": 1}
+    welcome, *syncs = await read(http_connection, 3)
     assert isinstance(welcome, Welcome)
     assert {sync.doc for sync in syncs} == {"notebook", "runtime"}
 
 
 async def test_a_repeated_request_is_done_once_and_answered_again(place: Place) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    await hand.send(1, hello())
-    before = len(await read(hand, 3))
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    await http_connection.send(1, hello())
+    before = len(await read(http_connection, 3))
     for _ in range(3):
-        assert (await hand.send(2, call(7))).json == {"received": 2}
-    first = await read(hand, 1, after=before)
-    again = await read(hand, 1, after=before)
+        assert (await http_connection.send(2, call(7))).json == {"received": 2}
+    first = await read(http_connection, 1, after=before)
+    again = await read(http_connection, 1, after=before)
     assert first == again and isinstance(first[0], Reply)
-    assert (await hand.send(2, call(7), call(8))).json == {"received": 3}
-    (other,) = await read(hand, 1, after=before + 1)
+    assert (await http_connection.send(2, call(7), call(8))).json == {"received": 3}
+    (other,) = await read(http_connection, 1, after=before + 1)
     assert other.id == 8, "the call that was repeated has one answer"
 
 
 async def test_a_missing_frame_is_requested(place: Place) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    answer = await hand.send(2, hello())
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    answer = await http_connection.send(2, hello())
     assert answer.status == 400 and "frame 1 is missing" in answer.json["message"]
-    assert (await hand.send(1, hello())).status == 200
+    assert (await http_connection.send(1, hello())).status == 200
 
 
 @pytest.mark.parametrize("number", ["-1", "5", "x", ""])
 async def test_an_invalid_frame_number_is_refused(place: Place, number: str) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    got = await place.ask("GET", hand.path, params={"after": number})
-    sent = await place.ask("POST", hand.path, raw=pack([hello()]), params={"first": number})
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    got = await place.ask("GET", http_connection.path, params={"after": number})
+    sent = await place.ask(
+        "POST", http_connection.path, raw=pack([hello()]), params={"first": number}
+    )
     assert (got.status, sent.status) == (400, 400)
 
 
 async def test_the_newest_request_gets_the_answer(place: Place) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    connection = hand.connection
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    connection = http_connection.connection
     older = asyncio.create_task(connection.after(0, 60))
     await asyncio.sleep(0)
     newer = asyncio.create_task(connection.after(0, 60))
     assert await older == []
-    await hand.send(1, hello())
+    await http_connection.send(1, hello())
     assert len(await newer) >= 1
 
 
 async def test_bad_frames_end_the_connection_with_their_code(place: Place) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    await hand.send(1, b"\xc1")
-    answer = await hand.get(0)
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    await http_connection.send(1, b"\xc1")
+    answer = await http_connection.get(0)
     assert answer.status == 410
     assert (answer.json["code"], answer.json["close"]) == ("closed", CloseCode.BAD_FRAME)
-    assert (await hand.send(2, hello())).json["close"] == 1006, "it is forgotten"
+    assert (await http_connection.send(2, hello())).json["close"] == 1006, "it is forgotten"
 
 
-async def test_a_room_that_is_not_open_says_so(place: Place) -> None:
+async def test_a_request_to_a_room_that_is_not_open_is_refused(place: Place) -> None:
     answer = await place.ask("POST", "api/runtimed/rooms/none/polling", raw=b"")
     assert (answer.status, answer.json["close"]) == (410, 4404)
 
 
 async def test_deleting_an_http_connection_ends_its_session(place: Place) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    await hand.send(1, hello())
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    await http_connection.send(1, hello())
     assert len(place.host("a.ipynb").room.sessions) == 1
-    assert (await place.ask("DELETE", hand.path)).status == 204
+    assert (await place.ask("DELETE", http_connection.path)).status == 204
     assert len(place.host("a.ipynb").room.sessions) == 0
 
 
@@ -156,22 +158,22 @@ async def test_a_silent_client_is_disconnected(
 ) -> None:
     monkeypatch.setattr(polling, "EXPIRE_SECONDS", 0.2)
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    await hand.send(1, hello())
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    await http_connection.send(1, hello())
     host = place.host("a.ipynb")
     while host.room.sessions:  # noqa: ASYNC110
         await asyncio.sleep(0.01)  # The server's timer sends no event.
-    assert (await hand.get(0)).status == 410
+    assert (await http_connection.get(0)).status == 410
 
 
 async def test_a_too_slow_reader_is_disconnected(place: Place) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    connection = hand.connection
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    connection = http_connection.connection
     connection._backlog_bytes = 1000
-    await hand.send(1, hello())
+    await http_connection.send(1, hello())
     connection.send(bytes(1001))
-    assert (await hand.get(0)).json["close"] == CloseCode.TOO_SLOW
+    assert (await http_connection.get(0)).json["close"] == CloseCode.TOO_SLOW
 
 
 async def test_the_number_of_connections_of_a_user_is_limited(
@@ -179,25 +181,25 @@ async def test_the_number_of_connections_of_a_user_is_limited(
 ) -> None:
     monkeypatch.setattr(polling, "CONNECTIONS_OF_USER", 2)
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
-    await Hand.open(place, "a.ipynb")
-    answer = await place.ask("POST", hand.path.rsplit("/", 1)[0], raw=b"")
+    http_connection = await HttpConnection.open(place, "a.ipynb")
+    await HttpConnection.open(place, "a.ipynb")
+    answer = await place.ask("POST", http_connection.path.rsplit("/", 1)[0], raw=b"")
     assert answer.status == 429 and "close some notebooks" in answer.json["message"]
 
 
 async def test_large_requests_are_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
+    http_connection = await HttpConnection.open(place, "a.ipynb")
     place.extension.polling.body_bytes = 10
-    assert (await hand.send(1, bytes(11))).status == 413
+    assert (await http_connection.send(1, bytes(11))).status == 413
 
 
 async def test_a_stranger_cannot_use_a_connection(place: Place) -> None:
     place.write("a.ipynb", "x")
-    hand = await Hand.open(place, "a.ipynb")
+    http_connection = await HttpConnection.open(place, "a.ipynb")
     for method in ("GET", "POST", "DELETE"):
         answer = await place.ask(
-            method, hand.path, raw=b"" if method == "POST" else None,
+            method, http_connection.path, raw=b"" if method == "POST" else None,
             headers={"Authorization": "token wrong"}, params={"after": "0", "first": "1"},
         )  # fmt: skip
         assert answer.status == 403
@@ -240,9 +242,9 @@ async def test_a_program_works_where_no_websocket_passes(
         await ben.append("c0", " + 2")
         await ana.wait_for(lambda: ana.source("c0") == "x = 1 + 1 + 2", 30)
         await ana.wait_acknowledged(30)
-    said = [record.getMessage() for record in caplog.records if "proxy" in record.getMessage()]
-    assert len(said) == 1
-    assert "must pass WebSockets at" in said[0] and "/socket" in said[0]
+    messages = [record.getMessage() for record in caplog.records if "proxy" in record.getMessage()]
+    assert len(messages) == 1
+    assert "must pass WebSockets at" in messages[0] and "/socket" in messages[0]
 
 
 async def test_nothing_is_lost_or_doubled_by_broken_requests(place: Place, proxy: Proxy) -> None:
@@ -288,11 +290,11 @@ async def test_a_websocket_that_passes_again_is_used(
         await ana.wait_for(lambda: ana.transport == "http" and ana.connected, 60)
         await ana.append("c0", "?")
         await ana.wait_acknowledged(30)
-    await place.host("a.ipynb").call("save", {}, (), *_somebody())
+    await place.host("a.ipynb").call("save", {}, (), *_logged_in())
     assert place.on_disk("a.ipynb") == ["x!?"]
 
 
-def _somebody() -> Any:
+def _logged_in() -> Any:
     from jupyter_runtimed.document.permissions import Permissions
     from jupyter_runtimed.room.events import User
 

@@ -10,14 +10,14 @@ import pytest
 
 from jupyter_runtimed.crdt import Document, load
 
-from .people import Place
+from .clients import Place
 
 pytestmark = pytest.mark.kernel
 
 KEY = "quicksilver-4711"
 
 
-def said(document: Document) -> str:
+def all_values(document: Document) -> str:
     """Return every value that was ever written into a document."""
     return " ".join(str(op.value) for change in document.changes_after(()) for op in change.ops)
 
@@ -52,12 +52,12 @@ async def test_the_answer_to_a_password_prompt_is_not_stored(
     assert stored is not None
     kept = [load(document.data, actor=bytes(16)) for document in stored.documents.values()]
     places = [
-        said(host.room.notebook.document),
-        said(host.room.runtime.document),
+        all_values(host.room.notebook.document),
+        all_values(host.room.runtime.document),
         caplog.text,
         b"".join(files(place.root)).decode(errors="replace"),
         # The store compresses changes, so the test searches compressed and decompressed files.
-        " ".join(map(said, kept)),
+        " ".join(map(all_values, kept)),
         b"".join(files(place.extension.config_frozen.data_dir)).decode(errors="replace"),
     ]
     assert not any(KEY in text for text in places)

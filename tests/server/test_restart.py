@@ -15,7 +15,7 @@ from jupyter_runtimed.errors import KernelError
 from jupyter_runtimed.host.kernels import KernelLink
 from jupyter_runtimed.server.kernels.session_kernels import SessionKernels
 
-from .people import Place
+from .clients import Place
 
 pytestmark = pytest.mark.kernel
 

@@ -11,7 +11,7 @@ from jupyter_runtimed.client import LiveNotebook, connect
 from jupyter_runtimed.errors import Forbidden, LoggedOut
 from jupyter_runtimed.protocol import frames
 
-from .people import Place, Socket
+from .clients import Place, Socket
 from .revoking import Accounts, SlowTable, Table, as_at_first
 
 CHECKS = {"permission_check_interval": 0.1, "identity_check_interval": 0.1}

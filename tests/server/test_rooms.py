@@ -6,7 +6,7 @@ import pytest
 
 from jupyter_runtimed.protocol import frames
 
-from .people import Place
+from .clients import Place
 
 
 async def test_a_room_is_opened_and_an_edit_acknowledged(place: Place) -> None:

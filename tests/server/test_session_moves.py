@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_runtimed.client import LiveNotebook
 
-from .people import Place
+from .clients import Place
 
 pytestmark = pytest.mark.kernel
 NAME = "import os; os.environ['JPY_SESSION_NAME']"

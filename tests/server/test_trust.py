@@ -10,10 +10,10 @@ import nbformat
 import pytest
 from nbformat.sign import NotebookNotary
 
-from .people import Answer, Place
+from .clients import Answer, Place
 from .revoking import EVERYTHING, Accounts, SlowTable, Table, as_at_first
 
-EVIL = {"text/html": "<img src=x onerror=alert(1)>"}
+SCRIPT = {"text/html": "<img src=x onerror=alert(1)>"}
 EDITS = {("read", "contents"), ("write", "contents")}
 MANAGERS = {
     "async": "jupyter_server.services.contents.largefilemanager.AsyncLargeFileManager",
@@ -21,15 +21,15 @@ MANAGERS = {
 }
 
 
-def evil(marked: bool = True) -> dict[str, Any]:
-    output = nbformat.v4.new_output("display_data", EVIL)
+def notebook_with_script(marked: bool = True) -> dict[str, Any]:
+    output = nbformat.v4.new_output("display_data", SCRIPT)
     cell = nbformat.v4.new_code_cell("x", id="c0", outputs=[output])
     if marked:
         cell.metadata["trusted"] = True
     return dict(nbformat.v4.new_notebook(cells=[cell]))
 
 
-class As:
+class UserRequests:
     """The requests of one user."""
 
     def __init__(self, place: Place, name: str) -> None:
@@ -64,18 +64,18 @@ class TestOnARealServer:
         return {"ServerApp": server}
 
     @pytest.fixture
-    def ana(self, place: Place, tmp_path: Path) -> As:
+    def ana(self, place: Place, tmp_path: Path) -> UserRequests:
         # The plugin's in-memory database would give each connection a separate database.
         notary = place.app.contents_manager.notary
         notary.db_file = str(tmp_path / "signatures.db")
         notary.store = notary.store_factory()
-        return As(place, "ana")
+        return UserRequests(place, "ana")
 
     @pytest.fixture
-    def ben(self, place: Place) -> As:
-        return As(place, "ben")
+    def ben(self, place: Place) -> UserRequests:
+        return UserRequests(place, "ben")
 
-    async def _trusted(self, place: Place, ana: As, path: str) -> bool:
+    async def _trusted(self, place: Place, ana: UserRequests, path: str) -> bool:
         """Return whether a browser would trust this notebook, by its room and by its file."""
         stored = await ana.ask("GET", f"api/contents/{path}")
         await ana.room(path)
@@ -84,26 +84,28 @@ class TestOnARealServer:
         return in_room
 
     async def test_an_upload_by_an_editor_is_not_trusted(
-        self, place: Place, ana: As, ben: As
+        self, place: Place, ana: UserRequests, ben: UserRequests
     ) -> None:
-        await ben.put("a.ipynb", evil())
+        await ben.put("a.ipynb", notebook_with_script())
         assert not await self._trusted(place, ana, "a.ipynb")
 
-    async def test_an_upload_by_a_runner_is_trusted(self, place: Place, ana: As) -> None:
-        await ana.put("a.ipynb", evil())
+    async def test_an_upload_by_a_runner_is_trusted(self, place: Place, ana: UserRequests) -> None:
+        await ana.put("a.ipynb", notebook_with_script())
         assert await self._trusted(place, ana, "a.ipynb")
 
     async def test_an_upload_by_an_editor_into_an_open_room_is_not_trusted(
-        self, place: Place, ana: As, ben: As
+        self, place: Place, ana: UserRequests, ben: UserRequests
     ) -> None:
         place.write("a.ipynb", "x")
         room = await ana.room("a.ipynb")
         assert (await ana.ask("POST", f"api/runtimed/rooms/{room}/trust", {})).status == 200
-        await ben.put("a.ipynb", evil())
+        await ben.put("a.ipynb", notebook_with_script())
         assert not await self._trusted(place, ana, "a.ipynb")
 
-    async def test_an_editor_cannot_trust_a_notebook(self, place: Place, ana: As, ben: As) -> None:
-        await ben.put("a.ipynb", evil())
+    async def test_an_editor_cannot_trust_a_notebook(
+        self, place: Place, ana: UserRequests, ben: UserRequests
+    ) -> None:
+        await ben.put("a.ipynb", notebook_with_script())
         answer = await ben.ask("POST", "api/contents/a.ipynb/trust")
         assert (answer.status, b"may run code" in answer.body) == (403, True)
         assert not await self._trusted(place, ana, "a.ipynb")
@@ -113,21 +115,21 @@ class TestOnARealServer:
         assert await self._trusted(place, ana, "a.ipynb")
 
     async def test_a_copy_by_an_editor_is_trusted_only_as_far_as_its_content(
-        self, place: Place, ana: As, ben: As
+        self, place: Place, ana: UserRequests, ben: UserRequests
     ) -> None:
-        await ben.put("a.ipynb", evil())
+        await ben.put("a.ipynb", notebook_with_script())
         for original in ("a.ipynb", "marked.ipynb"):
             if original == "marked.ipynb":
-                (place.root / original).write_text(json.dumps(evil()))
+                (place.root / original).write_text(json.dumps(notebook_with_script()))
             copied = await ben.ask("POST", "api/contents/", {"copy_from": original})
             assert copied.status == 201, copied.body
             assert not await self._trusted(place, ana, copied.json["path"])
 
     async def test_a_copy_of_an_open_room_by_an_editor_is_not_signed(
-        self, place: Place, ana: As, ben: As
+        self, place: Place, ana: UserRequests, ben: UserRequests
     ) -> None:
         """The room trusts its own runs, but the copy contains unsigned outputs."""
-        await ben.put("a.ipynb", evil(marked=False))
+        await ben.put("a.ipynb", notebook_with_script(marked=False))
         room = await ana.room("a.ipynb")
         assert (await ana.ask("POST", f"api/runtimed/rooms/{room}/trust", {})).status == 200
         copied = await ben.ask("POST", "api/contents/", {"copy_from": "a.ipynb"})
@@ -136,9 +138,14 @@ class TestOnARealServer:
         assert await self._trusted(place, ana, signed.json["path"])
 
     async def test_a_new_notebook_of_an_editor_is_not_trusted(
-        self, place: Place, ana: As, ben: As
+        self, place: Place, ana: UserRequests, ben: UserRequests
     ) -> None:
-        body = {"type": "notebook", "format": "json", "content": evil(), "ext": ".ipynb"}
+        body = {
+            "type": "notebook",
+            "format": "json",
+            "content": notebook_with_script(),
+            "ext": ".ipynb",
+        }
         made = await ben.ask("POST", "api/contents/", body)
         if made.status == 201:
             content = json.loads((place.root / made.json["path"]).read_text())
@@ -146,11 +153,11 @@ class TestOnARealServer:
                 assert not await self._trusted(place, ana, made.json["path"])
 
     async def test_pasted_outputs_of_an_editor_are_not_trusted(
-        self, place: Place, ana: As, ben: As
+        self, place: Place, ana: UserRequests, ben: UserRequests
     ) -> None:
         place.write("a.ipynb", "x")
         room = await ben.room("a.ipynb")
-        outputs = [{"output_type": "display_data", "data": EVIL, "metadata": {}}]
+        outputs = [{"output_type": "display_data", "data": SCRIPT, "metadata": {}}]
         body = {"cell": "c0", "outputs": outputs, "trusted": True}
         answer = await ben.ask("POST", f"api/runtimed/rooms/{room}/import_outputs", body)
         assert answer.status == 200, answer.body
@@ -158,11 +165,11 @@ class TestOnARealServer:
         assert not await self._trusted(place, ana, "a.ipynb")
 
     async def test_a_file_written_outside_is_trusted_by_its_signature_alone(
-        self, place: Place, ana: As
+        self, place: Place, ana: UserRequests
     ) -> None:
-        (place.root / "marked.ipynb").write_text(json.dumps(evil()))
+        (place.root / "marked.ipynb").write_text(json.dumps(notebook_with_script()))
         assert not await self._trusted(place, ana, "marked.ipynb")
-        notebook = evil(marked=False)
+        notebook = notebook_with_script(marked=False)
         notebook["metadata"] = {"signed": True}
         (place.root / "signed.ipynb").write_text(json.dumps(notebook))
         theirs = place.app.contents_manager.notary

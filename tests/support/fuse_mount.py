@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 DAEMON = Path(__file__).with_name("fuse_daemon.py")
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 class FuseMount:
@@ -34,7 +34,7 @@ class FuseMount:
         self._daemon = subprocess.Popen(
             [sys.executable, DAEMON, self.source, self.point, *self._refused]
         )
-        until = time.monotonic() + PATIENCE_SECONDS
+        until = time.monotonic() + TIMEOUT_SECONDS
         while not self.point.is_mount():
             if self._daemon.poll() is not None:
                 pytest.skip("this machine does not permit a FUSE mount")
@@ -54,7 +54,7 @@ class FuseMount:
         """Make every call fail with "transport endpoint is not connected"."""
         if self._daemon is not None:
             self._daemon.kill()
-            self._daemon.wait(PATIENCE_SECONDS)
+            self._daemon.wait(TIMEOUT_SECONDS)
             self._daemon = None
 
     def unmount(self) -> None:

@@ -19,13 +19,13 @@ from tests.client.live_server import LiveServer
 
 from .typist import letters, typing
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 QUIET = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", "NO_COLOR": "1"}
 SOURCES = ("one = 1", "two = 2", "ugly = { 'a':1,'b' :  2 }", "print('shown')")
 SHOWN = nbformat.v4.new_output("stream", name="stdout", text="shown\n")
 
 
-class Desk:
+class OpenNotebook:
     """Cells `c0`... of `open.ipynb`; the client types in the first, programs edit the others."""
 
     def __init__(self, live: LiveNotebook, file: Path) -> None:
@@ -33,7 +33,7 @@ class Desk:
         self.file = file
 
     @classmethod
-    async def lay(cls, server: LiveServer, folder: Path) -> Desk:
+    async def lay(cls, server: LiveServer, folder: Path) -> OpenNotebook:
         cells = [nbformat.v4.new_code_cell(text, id=f"c{i}") for i, text in enumerate(SOURCES)]
         cells[3].update(outputs=[SHOWN], execution_count=7)
         spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -53,7 +53,7 @@ class Desk:
         """Enter when some typed text is on disk; leave when all is in the room and on disk."""
         async with typing(self.live, "c0") as typist:
             await typist.types_more(10)
-            await self.live.wait_for(self._some_is_on_disk, PATIENCE_SECONDS)
+            await self.live.wait_for(self._some_is_on_disk, TIMEOUT_SECONDS)
             yield
             await typist.types_more(20)
         await self.live.save()
@@ -64,7 +64,7 @@ class Desk:
         return bool(letters(self.source("c0")))
 
     async def sees(self, true: Callable[[], bool]) -> None:
-        await self.live.wait_for(true, PATIENCE_SECONDS)
+        await self.live.wait_for(true, TIMEOUT_SECONDS)
 
     async def runs(self, *command: str | Path) -> str:
         """Run another program to its end in the notebook's folder."""

@@ -24,7 +24,7 @@ def type_much(net: Network, name: str = "ana", count: int = 2 * LIMIT) -> None:
         net.run_for(5)
 
 
-def everybody_leaves(net: Network) -> None:
+def disconnect_all(net: Network) -> None:
     net.run_for(8_000)
     for name in list(net.peers):
         net.leave(name)
@@ -37,7 +37,7 @@ def test_a_rotated_notebook_has_the_same_content_and_little_history() -> None:
     net.join("ana")
     type_much(net)
     before = net.server.open_room().notebook.content()
-    everybody_leaves(net)
+    disconnect_all(net)
     file = net.disk.file
 
     net.join("ben")
@@ -55,7 +55,7 @@ def test_the_document_from_before_a_rotation_is_archived_whole() -> None:
     net.join("ana")
     type_much(net)
     heads = net.server.open_room().notebook.heads
-    everybody_leaves(net)
+    disconnect_all(net)
     (former,) = net.disk.former.values()
     assert heads_of(load(former, actor=b"x" * 16)) == heads
 
@@ -65,7 +65,7 @@ def test_a_short_history_is_not_rotated() -> None:
     net.join("ana")
     type_much(net)
     epoch = net.disk.documents["notebook"][0]
-    everybody_leaves(net)
+    disconnect_all(net)
     assert net.disk.documents["notebook"][0] == epoch
 
 
@@ -74,7 +74,7 @@ def test_without_a_limit_a_long_history_is_not_rotated() -> None:
     net.join("ana")
     type_much(net)
     epoch = net.disk.documents["notebook"][0]
-    everybody_leaves(net)
+    disconnect_all(net)
     assert net.disk.documents["notebook"][0] == epoch
 
 
@@ -107,7 +107,7 @@ def test_a_file_changed_during_a_rotation_is_merged() -> None:
     net = network(history_changes=LIMIT)
     net.join("ana")
     type_much(net)
-    everybody_leaves(net)
+    disconnect_all(net)
     net.disk.file = net.disk.file.replace(b"two", b"two and a half")
     net.join("ben")
     net.peers["ben"].type("c0", "more")
@@ -126,7 +126,7 @@ def test_unsaved_content_of_the_room_is_not_attributed_to_the_file() -> None:
     type_much(net)
     net.run_for(8_000)
     net.peers["ana"].edit(lambda nb: nb.set_metadata(None, "language_info", to_json({"name": "x"})))
-    everybody_leaves(net)
+    disconnect_all(net)
     assert len(net.disk.former) == 1
     assert b"language_info" not in net.disk.file
 

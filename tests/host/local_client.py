@@ -17,10 +17,10 @@ from jupyter_runtimed.room.events import KernelStatusChanged, User
 
 ALL = Permissions(write=True, execute=True)
 READ = Permissions(write=False, execute=False)
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
-class Person:
+class LocalClient:
     """A peer whose connection is a function call. Its frames wait for the next turn of the loop."""
 
     def __init__(self, host, name="ana", rights=ALL):
@@ -88,7 +88,7 @@ class Person:
 
     async def news(self):
         self._changed.clear()
-        await asyncio.wait_for(self._changed.wait(), PATIENCE_SECONDS)
+        await asyncio.wait_for(self._changed.wait(), TIMEOUT_SECONDS)
 
     async def until(self, condition):
         while not condition():
@@ -97,12 +97,12 @@ class Person:
     async def durable(self):
         await self.until(lambda: self.peer.pending_edits == 0)
 
-    def told(self, name):
+    def events(self, name):
         return [h.body for h in self.happened if isinstance(h, RoomEvent) and h.name == name]
 
-    async def until_told(self, name, count=1):
-        await self.until(lambda: len(self.told(name)) >= count)
-        return self.told(name)[-1]
+    async def wait_for_event(self, name, count=1):
+        await self.until(lambda: len(self.events(name)) >= count)
+        return self.events(name)[-1]
 
     def run_of(self, cell):
         return self.peer.runtime and self.peer.runtime.run_of(CellId(cell))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .people import Place, Socket
+from .clients import Place, Socket
 
 pytestmark = pytest.mark.kernel
 

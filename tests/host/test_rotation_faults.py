@@ -23,8 +23,8 @@ from jupyter_runtimed.host.storage.room_lock import RoomLock
 from jupyter_runtimed.room.settings import Settings
 
 from .conftest import Place, notebook
-from .people import Person
-from .stores import AT, ONE, ROOM, TWO, Ear, whole_text
+from .local_client import LocalClient
+from .stores import AT, ONE, ROOM, TWO, StoreListener, whole_text
 
 try:
     import resource
@@ -38,9 +38,9 @@ WHEN = ["before", "between", "after"]
 """The two writes of a rotation: archive the old document, then switch the log to the new one."""
 
 
-async def typed(place, *words):
+async def type_words(place, *words):
     server = place.server(SHORT)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     for word in words:
         ana.type("c0", word)
@@ -49,13 +49,13 @@ async def typed(place, *words):
     return server, ana
 
 
-def kept(place):
+def log_folder(place):
     return place.data / "rooms" / "a-ipynb"
 
 
-async def found(place):
+async def reopened_source(place):
     server = place.server(SHORT)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     source = ana.source("c0")
     ana.leave()
@@ -63,7 +63,7 @@ async def found(place):
     return source
 
 
-def at(monkeypatch, when, do):
+def run_at(monkeypatch, when, do):
     """Run this once before, between or after the two writes."""
     left = [do]
 
@@ -92,25 +92,25 @@ def at(monkeypatch, when, do):
 async def test_kill_9_around_the_writes_of_a_rotation_loses_nothing(tmp_path, when):
     package = Path(jupyter_runtimed.__path__[0]).parent
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.host.anew_writer", str(tmp_path), when),
+        *(sys.executable, "-m", "tests.host.rotation_writer", str(tmp_path), when),
         stdout=subprocess.PIPE,
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": str(package)},
     )
-    said, _ = await process.communicate()
+    printed, _ = await process.communicate()
     assert process.returncode == -9
     place = Place(tmp_path)
-    assert not room_log.read(kept(place)).damage
-    formers = room_log.former(kept(place))
-    assert len(formers) == (when != "before")
-    for former in formers:
+    assert not room_log.read(log_folder(place)).damage
+    archived_documents = room_log.former(log_folder(place))
+    assert len(archived_documents) == (when != "before")
+    for former in archived_documents:
         load(former.read_bytes(), actor=os.urandom(16))
     versions = kept_room.find(DataDir(place.data), "a.ipynb").history()[0].versions()
     assert len({version.heads for version in versions}) == len(versions)
     before = place.sources()
-    assert await found(place) == said.decode() == before[0]
-    assert len(room_log.former(kept(place))) == 1
-    assert await found(place) == said.decode()
+    assert await reopened_source(place) == printed.decode() == before[0]
+    assert len(room_log.former(log_folder(place))) == 1
+    assert await reopened_source(place) == printed.decode()
     assert place.sources() == before
     await place.close()
 
@@ -118,19 +118,19 @@ async def test_kill_9_around_the_writes_of_a_rotation_loses_nothing(tmp_path, wh
 @pytest.mark.parametrize("when", WHEN)
 async def test_a_copy_during_a_rotation_is_a_valid_backup(place, tmp_path, monkeypatch, when):
     place.put("a.ipynb", notebook("begin: "))
-    server, ana = await typed(place, *WORDS)
+    server, ana = await type_words(place, *WORDS)
     copy = tmp_path / "copy"
-    at(monkeypatch, when, lambda: shutil.copytree(tmp_path, copy, ignore=lambda *_: ["copy"]))
+    run_at(monkeypatch, when, lambda: shutil.copytree(tmp_path, copy, ignore=lambda *_: ["copy"]))
     await server.close_all()
     other = Place(copy)
-    assert await found(other) == ana.source("c0") == await found(place)
+    assert await reopened_source(other) == ana.source("c0") == await reopened_source(place)
     await other.close()
 
 
 @pytest.mark.parametrize("when", WHEN)
 async def test_another_server_is_kept_out_during_a_rotation(place, monkeypatch, when):
     place.put("a.ipynb", notebook("begin: "))
-    server, ana = await typed(place, *WORDS)
+    server, ana = await type_words(place, *WORDS)
     refused = []
 
     def take():
@@ -138,10 +138,10 @@ async def test_another_server_is_kept_out_during_a_rotation(place, monkeypatch, 
             RoomLock.take(DataDir(place.data).locks, place.room_id("a.ipynb"), holder="another")
         refused.append(error)
 
-    at(monkeypatch, when, take)
+    run_at(monkeypatch, when, take)
     await server.close_all()
     assert len(refused) == 1
-    assert await found(place) == ana.source("c0")
+    assert await reopened_source(place) == ana.source("c0")
 
 
 @pytest.mark.skipif(resource is None, reason="needs a limit on the size of files")
@@ -149,27 +149,27 @@ async def test_another_server_is_kept_out_during_a_rotation(place, monkeypatch, 
 async def test_a_full_disk_prevents_the_rotation(place, monkeypatch, caplog, when):
     """A limit on the size of files simulates the full disk."""
     place.put("a.ipynb", notebook("begin: "))
-    server, ana = await typed(place, *WORDS)
+    server, ana = await type_words(place, *WORDS)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    at(monkeypatch, when, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (256, hard)))
+    run_at(monkeypatch, when, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (256, hard)))
     try:
         await server.close_all()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "stays in its document" in caplog.text
-    assert not room_log.read(kept(place)).damage
-    assert len(room_log.former(kept(place))) == (when == "between")
-    assert await found(place) == ana.source("c0")
-    assert len(room_log.former(kept(place))) == 1
+    assert not room_log.read(log_folder(place)).damage
+    assert len(room_log.former(log_folder(place))) == (when == "between")
+    assert await reopened_source(place) == ana.source("c0")
+    assert len(room_log.former(log_folder(place))) == 1
 
 
 async def test_writes_requested_before_a_rotation_are_stored_before_it(folder):
     """The last saved file version belongs to the new document, however slow the store is."""
-    store, ear = LogStore(folder, server="slow", fold=whole_text), Ear()
+    store, listener = LogStore(folder, server="slow", fold=whole_text), StoreListener()
     store.lock(ROOM)
-    store.listen(ROOM, ear)
+    store.listen(ROOM, listener)
     store.replace(ROOM, 1, "notebook", ONE, b"former,")
-    await ear.until(lambda: ear.durable == 1)
+    await listener.until(lambda: listener.durable == 1)
     slow = threading.Event()
     store.writer.submit(Write(ROOM, before_commit=slow.wait))
     store.append(ROOM, 2, "notebook", ONE, b"last,")
@@ -181,6 +181,6 @@ async def test_writes_requested_before_a_rotation_are_stored_before_it(folder):
     await asyncio.sleep(0)
     slow.set()
     await beginning
-    kept = await store.load(ROOM)
-    assert (kept.documents["notebook"].epoch, kept.saved[0]) == (TWO, ("bb",))
+    stored = await store.load(ROOM)
+    assert (stored.documents["notebook"].epoch, stored.saved[0]) == (TWO, ("bb",))
     await store.close()

@@ -10,7 +10,7 @@ from jupyter_runtimed.client import LiveNotebook
 
 from ..client.live_server import TOKEN, LiveServer
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 class Typist:
@@ -25,7 +25,7 @@ class Typist:
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
-    async def sit_down(
+    async def connect(
         cls, server: LiveServer, path: str, cell: str, pause_seconds: float
     ) -> Typist:
         nb = await jupyter_runtimed.connect(server.url, path, TOKEN)
@@ -59,7 +59,7 @@ class Typist:
     async def more(self, count: int = 20) -> None:
         """Wait until this many more words are acknowledged."""
         goal = len(self.acknowledged) + count
-        await self.nb.wait_for(lambda: len(self.acknowledged) >= goal, PATIENCE_SECONDS)
+        await self.nb.wait_for(lambda: len(self.acknowledged) >= goal, TIMEOUT_SECONDS)
 
     async def typed(self, count: int) -> None:
         """Wait until this many more words are typed, acknowledged or not."""
@@ -75,7 +75,7 @@ class Typist:
     async def finish(self) -> None:
         """Stop typing, and wait until everything is acknowledged."""
         await self.pause()
-        await self.nb.wait_acknowledged(PATIENCE_SECONDS)
+        await self.nb.wait_acknowledged(TIMEOUT_SECONDS)
 
     async def leave(self) -> None:
         await self.pause()

@@ -22,7 +22,7 @@ from ..client.live_server import LiveServer
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 QUICK = {
     "KernelRestarter": {"time_to_dead": 0.2},
     "RuntimedExtension": {"room_idle_timeout": 0.5, "autosave_delay": 0.05},
@@ -58,7 +58,7 @@ class Server(LiveServer):
         return await asyncio.to_thread(self._fetch, request)
 
     def _fetch(self, request: urllib.request.Request) -> Any:
-        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
             return json.loads(answer.read() or b"null")
 
 
@@ -83,7 +83,7 @@ def states(nb: LiveNotebook) -> list[str]:
 
 async def become(nb: LiveNotebook, *wanted: str) -> None:
     try:
-        await nb.wait_for(lambda: states(nb) == list(wanted), PATIENCE_SECONDS)
+        await nb.wait_for(lambda: states(nb) == list(wanted), TIMEOUT_SECONDS)
     except TimeoutError:
         assert states(nb) == list(wanted)
         raise
@@ -92,7 +92,7 @@ async def become(nb: LiveNotebook, *wanted: str) -> None:
 async def begun(nb: LiveNotebook, cell: str) -> asyncio.Task[Any]:
     """Run a cell until it has printed something."""
     task = asyncio.create_task(nb.run(cell))
-    await nb.wait_for(lambda: bool(nb.outputs(cell)), PATIENCE_SECONDS)
+    await nb.wait_for(lambda: bool(nb.outputs(cell)), TIMEOUT_SECONDS)
     return task
 
 
@@ -127,13 +127,13 @@ async def test_a_kernel_that_dies_loses_its_run_and_is_restarted(
         dying, behind, again = f"c{number}", "c4", "c5"
         running = await begun(nb, dying)
         waiting = asyncio.create_task(nb.run(behind))
-        await nb.wait_for(lambda: states(nb)[4] == "queued", PATIENCE_SECONDS)
+        await nb.wait_for(lambda: states(nb)[4] == "queued", TIMEOUT_SECONDS)
         file.touch()
         results = await running, await waiting
         assert [result.state for result in results] == ["lost", "cancelled"], sources[number]
         assert "died" in results[0].reason and "died" in results[1].reason
         assert results[0].text == "so far\n"
-        assert (await nb.run(again, PATIENCE_SECONDS)).text == "42\n"
+        assert (await nb.run(again, TIMEOUT_SECONDS)).text == "42\n"
     await server.leave()
     nb = await server.open("dies.ipynb")
     assert states(nb) == ["lost"] * 4 + ["cancelled", "ok"]
@@ -147,9 +147,9 @@ async def test_a_memory_error_is_an_error_of_the_run(server: Server) -> None:
         "try: x = bytearray(1 << 40)\nfinally: resource.setrlimit(resource.RLIMIT_AS, (soft, hard))"
     )
     nb = await server.open("large.ipynb", code, "print('alive')")
-    result = await nb.run("c0", PATIENCE_SECONDS)
+    result = await nb.run("c0", TIMEOUT_SECONDS)
     assert (result.state, result.outputs[-1]["ename"]) == ("error", "MemoryError")
-    assert (await nb.run("c1", PATIENCE_SECONDS)).text == "alive\n"
+    assert (await nb.run("c1", TIMEOUT_SECONDS)).text == "alive\n"
     await nb.shutdown()
 
 
@@ -158,8 +158,8 @@ async def test_a_cell_that_exits_the_kernel_ends_and_cancels_queued_runs(server:
     results = await asyncio.gather(nb.run("c0"), nb.run("c1"))
     assert results[0].state in ("ok", "lost")
     assert results[1].state in ("ok", "lost", "cancelled")
-    await nb.wait_for(lambda: nb.kernel.state == "idle", PATIENCE_SECONDS)
-    assert (await nb.run("c1", PATIENCE_SECONDS)).text == "x\n"
+    await nb.wait_for(lambda: nb.kernel.state == "idle", TIMEOUT_SECONDS)
+    assert (await nb.run("c1", TIMEOUT_SECONDS)).text == "x\n"
     await nb.shutdown()
 
 
@@ -232,23 +232,23 @@ class TestSeveralAtOnce:
         asks, shows = "print(input('go? '))\n1 / 0", show + "display(1, display_id='d');"
         one = await server.open("one.ipynb", asks, "'behind'", shows)
         two = await server.open("two.ipynb", "print('mine')", "update_display(2, display_id='d')")
-        await one.run("c2", PATIENCE_SECONDS)
+        await one.run("c2", TIMEOUT_SECONDS)
         session = {"path": "two.ipynb", "name": "two", "type": "notebook"}
         await server.ask("POST", "api/sessions", {**session, "kernel": {"id": one.kernel.id}})
-        await two.wait_for(lambda: two.kernel.id == one.kernel.id, PATIENCE_SECONDS)
+        await two.wait_for(lambda: two.kernel.id == one.kernel.id, TIMEOUT_SECONDS)
         asking = asyncio.gather(one.run("c0"), one.run("c1"))
-        await one.wait_for(lambda: bool(one.prompts()), PATIENCE_SECONDS)
+        await one.wait_for(lambda: bool(one.prompts()), TIMEOUT_SECONDS)
         mine = asyncio.create_task(two.run("c0"))
-        await two.wait_for(lambda: states(two)[0] != "-", PATIENCE_SECONDS)
+        await two.wait_for(lambda: states(two)[0] != "-", TIMEOUT_SECONDS)
         assert two.last_run("c0").started_at is None  # type: ignore[union-attr]
         await one.answer_input("c0", "yes")
         failed, behind = await asking
         assert (failed.state, behind.state) == ("error", "cancelled")
         result = await mine
         assert (result.state, result.text) == ("ok", "mine\n"), "its error is its own affair"
-        await two.run("c1", PATIENCE_SECONDS)
+        await two.run("c1", TIMEOUT_SECONDS)
         await one.wait_for(
-            lambda: one.outputs("c2")[0]["data"]["text/plain"] == "2", PATIENCE_SECONDS
+            lambda: one.outputs("c2")[0]["data"]["text/plain"] == "2", TIMEOUT_SECONDS
         )
         assert two.outputs("c1") == []
         await one.shutdown()
@@ -262,13 +262,13 @@ async def test_a_killed_server_loses_the_running_cell_and_cancels_queued_ones(
     try:
         endless = "import time\nprint('so far', flush=True)\nwhile True: time.sleep(0.1)"
         nb = await server.open("a.ipynb", "1 + 1", endless, "'never'", "6 * 7")
-        await nb.run("c0", PATIENCE_SECONDS)
+        await nb.run("c0", TIMEOUT_SECONDS)
         first = await begun(nb, "c1")
         second = asyncio.create_task(nb.run("c2"))
         await become(nb, "ok", "running", "queued", "-")
         # A later change is durable, so this one is durable too.
         await nb.append("c3", " # more")
-        await nb.wait_acknowledged(PATIENCE_SECONDS)
+        await nb.wait_acknowledged(TIMEOUT_SECONDS)
         server.kill()
         await asyncio.to_thread(server.start)
         assert [(await first).state, (await second).state] == ["lost", "cancelled"]
@@ -278,7 +278,7 @@ async def test_a_killed_server_loses_the_running_cell_and_cancels_queued_ones(
         run = fresh.last_run("c1")
         assert run is not None and run.reason == "the server was restarted"
         assert fresh.outputs("c1")[0]["text"] == "so far\n"
-        assert (await fresh.run("c3", PATIENCE_SECONDS)).text == "42\n"
+        assert (await fresh.run("c3", TIMEOUT_SECONDS)).text == "42\n"
         await server.leave()
     finally:
         server.stop()

@@ -20,7 +20,7 @@ from jupyter_runtimed.host.host import Host
 from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.server.app import RuntimedExtension
 
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 class Answer:
@@ -81,7 +81,7 @@ class Place:
         self, method: str, path: str, body: object = None, *, raw: bytes | None = None, **more: Any
     ) -> Answer:
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
-        more.setdefault("request_timeout", PATIENCE_SECONDS)
+        more.setdefault("request_timeout", TIMEOUT_SECONDS)
         try:
             got = await self._fetch(
                 *path.split("/"), method=method, body=data, allow_nonstandard_methods=True, **more
@@ -162,7 +162,7 @@ class Socket:
     async def until(self, kind: type[Any]) -> Any:
         """Return the next frame of this kind, skipping others."""
         while True:
-            data = await asyncio.wait_for(self.connection.recv(), PATIENCE_SECONDS)
+            data = await asyncio.wait_for(self.connection.recv(), TIMEOUT_SECONDS)
             assert isinstance(data, bytes)
             frame = frames.decode(data)
             if isinstance(frame, kind):
@@ -185,7 +185,7 @@ class Socket:
         """Return the close code and the reason of this connection."""
         try:
             while True:
-                await asyncio.wait_for(self.connection.recv(), PATIENCE_SECONDS)
+                await asyncio.wait_for(self.connection.recv(), TIMEOUT_SECONDS)
         except ConnectionClosed:
             return self.connection.close_code or 0, self.connection.close_reason or ""
 

@@ -14,7 +14,7 @@ from jupyter_runtimed.room.settings import Settings
 from ..support.network import MAY_ALL, Network
 from ..support.server import SimServer
 
-SOMEBODY = ev.User("e", "e")
+ANOTHER_USER = ev.User("e", "e")
 
 
 class SlowToStart(SimServer):
@@ -68,7 +68,9 @@ def test_a_room_without_clients_stays_open_until_its_calls_are_answered() -> Non
     net = Network("print 1", settings=Settings(idle_ms=100))
     net.join("ana")
     net.leave("ana")
-    net.server.post(ev.CallReceived(7, "run", {"cells": ["c0"]}, ("0" * 64,), SOMEBODY, MAY_ALL))
+    net.server.post(
+        ev.CallReceived(7, "run", {"cells": ["c0"]}, ("0" * 64,), ANOTHER_USER, MAY_ALL)
+    )
     net.run_for(20_000)
     error = net.server.answers[7].error
     assert error is not None and error.code == "heads-missing"

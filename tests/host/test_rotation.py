@@ -14,7 +14,7 @@ from jupyter_runtimed.host.storage import room_log
 from jupyter_runtimed.room.settings import Settings
 
 from .conftest import notebook
-from .people import Person
+from .local_client import LocalClient
 
 LIMIT = 30
 SHORT = Settings(quiet_ms=5, longest_ms=20, idle_ms=500, history_changes=LIMIT)
@@ -23,7 +23,7 @@ SHORT = Settings(quiet_ms=5, longest_ms=20, idle_ms=500, history_changes=LIMIT)
 async def visit(place, *words, settings=SHORT):
     """Open the notebook, type these words, and leave; the room closes."""
     server = place.server(settings)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     for word in words:
         ana.type("c0", word)
@@ -53,7 +53,7 @@ async def test_a_rotated_notebook_has_the_same_text_without_history(place):
 async def test_an_idle_room_is_rotated_when_it_closes(place):
     place.put("a.ipynb", notebook("x"))
     server = place.server(SHORT)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     for n in range(2 * LIMIT):
         ana.type("c0", f"{n} ")
@@ -63,7 +63,7 @@ async def test_an_idle_room_is_rotated_when_it_closes(place):
     ana.host._closed = lambda host: (told(host), gone.set())
     ana.leave()
     await asyncio.wait_for(gone.wait(), 30)
-    ben = Person(await server.open("a.ipynb"))
+    ben = LocalClient(await server.open("a.ipynb"))
     await ben.until(lambda: ben.peer.live)
     assert ben.source("c0") == ana.source("c0")
     assert ben.peer.notebook.change_count < 5
@@ -73,7 +73,7 @@ async def test_a_room_with_a_connected_client_is_not_rotated_at_server_stop(plac
     """A browser that the server disconnects returns to the history that it has."""
     place.put("a.ipynb", notebook("x"))
     server = place.server(SHORT)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     for n in range(2 * LIMIT):
         ana.type("c0", f"{n} ")
@@ -93,7 +93,7 @@ async def test_a_client_with_the_previous_document_learns_which_changes_it_had(p
     ana.peer.notebook.splice("c0", 0, 0, "offline ")
     ana.peer.edited()
     server = place.server(SHORT)
-    ben = Person(await server.open("a.ipynb"), "ben")
+    ben = LocalClient(await server.open("a.ipynb"), "ben")
     await ben.until(lambda: ben.peer.live)
     ben.peer.notebook.splice("c0", len(kept) - 1, 0, "!")
     ben.edited()
@@ -117,7 +117,7 @@ def run(place, capsys):
 async def test_old_versions_are_exported_from_archived_documents(place, run, tmp_path):
     place.put("a.ipynb", notebook("v"))
     server = place.server(SHORT)
-    ana = Person(await server.open("a.ipynb"))
+    ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
     for minute in range(2 * LIMIT):
         ana.peer.notebook.splice("c0", 1, 0, f"{minute},")

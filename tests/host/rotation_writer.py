@@ -9,7 +9,7 @@ from pathlib import Path
 from jupyter_runtimed.host.storage import room_log
 
 from .conftest import Place, notebook
-from .test_anew_faults import WORDS, at, typed
+from .test_rotation_faults import WORDS, run_at, type_words
 
 
 def die() -> None:
@@ -17,7 +17,7 @@ def die() -> None:
 
 
 class Patched:
-    """The part of pytest's monkeypatch that `at` needs."""
+    """The part of pytest's monkeypatch that `run_at` needs."""
 
     setattr = staticmethod(setattr)
 
@@ -25,12 +25,12 @@ class Patched:
 async def main() -> None:
     place = Place(Path(sys.argv[1]))
     place.put("a.ipynb", notebook("begin: "))
-    server, ana = await typed(place, *WORDS)
+    server, ana = await type_words(place, *WORDS)
     sys.stdout.write(ana.source("c0"))
     sys.stdout.flush()
-    at(Patched, sys.argv[2], die)
+    run_at(Patched, sys.argv[2], die)
     await server.close_all()
-    assert room_log.former(place.data / "rooms" / "a-ipynb"), "it was to be killed"
+    assert room_log.former(place.data / "rooms" / "a-ipynb"), "the rotation was not killed"
 
 
 asyncio.run(main())
