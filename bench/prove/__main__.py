@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def _prove(scenarios: Sequence[ModuleType], stage: Stage) -> list[tuple[str, Result]]:
-    """Run all scenarios on one system, with a browser of its own."""
+    """Run all scenarios on one system, with a separate browser."""
     with _chromium() as stage.browser, closing(stage):
         return [
             (scenario.TITLE.format(variant), _run(scenario, stage, variant))
@@ -81,7 +81,7 @@ def _minutes(seconds: float) -> str:
 
 
 def _run(scenario: ModuleType, stage: Stage, variant: Any) -> Result:
-    """Run one scenario on one system; a scenario that breaks says so in its cell."""
+    """Run one scenario on one system; a failure of the scenario is its result."""
     begun = time.monotonic()
     stage.scenario = f"{_name(scenario)} {variant}".strip()
     result: Result

@@ -1,4 +1,4 @@
-"""An environment for each system: the newest releases, by `uv`, with nothing configured."""
+"""An environment for each system: the newest releases, installed by `uv`, without configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def environment(folder: Path, system: System, source: Path) -> Path:
         return _install(folder / system.name, (*COMMON, *system.packages))
     place = _install(folder / system.name, COMMON)
     if system.distribution == "jupyter_runtimed":
-        # This project is installed each time, because the clone changes between two runs.
+        # This project is installed for each run, because the clone may have changed.
         _uv("pip", "install", "--python", str(place / "bin" / "python"), *_engine(source))
         _uv("pip", "install", "--python", str(place / "bin" / "python"), "--reinstall-package",
             "jupyter_runtimed", str(source))  # fmt: skip
@@ -26,7 +26,7 @@ def environment(folder: Path, system: System, source: Path) -> Path:
 
 
 def hub_environment(folder: Path) -> Path:
-    """JupyterHub with its usual proxy, which is a Node.js program."""
+    """Make an environment with JupyterHub and its usual proxy, which is a Node.js program."""
     place = _install(folder / "hub", ("jupyterhub",))
     if not (place / "node_modules" / "configurable-http-proxy").exists():
         _run("npm", "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(place),

@@ -92,7 +92,7 @@ class Hub:
         wait_for(self._answers, "JupyterHub answers", 90)
 
     def stop(self) -> None:
-        """SIGTERM, as systemd and Kubernetes end it. The person's server goes on."""
+        """End the Hub with SIGTERM, as systemd and Kubernetes do; the person's server continues."""
         assert self._process is not None
         self._process.terminate()
         self._process.wait(timeout=60)
@@ -120,7 +120,7 @@ class Hub:
 
 
 def _processes_with(text: str) -> list[int]:
-    """The processes whose command names a folder: single-user servers that outlive their Hub."""
+    """Return the processes whose command names a folder: servers that outlive their Hub."""
     found = []
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:

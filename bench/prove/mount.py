@@ -1,6 +1,6 @@
-"""A FUSE file system that passes everything through, and cannot fsync a folder.
+"""A FUSE file system that passes everything through, but cannot fsync a folder.
 
-It needs `/dev/fuse`, libfuse 2 (Debian: libfuse2) and fusepy; `unavailable` says what is missing.
+It needs `/dev/fuse`, libfuse 2 (Debian: libfuse2) and fusepy; `unavailable` names a missing one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .systems import wait_for
 
 
 def unavailable() -> str:
-    """What is missing for a mount, or ""."""
+    """Return the missing requirement for a mount, or ""."""
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return "/dev/fuse is not accessible"
     if find_library("fuse") is None:
@@ -35,7 +35,7 @@ def unavailable() -> str:
 
 @contextmanager
 def mounted(folder: Path) -> Iterator[Path]:
-    """A folder on such a share."""
+    """Yield a folder on such a share."""
     below, mount = folder / "below", folder / "share"
     below.mkdir()
     mount.mkdir()

@@ -29,7 +29,7 @@ _SAVED_OR_ASKED = """() => {
 
 
 class Person:
-    """One browser profile of its own, with one notebook in front."""
+    """A separate browser profile with one notebook in front."""
 
     def __init__(self, browser: Browser) -> None:
         self.context: BrowserContext = browser.new_context(viewport={"width": 1200, "height": 900})
@@ -39,7 +39,7 @@ class Person:
         self._watch(self.page)
 
     def _watch(self, page: Page) -> None:
-        # The browser asks before it leaves a page with unsaved work: the person leaves.
+        # The browser asks before it leaves a page with unsaved work, and the person confirms.
         page.on("dialog", lambda dialog: dialog.accept())
 
     def open(self, address: str) -> None:
@@ -47,7 +47,7 @@ class Person:
         self.wait_ready()
 
     def opens(self, address: str) -> bool:
-        """Try to open a notebook, and tell whether it appears before a dialog does."""
+        """Open a notebook; return whether the notebook appears before a dialog."""
         self.page.goto(address, timeout=OPEN_MS)
         with suppress(PlaywrightTimeout):
             self.page.wait_for_function(_READY_OR_ASKED, polling=POLL_MS, timeout=OPEN_MS)
@@ -62,7 +62,7 @@ class Person:
         self.wait_ready(path)
 
     def reload(self) -> None:
-        """Press F5, whether or not the server is there."""
+        """Press F5, with or without a running server."""
         try:
             self.page.reload(timeout=10_000)
         except PlaywrightError:
@@ -78,7 +78,7 @@ class Person:
         with suppress(PlaywrightError):
             self.page.screenshot(path=place, timeout=5_000)
 
-    # ------------------------------------------------------------ doing
+    # ------------------------------------------------------------ actions
 
     def go_to(self, cell: int) -> None:
         """Click into a cell and go to the end of its text."""
@@ -86,7 +86,7 @@ class Person:
         self.page.keyboard.press("Control+End")
 
     def type(self, text: str, *, delay_ms: float = 10) -> None:
-        """Type, but answer first if a dialog is in the way."""
+        """Answer open dialogs, then type."""
         self.answer()
         self.page.keyboard.type(text, delay=delay_ms)
 
@@ -94,7 +94,7 @@ class Person:
         self.page.keyboard.press("Control+s")
 
     def save(self) -> bool:
-        """Press Ctrl+S, answer what is asked, and wait until the mark of unsaved changes goes."""
+        """Press Ctrl+S, answer dialogs, and wait until the mark of unsaved changes disappears."""
         self.press_save()
         try:
             while self._is_asked_before_it_is_saved():
@@ -114,7 +114,7 @@ class Person:
         self.page.keyboard.press("Shift+Enter")
 
     def answer(self) -> bool:
-        """Press Enter in each dialog that is open, which takes the choice that it proposes."""
+        """Press Enter in each open dialog, which accepts its default choice."""
         answered = False
         while (dialog := self.page.query_selector(".jp-Dialog")) is not None:
             title = dialog.query_selector(".jp-Dialog-header")
@@ -124,15 +124,15 @@ class Person:
             answered = True
         return answered
 
-    # ------------------------------------------------------------ seeing
+    # ------------------------------------------------------------ content of the page
 
     def text(self) -> str:
-        """The whole notebook, with its outputs, as this page has it."""
+        """Return all text of the notebook in this page, with outputs."""
         notebook: str = self.page.evaluate(_NOTEBOOK)
         return notebook
 
     def settled_text(self) -> str:
-        """The notebook, once it has not changed for a while."""
+        """Return all text of the notebook after it has been stable for a while."""
         before, after = "", self.text()
         while before != after:
             before = after

@@ -1,4 +1,4 @@
-"""What a scenario gets: servers, people and notebooks of one system, all ended with it."""
+"""Servers, users and notebooks of one system for the scenarios; all end with the stage."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Stage:
     folder: Path
     quick: bool
     hub: Path | None = None
-    """The environment that has JupyterHub and its proxy."""
+    """The environment with JupyterHub and its proxy."""
     pictures: Path | None = None
-    """A folder for a picture of each page at the moment when its person leaves."""
+    """A folder for a picture of each page, taken when its person closes the page."""
     scenario: str = ""
     remarks: list[str] = field(default_factory=list)
-    """What the table has to say about the scenario beside its numbers."""
+    """Notes about the scenario, which the table shows beside the numbers."""
     browser: Browser = field(init=False)
     _used: int = 0
     _shared: Server | None = None
@@ -41,7 +41,7 @@ class Stage:
 
     @contextmanager
     def server(self) -> Iterator[Server]:
-        """The server that all scenarios share. A scenario that breaks gets it ended."""
+        """Return the server that all scenarios share. It ends if a scenario fails."""
         if self._shared is None:
             self._shared = Server(self.environment, self.new_folder())
             self._shared.start()
@@ -55,7 +55,7 @@ class Stage:
     def own_server(
         self, *, root: Path | None = None, config: str = "", token: str = TOKEN
     ) -> Iterator[Server]:
-        """A server with a folder or a configuration that no other scenario has."""
+        """Return a server with a separate folder or configuration for one scenario."""
         server = Server(self.environment, self.new_folder(), root=root, config=config, token=token)
         try:
             server.start()
@@ -73,7 +73,7 @@ class Stage:
     def person(
         self, address: str = "", *, log_in: Callable[[Page], None] | None = None
     ) -> Iterator[Person]:
-        """A person who has the notebook at this address open, in a browser profile of their own."""
+        """Return a person with a new browser profile who has the notebook at this address open."""
         person = Person(self.browser)
         try:
             if log_in is not None:
@@ -86,7 +86,7 @@ class Stage:
             person.close()
 
     def opened_again(self, server: Server, path: str) -> str:
-        """The notebook as a person finds it who opens it later, in a browser that is new to it.
+        """Return the text of a notebook that a person opens later, in another browser.
 
         This person only reads, and keeps the window for the next notebook, until the server ends.
         Return "" if the notebook is no longer in its folder.
@@ -119,7 +119,7 @@ class Stage:
 
 
 def write_notebook(place: Path, *sources: str) -> None:
-    """Write a notebook of code cells, as any program writes one."""
+    """Write a notebook of code cells without a server."""
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(
         json.dumps(

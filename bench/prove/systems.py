@@ -23,7 +23,7 @@ START_SECONDS = 90.0
 class System:
     name: str
     packages: tuple[str, ...]
-    """What `pip install` gets, beside JupyterLab and a kernel."""
+    """The packages to install beside JupyterLab and a kernel."""
     distribution: str
     """The package whose version the table names."""
     shared: bool
@@ -44,7 +44,7 @@ SYSTEMS = (
 
 
 class Server:
-    """`jupyter lab` of one environment on a folder of its own."""
+    """`jupyter lab` of one environment on a separate folder."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.started = 0.0
-        """When it was started last."""
+        """The time of the last start."""
         self._environment = environment
         self._token = token
         self._process: subprocess.Popen[bytes] | None = None
@@ -87,19 +87,19 @@ class Server:
         wait_for(self._answers, "the server answers", START_SECONDS)
 
     def kill_9(self) -> None:
-        """End the server as the out-of-memory killer does; its kernels go on."""
+        """End the server as the out-of-memory killer does; its kernels continue."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
     def stop(self) -> None:
-        """End the server for good, when everything is counted. Kernels end with their server."""
+        """End the server and its kernels after everything is counted."""
         if self._process is not None:
             end_group(self._process.pid)
             self._process.wait()
 
     def page(self, path: str, *, port: int | None = None, token: str = TOKEN) -> str:
-        """The address at which JupyterLab opens the notebook."""
+        """Return the address at which JupyterLab opens the notebook."""
         quoted = urllib.parse.quote(path)
         return f"http://127.0.0.1:{port or self.port}/lab/tree/{quoted}?reset&token={token}"
 
@@ -116,7 +116,7 @@ class Server:
         return json.loads(text) if text else None
 
     def busy(self) -> bool:
-        """Whether a kernel of the server is at work."""
+        """Return whether a kernel of the server is busy."""
         return any(
             kernel["execution_state"] == "busy" for kernel in self.request("GET", "api/kernels")
         )
@@ -133,7 +133,7 @@ class Server:
 
 
 def write_settings(home: Path, config: str) -> None:
-    """Turn off the question about news, which covers the page; and add a server configuration."""
+    """Disable the question about news, which covers the page, and add a server configuration."""
     settings = home / "config/lab/user-settings/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
@@ -142,7 +142,7 @@ def write_settings(home: Path, config: str) -> None:
 
 
 def own_folders(home: Path) -> dict[str, str]:
-    """The environment of a process whose Jupyter folders are all below `home`."""
+    """Return an environment whose Jupyter folders are all below `home`."""
     return {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(home / "config"),
@@ -166,7 +166,7 @@ def free_port() -> int:
 
 
 def wait_for(condition: Any, what: str, seconds: float) -> None:
-    """Poll until the condition holds. Raises `TimeoutError` that says what did not happen."""
+    """Poll until the condition holds. Raises `TimeoutError` with the name of the condition."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""The results as one Markdown table, and its place in the README and the docs."""
+"""The results as one Markdown table, and its insertion into the README and the docs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ START = "<!-- prove: written by `make prove ARGS=--write` -->"
 END = "<!-- prove: end -->"
 
 Result = Tally | str
-"""What became of it, or why the scenario could not be run."""
+"""The tally of a scenario, or the reason why it could not run."""
 
 
 def table(rows: Mapping[str, Mapping[str, Result]], *, date: str, took: str) -> str:
-    """One line for each scenario, one column for each system."""
+    """Return a table with a line for each scenario and a column for each system."""
     systems = list(dict.fromkeys(name for results in rows.values() for name in results))
     head = ["of what", *systems]
     lines = [
@@ -57,7 +57,7 @@ def _cell(result: Result | None) -> str:
 
 
 def write_into(page: Path, text: str) -> None:
-    """Replace what stands between the two marks of a page."""
+    """Replace the text between the two marks of a page."""
     before, start, rest = page.read_text().partition(START)
     _, end, after = rest.partition(END)
     if not start or not end:

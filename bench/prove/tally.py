@@ -1,4 +1,4 @@
-"""What became of the pieces of work of one scenario."""
+"""Counts of stored, lost, duplicated and refused work of one scenario."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 
 @dataclass(frozen=True)
 class Tally:
-    """Numbers of words, lines, cells or files, as the scenario counts them."""
+    """Numbers of words, lines, cells or files; each scenario chooses its unit."""
 
     of: int
     lost: int = 0
     duplicated: int = 0
     refused: int = 0
-    """Not taken, and the author was told so."""
+    """Not stored, with a message to the author."""
     unwanted: int = 0
-    """Taken although the author had no permission."""
+    """Stored although the author had no permission."""
     notes: tuple[str, ...] = field(default=())
 
     def __add__(self, other: Tally) -> Tally:
@@ -38,12 +38,12 @@ class Tally:
 
 
 def words(prefix: str, number: int) -> list[str]:
-    """Words that differ from one another and contain no other one."""
+    """Return different words, none of them part of another."""
     return [f"{prefix}{index:03d}x" for index in range(number)]
 
 
 def count(expected: Iterable[str], text: str, *, asked: bool = False) -> Tally:
-    """Look for each word in a text. A missing word is refused if the person was asked about it."""
+    """Count the words in a text. A missing word counts as refused if the author was asked."""
     times = [text.count(word) for word in expected]
     missing = sum(number == 0 for number in times)
     return Tally(

@@ -68,7 +68,7 @@ async def test_the_base_url_is_the_candidate_that_this_extension_answers(
         address = Address(f"http://127.0.0.1:{server.port}/{base}/{page}", TOKEN)
         await address.open_room("a.ipynb")
         assert address.base == f"{server.url}/"
-        assert server.strayed == [], "a token was sent elsewhere"
+        assert server.strayed == [], "a token was sent to another program"
     finally:
         await server.stop()
 

@@ -127,31 +127,31 @@ class TestEditing:
     async def test_a_refused_edit_is_reported_with_its_text(
         self, nb: LiveNotebook, server: HubServer
     ) -> None:
-        told: list[PeerEvent] = []
-        stop = nb.on_change(told.append)
+        received_events: list[PeerEvent] = []
+        stop = nb.on_change(received_events.append)
         server.hub.refuse = "read-only"
         await nb.append(ONE, "no")
-        await nb.wait_for(lambda: any(isinstance(event, Rebased) for event in told), 5)
-        (rebased,) = [event for event in told if isinstance(event, Rebased)]
+        await nb.wait_for(lambda: any(isinstance(event, Rebased) for event in received_events), 5)
+        (rebased,) = [event for event in received_events if isinstance(event, Rebased)]
         assert rebased.dropped.texts[ONE].after == "print(1)no"
         assert nb.source(ONE) == "print(1)"
         stop()
-        seen = len(told)
+        seen = len(received_events)
         server.hub.refuse = None
         await nb.append(ONE, "yes")
         await nb.wait_acknowledged(5)
-        assert len(told) == seen
+        assert len(received_events) == seen
 
     async def test_listeners_hear_which_cells_others_touched(
         self, nb: LiveNotebook, server: HubServer
     ) -> None:
-        told: list[PeerEvent] = []
-        nb.on_change(told.append)
+        received_events: list[PeerEvent] = []
+        nb.on_change(received_events.append)
         server.hub.notebook.splice(TWO, 0, 0, "!")
         server.hub.edit()
         server.pump()
-        await nb.wait_for(lambda: bool(told), 5)
-        (event,) = told
+        await nb.wait_for(lambda: bool(received_events), 5)
+        (event,) = received_events
         assert isinstance(event, Changed)
         assert event.touched.cells == {TWO}
 

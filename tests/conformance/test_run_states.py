@@ -245,7 +245,9 @@ class TestSeveralAtOnce:
         failed, behind = await asking
         assert (failed.state, behind.state) == ("error", "cancelled")
         result = await mine
-        assert (result.state, result.text) == ("ok", "mine\n"), "its error is its own affair"
+        assert (result.state, result.text) == ("ok", "mine\n"), (
+            "an error of one notebook changed the other"
+        )
         await two.run("c1", TIMEOUT_SECONDS)
         await one.wait_for(
             lambda: one.outputs("c2")[0]["data"]["text/plain"] == "2", TIMEOUT_SECONDS

@@ -49,7 +49,7 @@ class Live(Lab):
         for socket in sockets:
             poller.register(socket, zmq.POLLIN)
         ready = dict(poller.poll(TIMEOUT_MS))
-        assert ready, "the kernel fell silent"
+        assert ready, "the kernel sent no message in time"
         batch = []
         for socket, name in sockets.items():
             while socket in ready and socket.poll(0):

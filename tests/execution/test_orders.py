@@ -178,7 +178,7 @@ class TestDisplayIds:
     def test_a_display_id_can_be_used_again_after_clearing(self, lab: Lab) -> None:
         run = lab.running()
         lab.say(display(run, "0", "x"), cleared(run, wait=True), updated(run, "1"))
-        assert shown(lab) == ["display_data: 1"], "an update is no output: nothing is cleared yet"
+        assert shown(lab) == ["display_data: 1"], "an update cleared the outputs"
         lab.say(display(run, "2", "x"), updated(run, "3"))
         assert shown(lab) == ["display_data: 3"]
 
@@ -240,7 +240,7 @@ class TestQuestions:
         steps = list(
             lab.say(failed(run, "KeyboardInterrupt"), reply(run, "error"), idle(run)).steps
         )
-        assert sent(steps) == ["b"], "what waits is not stopped by an error that nobody made"
+        assert sent(steps) == ["b"], "an error of no run cancelled the queue"
 
 
 def test_a_run_that_is_only_aborted_leaves_the_queue_at_work(lab: Lab) -> None:

@@ -1,4 +1,4 @@
-"""Servers in mount namespaces of their own, as containers are, share a data folder."""
+"""Servers in separate mount namespaces, like containers, share a data folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def volume(folder: Path, source: str) -> Path:
 
 
 async def type_and_kill(server: LiveServer, home: Path, text: str) -> str:
-    """What a user of this volume sees, types something behind, and leaves only in the store."""
+    """Type text that is only in the store, kill the server, and return the text from before."""
     server.prefix = ["unshare", "-m", "sh", "-c", MOUNT, str(home), str(server.root)]
     await asyncio.to_thread(server.start)
     async with jupyter_runtimed.connect(server.url, PATH, server.token) as nb:
@@ -49,9 +49,9 @@ async def test_users_of_two_volumes_keep_their_unsaved_edits_to_themselves(tmp_p
     server = LiveServer(tmp_path, args=(DISABLED_EXTENSIONS, *NO_AUTOSAVE))
     ana, ben = volume(tmp_path / "ana", "ana = 1"), volume(tmp_path / "ben", "ben = 1")
     try:
-        assert await type_and_kill(server, ana, "  # hers") == "ana = 1"
-        assert await type_and_kill(server, ben, "  # his") == "ben = 1"
-        assert await type_and_kill(server, ana, "") == "ana = 1  # hers"
+        assert await type_and_kill(server, ana, "  # by ana") == "ana = 1"
+        assert await type_and_kill(server, ben, "  # by ben") == "ben = 1"
+        assert await type_and_kill(server, ana, "") == "ana = 1  # by ana"
         assert "begins from its file" in server.log.read_text()
     finally:
         if server.started:

@@ -33,7 +33,7 @@ class Typist:
 
     @property
     def acknowledged(self) -> list[str]:
-        """Words typed before the last moment without pending changes.
+        """The words that were typed when no change was pending for the last time.
 
         The number of pending changes is not the number of words, because a rebase combines many
         changes into one.

@@ -32,9 +32,9 @@ def test_kernel_metadata_waits_for_the_next_save() -> None:
     note_the_kernel(ana)
     net.run_for(60_000)
     assert net.disk.file == before
-    told = [h for h in ana.happened if isinstance(h, RoomEvent)]
-    assert {h.name for h in told} == {"saved"}, "nobody waits for it"
-    assert told[-1].body["heads"] == list(ana.notebook.heads)
+    room_events = [h for h in ana.happened if isinstance(h, RoomEvent)]
+    assert {h.name for h in room_events} == {"saved"}, "kernel metadata is reported as unsaved"
+    assert room_events[-1].body["heads"] == list(ana.notebook.heads)
     ana.type("c0", " # edited")
     net.run_until_quiet()
     whole = json.loads(net.disk.file)

@@ -91,11 +91,11 @@ def test_autosave_uses_the_configured_delays(quiet_ms: int) -> None:
     for _ in range(15):
         ana.type("c0", "x")
         net.run_for(quiet_ms // 3)
-    assert net.disk.writes == before + 2, "steady typing is saved when the longest wait is over"
+    assert net.disk.writes == before + 2, "steady typing was not saved after the longest delay"
 
 
 class Signed:
-    """Return a contents manager's notary and its verdict about the file."""
+    """A notary of Jupyter, and its verdict about a file."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.notary = NotebookNotary(data_dir=str(tmp_path), db_file=str(tmp_path / "n.db"))

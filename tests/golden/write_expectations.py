@@ -51,9 +51,9 @@ def joined(python: Json, typescript: Json) -> Json:
 
 def news(state: Json, observed: Json) -> Json:
     """Return the results that differ from `state`, and update `state` with them."""
-    told = {key: value for key, value in observed.items() if value not in (state[key], [])}
-    state.update({key: value for key, value in told.items() if key not in PER_STEP})
-    return told
+    changed = {key: value for key, value in observed.items() if value not in (state[key], [])}
+    state.update({key: value for key, value in changed.items() if key not in PER_STEP})
+    return changed
 
 
 def write_conversations() -> None:

@@ -98,7 +98,7 @@ async def test_the_rebuild_command_makes_the_room_from_its_file(place, capsys):
     ana.type("c0", "!")
     await ana.call("save")
     data = ["--data-dir", str(place.data)]
-    assert main(["rebuild", "a.ipynb", *data]) == 3, "the server has it open"
+    assert main(["rebuild", "a.ipynb", *data]) == 3, "a room that a server has open was rebuilt"
     await server.close_all()
     place.put("a.ipynb", notebook("from the file"))
     assert main(["rebuild", "a.ipynb", *data]) == 0
@@ -108,7 +108,7 @@ async def test_the_rebuild_command_makes_the_room_from_its_file(place, capsys):
     await server.close_all()
     capsys.readouterr()
     assert main(["export", "a.ipynb", "--list", "--json", *data]) == 0
-    assert len(json.loads(capsys.readouterr().out)) > 1, "the former versions are still there"
+    assert len(json.loads(capsys.readouterr().out)) > 1, "the former versions are missing"
 
 
 async def test_a_room_that_fails_at_every_event_is_closed_and_then_rebuilt(place, monkeypatch):

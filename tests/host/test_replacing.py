@@ -128,7 +128,7 @@ async def test_a_notebook_is_saved_where_a_step_is_refused(disk, caplog, refused
     if refused != "removing":
         assert disk.left() == []
     messages = [record.getMessage() for record in caplog.records]
-    assert len(messages) == len(set(messages)), "each fallback is told once"
+    assert len(messages) == len(set(messages)), "a fallback is reported twice"
 
 
 @pytest.mark.parametrize("refused", REFUSED)
@@ -210,7 +210,7 @@ async def test_a_save_fails_only_if_the_old_bytes_are_there(disk, way, data, err
             failed = True
         disk.calls.fails = lambda *_: None
         if not failed and not isinstance(written, Conflict):
-            assert disk.path.read_bytes() == data, f"call {number} was said to be well"
+            assert disk.path.read_bytes() == data, f"call {number}: saved without the new bytes"
         elif not on:
             assert disk.path.read_bytes() == OLD, f"call {number} lost the old bytes"
         now = (await disk.files.read("a.ipynb"))[0]

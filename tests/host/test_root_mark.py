@@ -22,7 +22,7 @@ PRINT_MARK = (
 
 
 def marked_in_namespace(mount, root):
-    """The mark of a folder in a mount namespace of its own, in which `mount` is done first."""
+    """Return the mark of a folder in a separate mount namespace after the command `mount`."""
     script = f'{mount} || exit {REFUSED}; exec "$0" -c "$1" "$2"'
     command = ["unshare", "-m", "sh", "-c", script, sys.executable, PRINT_MARK, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -42,7 +42,7 @@ def test_a_folder_keeps_its_mark_when_its_files_change_and_loses_it_when_replace
     assert root_mark(root) == before
     link = tmp_path / "link"
     link.symlink_to(root)
-    assert root_mark(link) == before, "the folder counts, not its name"
+    assert root_mark(link) == before, "the mark depends on the name of the folder"
     root.rename(tmp_path / "away")
     shutil.copytree(tmp_path / "away", root)
     assert root_mark(root) not in ("", before)
@@ -57,13 +57,15 @@ def test_volumes_at_one_path_have_different_marks(tmp_path):
         folder.mkdir()
     marks = [marked_in_namespace(f"mount --bind {volume} {root}", root) for volume in (one, two)]
     digests = [mark.split()[0] for mark in marks]
-    assert digests == [root_mark(folder).split()[0] for folder in (one, two)], "the same folder"
+    assert digests == [root_mark(folder).split()[0] for folder in (one, two)], (
+        "one folder has two marks"
+    )
     marks += [marked_in_namespace(f"mount -t tmpfs none {root}", root)]
     assert len({*marks, root_mark(root)}) == 4
 
 
 def test_containers_of_one_image_have_different_marks(tmp_path):
-    """Their root folders lie in the image, so their numbers are the same."""
+    """The root folders are in the image and have the same inode number."""
     image, root = tmp_path / "image", tmp_path / "root"
     (image / "home").mkdir(parents=True)
     root.mkdir()
@@ -77,7 +79,7 @@ def test_containers_of_one_image_have_different_marks(tmp_path):
 
     one = mark_in("one")
     assert mark_in("two") != one
-    assert mark_in("one") == one, "the same container, started again"
+    assert mark_in("one") == one, "a restarted container has another mark"
 
 
 def mount_line(point, kind, source, folder="/", options="rw"):
@@ -86,7 +88,7 @@ def mount_line(point, kind, source, folder="/", options="rw"):
 
 @pytest.fixture
 def on(tmp_path, monkeypatch):
-    """The mark of `tmp_path/m/home` on a mount that this fixture describes."""
+    """A function that returns the mark of `tmp_path/m/home` on the described mount."""
     root = tmp_path / "m" / "home"
     root.mkdir(parents=True)
     table = tmp_path / "mountinfo"

@@ -16,11 +16,11 @@ from .conftest import notebook
 from .local_client import LocalClient
 
 UNSAVED = Settings(quiet_ms=20, longest_ms=100, idle_ms=60_000, autosave=False)
-"""Nothing is written into the file unless a user saves."""
+"""The server writes the file only if a user saves."""
 
 
 async def crashed_with_edits(place, *, text="!", run=False):
-    """A server that dies with edits, and perhaps outputs, that are only in its store."""
+    """Run a server that dies with edits, and perhaps outputs, that are only in its store."""
     server = place.server(UNSAVED)
     ana = LocalClient(await server.open("a.ipynb"))
     await ana.until(lambda: ana.peer.live)
@@ -30,7 +30,7 @@ async def crashed_with_edits(place, *, text="!", run=False):
         await ana.finished("c0")
     await ana.durable()
     before = (place.root / "a.ipynb").read_bytes()
-    # A copy of the data folder is what a crash leaves.
+    # The copy of the data folder has the state after a crash.
     left = place.data.with_name("left")
     shutil.copytree(place.data, left, ignore=shutil.ignore_patterns("*.lock"))
     await server.close_all()
@@ -41,7 +41,7 @@ async def crashed_with_edits(place, *, text="!", run=False):
 
 
 def put_another_root(place, *sources):
-    """Another folder at the path of the root; where the former one is now."""
+    """Put another folder at the path of the root; return the new place of the former root."""
     away = place.root.with_name(f"away-{os.urandom(4).hex()}")
     place.root.rename(away)
     place.root.mkdir()
@@ -56,7 +56,7 @@ def put_back(place, away):
 
 
 async def opened(place):
-    """The epoch of the notebook, which is opened and closed."""
+    """Open and close the notebook, and return its epoch."""
     server = place.server(UNSAVED)
     host = await server.open("a.ipynb")
     await server.close_all()
@@ -84,7 +84,9 @@ async def test_a_room_is_not_shown_under_another_root_at_the_same_path(place, ca
     await ben.until(lambda: ben.peer.live)
     assert cells_of(host) == ["other"]
     assert not any(b"secret" in data for data in ben.sent_bytes)
-    assert not ben.events("damaged"), "another user is told nothing of the first one's notebook"
+    assert not ben.events("damaged"), (
+        "another user got an event about the notebook of the first user"
+    )
     assert "begins from its file" in caplog.text
     assert "jupyter runtimed export 'a-ipynb' -o edits.ipynb" in caplog.text
     ben.type("c0", "!")
@@ -104,7 +106,7 @@ async def test_a_root_that_returns_has_its_room_with_unsaved_edits(place):
         assert await opened(place) != epoch
         second_root = put_another_root(place)
         put_back(place, first_root)
-        # Who closes it saves it: the file is written then.
+        # The room saves the file when it closes.
         assert await opened(place) == epoch, round_
         assert place.sources() == ["one!"]
         first_root = put_another_root(place)
@@ -162,7 +164,7 @@ async def test_offline_text_is_sent_once_to_the_room_of_a_moved_root(place):
     await ana.until(lambda: ana.peer.live and ana.peer.pending_edits == 0)
     (text,) = cells_of(host)
     assert text.count("one") == text.count("git") == text.count("offline") == 1
-    assert "acknowledged" not in text, "this is in the room that was kept"
+    assert "acknowledged" not in text, "text of the former room was sent again"
 
 
 async def test_two_roots_are_open_at_once(place):
@@ -204,7 +206,7 @@ async def test_a_room_of_an_older_version_has_no_mark_and_is_used(place, monkeyp
     await server.close_all()
     away = put_another_root(place, "other")
     server = place.server(UNSAVED)
-    assert cells_of(await server.open("a.ipynb")) == ["other"], "it has a mark since"
+    assert cells_of(await server.open("a.ipynb")) == ["other"], "the room of another root is open"
     await server.close_all()
     put_back(place, away)
     # Where no mark can be made, the first place is used, as before there were marks.

@@ -148,8 +148,8 @@ async def test_the_places_of_a_room_are_independent(make):
     store.append(ROOM, 2, "notebook", TWO, b"-a")
     await store.begin_save(ROOM, ("cd" * 32,), FileStamp("new", ""))
     assert (await store.load(ROOM)).documents["notebook"].data == b"yours-a"
-    assert await store.former(ROOM, ONE) == b"mine", "who was there may come here"
-    assert await store.former(ROOM, TWO) is None, "this is the present one"
+    assert await store.former(ROOM, ONE) == b"mine", "the former document is not found"
+    assert await store.former(ROOM, TWO) is None, "the present document counts as a former one"
     await store.unlock(ROOM)
     store = make()
     assert list(await store.places(ROOM)) == [there]
@@ -273,7 +273,7 @@ async def test_failed_saves_are_known_until_the_file_holds_them(make):
     assert (await store.load(ROOM)).intended == ((f"{3:064x}",), FileStamp(f"{3:064x}", ""))
     store.finish_save(ROOM, 2, (f"{2:064x}",), FileStamp(f"{2:064x}", "then"), AT)
     await listener.until(lambda: listener.durable == 2)
-    assert await tried() == [1, 3], "only the one that the file holds is over"
+    assert await tried() == [1, 3], "another failed save was removed"
     for number in range(10, 30):
         await intend(number)
     assert await tried() == list(range(29 - MOST_TRIED, 29))

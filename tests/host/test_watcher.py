@@ -19,7 +19,7 @@ TIMEOUT_SECONDS = 60
 
 
 @pytest.fixture(autouse=True)
-def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def _poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mount_watcher, "LOOK_SECONDS", 0.1)
     monkeypatch.setattr(mount_watcher, "POLL_SECONDS", 0.1)
     monkeypatch.setattr(mount_watcher, "REMOTE_SECONDS", 0.1)
@@ -65,15 +65,15 @@ def make(file: Path) -> None:
 async def listen(watcher: Watcher, file: Path) -> ChangeRecorder:
     """Watch an existing file and wait for the first report."""
     make(file)
-    ears = ChangeRecorder(watcher, file)
-    await ears.hears()
-    return ears
+    recorder = ChangeRecorder(watcher, file)
+    await recorder.hears()
+    return recorder
 
 
 async def test_a_change_is_reported(watcher: Watcher, tmp_path: Path) -> None:
-    ears = await listen(watcher, tmp_path / "a")
-    await ears.after(lambda: (tmp_path / "a").write_text("22"))
-    await ears.after((tmp_path / "a").unlink)
+    recorder = await listen(watcher, tmp_path / "a")
+    await recorder.after(lambda: (tmp_path / "a").write_text("22"))
+    await recorder.after((tmp_path / "a").unlink)
 
 
 async def test_a_link_and_its_target_are_watched(watcher: Watcher, tmp_path: Path) -> None:
@@ -82,27 +82,27 @@ async def test_a_link_and_its_target_are_watched(watcher: Watcher, tmp_path: Pat
         (tmp_path / name / "a").write_text(name)
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "one" / "a")
-    ears = await listen(watcher, link)
-    await ears.after(lambda: (tmp_path / "one" / "a").write_text("more than that"))
+    recorder = await listen(watcher, link)
+    await recorder.after(lambda: (tmp_path / "one" / "a").write_text("more than that"))
 
     def point_elsewhere() -> None:
         link.unlink()
         link.symlink_to(tmp_path / "other" / "a")
 
-    await ears.after(point_elsewhere)
+    await recorder.after(point_elsewhere)
 
 
 async def test_a_recreated_folder_is_watched_again(watcher: Watcher, tmp_path: Path) -> None:
     file = tmp_path / "folder" / "a"
-    ears = await listen(watcher, file)
-    await ears.after(lambda: shutil.rmtree(file.parent))
+    recorder = await listen(watcher, file)
+    await recorder.after(lambda: shutil.rmtree(file.parent))
 
     def make_again() -> None:
         file.parent.mkdir()
         file.write_text("22")
 
-    await ears.after(make_again)
-    await ears.after(lambda: file.write_text("333"))
+    await recorder.after(make_again)
+    await recorder.after(lambda: file.write_text("333"))
 
 
 async def test_a_failed_mount_leaves_the_others_watched(
@@ -149,14 +149,14 @@ async def test_a_folder_that_cannot_be_watched_is_polled(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(mount_watcher, "RustNotify", no_more)
-    ears = await listen(watcher, tmp_path / "a")
-    await ears.after(lambda: (tmp_path / "a").write_text("22"))
+    recorder = await listen(watcher, tmp_path / "a")
+    await recorder.after(lambda: (tmp_path / "a").write_text("22"))
 
 
 async def test_an_unexpected_error_does_not_stop_the_watching(
     watcher: Watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ears = await listen(watcher, tmp_path / "a")
+    recorder = await listen(watcher, tmp_path / "a")
     number, failures = mount_watcher._number, iter(range(3))
 
     def fails(folder: str) -> object:
@@ -165,7 +165,7 @@ async def test_an_unexpected_error_does_not_stop_the_watching(
         return number(folder)
 
     monkeypatch.setattr(mount_watcher, "_number", fails)
-    await ears.after(lambda: (tmp_path / "a").write_text("22"))
+    await recorder.after(lambda: (tmp_path / "a").write_text("22"))
 
 
 class TestMounts:

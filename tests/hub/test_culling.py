@@ -60,7 +60,7 @@ async def test_a_server_is_culled_when_its_cells_are_done_and_not_before(
     idle = await jupyter_runtimed.connect(url, "b.ipynb", hub.token("ben"))
     # ben's server was used last, and one client stays connected to it.
     await culled(hub, "ben")
-    assert await asyncio.to_thread(hub._servers, "ana"), "its cell runs"
+    assert await asyncio.to_thread(hub._servers, "ana"), "the server was culled while its cell runs"
     url = hub.server_url("ana")
     async with jupyter_runtimed.connect(url, "a.ipynb", hub.token("ana")) as nb:
         assert nb.last_run("c0").state == "running"

@@ -43,7 +43,7 @@ def test_text_typed_at_an_end_by_either_side_is_kept(base: str, head: str, tail:
         ("x = 1", "x = 12", "y = 1", "y = 12"),
     ],
 )
-def test_both_sides_edits_are_kept(base: str, mine: str, theirs: str, merged: str) -> None:
+def test_edits_of_both_sides_are_kept(base: str, mine: str, theirs: str, merged: str) -> None:
     assert merge_text(base, mine, theirs) == merged
 
 

@@ -26,7 +26,7 @@ def faulty(net: Network) -> FaultySimServer:
     return net.server
 
 
-def told(peer: SimPeer) -> list[str]:
+def file_event_names(peer: SimPeer) -> list[str]:
     events = [h for h in peer.happened if isinstance(h, RoomEvent)]
     return [event.name for event in events if event.name in ABOUT_THE_FILE]
 
@@ -48,12 +48,12 @@ def test_a_failing_save_is_reported_once_and_retried_less_and_less_often(
     for _ in range(20):
         ana.type("c0", "x")
         net.run_for(MINUTES)
-    assert told(ana) == ["save_failed"]
+    assert file_event_names(ana) == ["save_failed"]
     assert problem(ana) == "the disk is full"
     assert saving.attempt <= 30
     server.file_trouble = "the disk is on fire"
     net.run_for(2 * LONGEST_RETRY_MS)
-    assert told(ana) == ["save_failed"] * 2
+    assert file_event_names(ana) == ["save_failed"] * 2
     server.file_trouble = None
     net.run_until(lambda: problem(ana) is None)
     net.run_until_quiet()
@@ -90,12 +90,12 @@ def test_a_peer_that_joins_late_learns_the_problem_with_the_file(net: Network) -
     net.server.post(ev.FileDeleted("a.ipynb is gone"))
     net.run_for(100)
     ben = net.join("ben")
-    assert told(ana) == told(ben) == ["deleted"]
+    assert file_event_names(ana) == file_event_names(ben) == ["deleted"]
     assert problem(ben) == "a.ipynb is gone"
     ben.call("save")
     net.run_until_quiet()
     assert problem(ana) is problem(ben) is None
-    assert told(net.join("cem")) == []
+    assert file_event_names(net.join("cem")) == []
 
 
 def test_a_peer_that_reconnects_learns_the_remaining_problem(net: Network) -> None:
@@ -123,7 +123,7 @@ def test_a_file_that_can_be_written_again_is_written_at_once(net: Network) -> No
     server.post(ev.FileWritability(""))
     net.run_for(100)
     assert saving.phase is SavePhase.CLEAN
-    assert told(ana) == ["writable", "save_failed", "writable"]
+    assert file_event_names(ana) == ["writable", "save_failed", "writable"]
     assert problem(ana) is None
 
 

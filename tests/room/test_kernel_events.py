@@ -14,8 +14,8 @@ from ..support.network import Network, SimPeer
 
 
 def news(peer: SimPeer) -> list[Mapping[str, Any]]:
-    told = (happened for happened in peer.happened if isinstance(happened, RoomEvent))
-    return [happened.body for happened in told if happened.name == "kernel"]
+    room_events = (happened for happened in peer.happened if isinstance(happened, RoomEvent))
+    return [happened.body for happened in room_events if happened.name == "kernel"]
 
 
 def ask(net: Network, peer: SimPeer, action: str) -> None:

@@ -29,9 +29,9 @@ def test_a_too_large_edit_is_reported_and_delays_nothing() -> None:
     net = Network("", "")
     ana, ben = net.join("ana"), net.join("ben")
     ana.type("c0", "a" * 1_001)
-    ana.type("c1", "lost with it, and told")
+    ana.type("c1", "lost and reported")
     net.run_until_quiet()
-    assert [told.code for told in ana.dropped] == ["too-large"]
+    assert [dropped_edit.code for dropped_edit in ana.dropped] == ["too-large"]
     ana.type("c1", "more")
     net.run_until_quiet()
     assert "more" in ben.source("c1")

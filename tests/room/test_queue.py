@@ -32,14 +32,14 @@ def states(peer: SimPeer) -> list[str]:
     return found
 
 
-def told(peer: SimPeer, call: int) -> dict[str, object]:
+def result_of(peer: SimPeer, call: int) -> dict[str, object]:
     reply = peer.reply_to(call)
     assert reply is not None and reply.error is None, reply
     return dict(reply.result or {})
 
 
 def runs_of(peer: SimPeer, call: int) -> list[str]:
-    runs = told(peer, call)["runs"]
+    runs = result_of(peer, call)["runs"]
     assert isinstance(runs, list)
     return runs
 
@@ -151,7 +151,7 @@ def test_cancelling_a_running_finished_or_unknown_run_changes_nothing() -> None:
     net.run_until(lambda: ana.run_state("c1") == "ok")
     cancel = ana.call("cancel", runs=[*runs_of(ana, call), "x"])
     net.run_until_quiet()
-    assert told(ana, cancel) == {}
+    assert result_of(ana, cancel) == {}
     assert states(ana) == ["ok", "ok"]
 
 

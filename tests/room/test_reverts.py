@@ -14,7 +14,7 @@ from ..support.network import MAY_READ, Network, SimPeer
 ANA = ev.User("ana", "Ana")
 
 
-def told(peer: SimPeer, name: str) -> list[dict[str, Any]]:
+def events_named(peer: SimPeer, name: str) -> list[dict[str, Any]]:
     return [dict(h.body) for h in peer.happened if isinstance(h, RoomEvent) and h.name == name]
 
 
@@ -29,7 +29,7 @@ def result(net: Network, peer: SimPeer, name: str, **args: Any) -> Any:
 def restore(net: Network, data: bytes) -> None:
     """Revert as the contents manager does, in Ana's name."""
     net.server.write_outside(data, by=ANA)
-    net.run_until(lambda: bool(told(net.peers["ana"], "merged")))
+    net.run_until(lambda: bool(events_named(net.peers["ana"], "merged")))
     net.run_until_quiet()
 
 
@@ -83,7 +83,7 @@ def test_a_revert_is_reported_in_the_name_of_its_user(story: Story) -> None:
     restore(story.net, story.checkpoint)
     assert story.sources() == ["a = 1 # kept", "b = 2", "print 3"]
     for peer in (story.ana, story.ben):
-        (merged,) = told(peer, "merged")
+        (merged,) = events_named(peer, "merged")
         assert merged["by"] == {"username": "ana", "name": "Ana"}
         assert set(merged["cells"]) >= {"c0", "c1"}
     story.net.assert_converged()
@@ -98,13 +98,13 @@ def test_taking_a_revert_back_restores_content_and_outputs(story: Story) -> None
     assert story.ana.outputs("c2") == ""
     story.ana.type("c2", " # typed since")
     net.run_until_quiet()
-    (merged,) = told(story.ben, "merged")
+    (merged,) = events_named(story.ben, "merged")
     assert result(net, story.ben, "undo_revert", revert=merged["revert"]) == {}
     net.run_until(lambda: len(story.sources()) == 2)
     net.run_until_quiet()
     assert story.sources() == [before[0], "print 3 # typed since"]
     assert story.ana.outputs("c2") == output
-    assert told(story.ana, "revert_undone") == [{"revert": merged["revert"], "by": "ben"}]
+    assert events_named(story.ana, "revert_undone") == [{"revert": merged["revert"], "by": "ben"}]
     net.assert_converged()
     again = result(net, story.ben, "undo_revert", revert=merged["revert"])
     assert again["code"] == "not-found"

@@ -125,8 +125,8 @@ def test_opening_and_closing_a_notebook_writes_nothing() -> None:
 def test_all_clients_learn_when_the_file_is_behind_and_when_it_is_saved() -> None:
     net = Network("print one")
     ana = net.join("ana")
-    told = [h.name for h in ana.happened if isinstance(h, RoomEvent)]
-    assert told == [], "opening changes nothing"
+    event_names = [h.name for h in ana.happened if isinstance(h, RoomEvent)]
+    assert event_names == [], "opening changes nothing"
     ana.run("c0")
     net.run_until_quiet()
     net.run_for(100)

@@ -64,8 +64,16 @@ async def test_the_contents_model_has_the_same_fields_as_in_plain_jupyter(place:
     await ana.wait_acknowledged(30)
     assert await place.contents("a.ipynb", content=0, hash=1) == wanted
     whole = await place.contents("a.ipynb", hash=1)
-    told = ("hash", "hash_algorithm", "last_modified", "created", "size", "writable", "path")
-    assert [whole[name] for name in told] == [wanted[name] for name in told]
+    compared_fields = (
+        "hash",
+        "hash_algorithm",
+        "last_modified",
+        "created",
+        "size",
+        "writable",
+        "path",
+    )
+    assert [whole[name] for name in compared_fields] == [wanted[name] for name in compared_fields]
     await ana.save()
     after = await place.contents("a.ipynb", hash=1)
     assert after["hash"] == sha256(file.read_bytes()).hexdigest() != wanted["hash"]
@@ -328,7 +336,7 @@ async def test_a_notebook_that_is_deleted_while_it_runs_continues(place: Place) 
     file = place.write("a.ipynb", "print('before', flush=True)\ninput()\nprint('after')")
     ana = await place.open("a.ipynb")
     run = asyncio.create_task(ana.run("c0", 60))
-    await ana.wait_for(lambda: "before" in str(ana.outputs("c0")) and asked(ana), 60)
+    await ana.wait_for(lambda: "before" in str(ana.outputs("c0")) and has_prompt(ana), 60)
     assert (await place.ask("DELETE", "api/contents/a.ipynb")).status == 204
     await ana.answer_input("c0", "")
     result = await run
@@ -339,7 +347,7 @@ async def test_a_notebook_that_is_deleted_while_it_runs_continues(place: Place) 
     await ana.shutdown()
 
 
-def asked(ana: LiveNotebook) -> bool:
+def has_prompt(ana: LiveNotebook) -> bool:
     run = ana.last_run("c0")
     return run is not None and run.prompt is not None
 

@@ -23,7 +23,7 @@ LOCAL = "jupyter_server.services.contents.largefilemanager"
 
 
 @pytest.fixture(autouse=True)
-def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def _poll_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """A manager without events is polled."""
     monkeypatch.setattr("jupyter_runtimed.server.contents.manager_files.POLL_SECONDS", 0.05)
 
@@ -221,9 +221,9 @@ def bucket() -> Iterator[dict[str, str]]:
     server.start()
     host, port = server.get_host_and_port()
     keys = {"access_key_id": "any", "secret_access_key": "any"}
-    told = {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1", **keys}
-    client_of(told).create_bucket(Bucket="notebooks")
-    yield {"bucket": "notebooks", **told}
+    client_options = {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1", **keys}
+    client_of(client_options).create_bucket(Bucket="notebooks")
+    yield {"bucket": "notebooks", **client_options}
     server.stop()
 
 

@@ -25,9 +25,14 @@ async def test_kernel_actions_by_jupyters_api_and_by_calls_are_reported(place: P
     await nb.restart()  # The action is reported once, although it also passes Jupyter's managers.
     assert (await place.ask("POST", f"{kernel}/restart", {})).status == 200
     assert (await place.ask("DELETE", kernel)).status == 204
-    told = [await socket.event("kernel") for _ in range(4)]
-    assert [body["action"] for body in told] == ["interrupt", "restart", "restart", "shutdown"]
-    assert all(body["by"] for body in told)
+    kernel_events = [await socket.event("kernel") for _ in range(4)]
+    assert [body["action"] for body in kernel_events] == [
+        "interrupt",
+        "restart",
+        "restart",
+        "shutdown",
+    ]
+    assert all(body["by"] for body in kernel_events)
 
 
 async def test_kernel_actions_of_the_server_are_reported_without_a_user(place: Place) -> None:

@@ -113,11 +113,11 @@ class Page:
     def __init__(self, kernel_id: str) -> None:
         self.kernel_id = kernel_id
         self.shown: list[Any] = []
-        self.told = asyncio.Event()
+        self.notified = asyncio.Event()
 
     def show_widget(self, content: dict[str, Any]) -> int:
         self.shown.append(content["data"]["state"]["outputs"])
-        self.told.set()
+        self.notified.set()
         return 1
 
 
@@ -134,7 +134,7 @@ async def test_pages_on_a_kernel_get_the_newest_widget_state() -> None:
     sockets.discard(left)
     sockets.show_widget("k", "w", [{"text": "1"}])
     sockets.show_widget("k", "w", [{"text": "12"}])
-    await here.told.wait()
+    await here.notified.wait()
     assert here.shown == [[{"text": "12"}]]
     assert elsewhere.shown == left.shown == []
 

@@ -176,8 +176,8 @@ class Browser:
 
     @property
     def states(self) -> list[str]:
-        told = [m["content"] for m in self.messages if m["header"]["msg_type"] == "status"]
-        return [content["execution_state"] for content in told]
+        statuses = [m["content"] for m in self.messages if m["header"]["msg_type"] == "status"]
+        return [content["execution_state"] for content in statuses]
 
     async def execute(self, code: str, metadata: dict[str, Any] | None = None, **more: Any) -> str:
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}

@@ -68,7 +68,7 @@ async def test_every_state_is_recorded_in_order(watched: Watched) -> None:
         watched.say("stream", text="x")
     watched.say("status", execution_state="idle")
     await asyncio.wait_for(watched.over.wait(), 30)
-    states = [told for told in watched.recorded if told != "stream"]
+    states = [entry for entry in watched.recorded if entry != "stream"]
     assert states == ["busy", "idle"]
     assert 0 < len(watched.recorded) < FLOOD / 10
 

@@ -26,7 +26,7 @@ from tornado import web
 from jupyter_runtimed.room.calls import EXECUTE, WRITE
 from jupyter_runtimed.server.handlers import OPENAPI
 
-from .people import Place
+from .clients import Place
 
 DESCRIPTION: dict[str, Any] = yaml.safe_load(OPENAPI.read_text())
 METHODS = ("get", "put", "post", "delete", "patch")

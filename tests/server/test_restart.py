@@ -97,11 +97,11 @@ async def test_a_restart_that_a_shutdown_overtakes_is_an_error(
     replaced = asyncio.Event()
     restart = SessionKernels.restart
 
-    async def told(kernels: SessionKernels, kernel_id: str) -> None:
+    async def restart_after_shutdown(kernels: SessionKernels, kernel_id: str) -> None:
         await restart(kernels, kernel_id)
         replaced.set()
 
-    monkeypatch.setattr(SessionKernels, "restart", told)
+    monkeypatch.setattr(SessionKernels, "restart", restart_after_shutdown)
     restarting = asyncio.ensure_future(place.call(room, "restart"))
     await replaced.wait()
     await nb.shutdown()

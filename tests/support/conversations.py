@@ -149,8 +149,8 @@ class PythonClient:
                 return frames.Refuse("notebook", names.heads(hashes), code, "because")
             case {"reply": number, **how}:
                 error = how.get("error")
-                told = None if error is None else {"code": error, "message": "because"}
-                return frames.Reply(number, how.get("result"), told)
+                error_body = None if error is None else {"code": error, "message": "because"}
+                return frames.Reply(number, how.get("result"), error_body)
             case {"event": name, "body": body}:
                 return frames.Event(name, body)
             case {"presence": session, "state": state}:

@@ -113,14 +113,14 @@ class MemoryStore:
     def bind(self, room: RoomId, root: str) -> None:
         self._write(room, 0, lambda now: replace(now, root=root))
 
-    async def rotate(self, room: RoomId, anew: RotatedNotebook) -> None:
+    async def rotate(self, room: RoomId, rotated: RotatedNotebook) -> None:
         if self.broken is not None:
             raise StorageError(self.broken)
         here = (room, self._place(room))
         now = self._durable[here]
-        self.put_aside[room, anew.former_epoch] = anew.former
-        documents = {**now.documents, NOTEBOOK: StoredDocument(anew.epoch, (anew.data,))}
-        saved = (anew.saved.heads, anew.saved.stamp)
+        self.put_aside[room, rotated.former_epoch] = rotated.former
+        documents = {**now.documents, NOTEBOOK: StoredDocument(rotated.epoch, (rotated.data,))}
+        saved = (rotated.saved.heads, rotated.saved.stamp)
         self._durable[here] = replace(
             now, documents=documents, saved=saved, intended=None, tried=(), former=()
         )

@@ -77,9 +77,9 @@ def play(case: Json, start: list[list[str]]) -> Json:
     )
     carried.notebook.commit(now_ms=0)
     dropped = [] if carried.rebased is None else cells_of(carried.rebased.dropped)
-    told = {"cells": [described(cell) for cell in carried.notebook.content().cells]}
+    result = {"cells": [described(cell) for cell in carried.notebook.content().cells]}
     metadata = dict(carried.notebook.metadata())
-    return told | ({"metadata": metadata} if metadata else {}) | {"dropped": dropped}
+    return result | ({"metadata": metadata} if metadata else {}) | {"dropped": dropped}
 
 
 def actor(name: str) -> bytes:

@@ -268,11 +268,11 @@ class SimServer:
                 self._kernel_do(effect)
 
     def _put_away(self, room: Room) -> None:
-        if (anew := room.rotate_history()) is not None:
-            self.disk.former[anew.former_epoch] = anew.former
+        if (rotated := room.rotate_history()) is not None:
+            self.disk.former[rotated.former_epoch] = rotated.former
             self._kept_aside()
-            self.disk.documents["notebook"] = (anew.epoch, [anew.data])
-            self.disk.saved, self.disk.intended = anew.saved, None
+            self.disk.documents["notebook"] = (rotated.epoch, [rotated.data])
+            self.disk.saved, self.disk.intended = rotated.saved, None
             self.disk.tried, self.disk.past = [], []
 
     def _kept_aside(self) -> None:

@@ -1,7 +1,8 @@
-"""A person runs a cell and closes the tab: is what the cell prints there later?
+"""A person runs a cell and closes the tab. The output must be in the notebook later.
 
 Three cells: a short one (2 s), a long one (10 s), and one that is silent for 6 s before it prints.
-The tab is closed as soon as the cell runs. When the kernel is at rest the notebook is opened again.
+The tab is closed as soon as the cell runs. The person opens the notebook again
+when the kernel is idle.
 """
 
 from __future__ import annotations

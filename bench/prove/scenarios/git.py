@@ -2,7 +2,7 @@
 
 The colleague has changed the third cell; the person types in the first one throughout, and saves at
 the end. `--autostash`, which `git pull` has too, keeps what is in the file and not yet committed.
-What the colleague committed and what the person typed belong together in the notebook.
+The notebook must have the commit of the colleague and the text of the person.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """JupyterHub and its proxy are restarted while a person types in a notebook behind them.
 
-The person's server goes on, as `JupyterHub.cleanup_servers = False` lets it. Ten words are typed
+The person's server continues, because `JupyterHub.cleanup_servers` is False. Ten words are typed
 before, twenty while the Hub is away, ten after it is back.
 """
 

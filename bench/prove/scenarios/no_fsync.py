@@ -1,8 +1,8 @@
 """The notebook is on a share that cannot fsync a folder, as SMB and VirtualBox shares cannot.
 
 The share is a FUSE file system that passes everything through and answers EINVAL to that one call.
-A person types, presses Ctrl+S, and waits for ten seconds. Counted in the file and in the page; each
-word once in both is right.
+A person types, presses Ctrl+S, and waits for ten seconds. The file and the page
+must have each word once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A user who may only read types into the notebook, and saves.
 
-Two users, told apart by their tokens; Jupyter Server's authorizer lets one of them read and nothing
-else. The server has no token of its own, because JupyterLab gives that one to each page. Words of
-the reader that reach the other user, or the file, are unwanted.
+Two users have different tokens, and Jupyter Server's authorizer gives one of them only the read
+permission. The server has no token of its own, because JupyterLab gives such a token to each page.
+Words of the reader that reach the other user or the file are unwanted.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A person types and presses Ctrl+S after every fifth word; nothing else happens.
 
-Counted in the file and in the notebook as it is opened again; each word once in both is right.
+The file and the notebook, when it is opened again, must have each word once.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two programs work on one notebook over Jupyter's contents API, each on a cell of its own.
+"""Two programs edit one notebook over Jupyter's contents API, each in a different cell.
 
 Each reads the notebook, adds a line to its cell and puts the notebook back, as scripts do, many
 times and without waiting for the other one. An answer that is an error counts as refused.
