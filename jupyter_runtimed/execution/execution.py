@@ -36,7 +36,7 @@ _SETTLED: Final = frozenset({"restarting", "dead", "none"})
 class BatchResult:
     """Result of a batch of messages, apart from the edits of the document.
 
-    `strangers` are the messages that belong to no run of this room.
+    `unmatched` are the messages that belong to no run of this room.
     """
 
     steps: tuple[Step, ...]
@@ -75,12 +75,11 @@ class Execution:
     def messages(self, batch: Sequence[KernelMessage], *, now_ms: int) -> BatchResult:
         """Process a batch of messages in the order in which the kernel sent them."""
         current = self.queue.current
-        written = self.writer.write(self.captures.take(batch, self._is_run))
+        written = self.writer.write(self.captures.take(batch, self.is_run))
         self._kernel_state(batch)
         steps = self.others.start_grace(now_ms=now_ms) if self._is_free(batch) else []
         steps += self.queue.messages(batch, now_ms=now_ms)
         steps += self.others.messages(batch, now_ms=now_ms)
-        self.settle(steps)
         over = self.queue.current is None or any(isinstance(step, Finished) for step in steps)
         return BatchResult(
             steps=tuple(steps),
@@ -118,12 +117,13 @@ class Execution:
         running = (run.id for run in self.runtime.runs() if run.state == "running")
         return next(running, None)
 
-    def _is_run(self, message_id: str) -> bool:
+    def is_run(self, message_id: str) -> bool:
+        """Return whether this is the `msg_id` of a run whose outputs go into the document."""
         run_id = RunId(message_id)
         return self.runtime.run(run_id) is not None or self.queue.current == run_id
 
     def settle(self, steps: Iterable[Step]) -> None:
-        """Drop the writer's state of finished runs."""
+        """Drop the writer's state of the runs that these steps finish; call it for all steps."""
         for step in steps:
             if isinstance(step, Finished):
                 self.writer.forget(step.run_id)

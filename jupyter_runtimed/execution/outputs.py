@@ -63,7 +63,7 @@ class NextInput:
 class Written:
     """Result of a batch, apart from the edits of the document.
 
-    `strangers` are the messages that belong to no run of this document, in order. `problems` are
+    `unmatched` are the messages that belong to no run of this document, in order. `problems` are
     the problems that were not reported before.
     """
 

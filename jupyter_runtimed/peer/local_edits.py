@@ -8,12 +8,12 @@ is not applied twice.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from ..document.content import Cell, JsonMap, JsonText
+from ..document.diff.cell_matching import longest_increasing
 from ..document.diff.text_diff import splices
 from ..document.notebook import Notebook
 from ..ids import CellId
@@ -187,19 +187,8 @@ def _entries(cell: CellId | None, where: Where, before: JsonMap, after: JsonMap)
 def _moved(before: Sequence[CellId], after: Sequence[CellId]) -> tuple[CellId, ...]:
     """Return the smallest set of cells whose moves turn the order `before` into `after`."""
     place = {cell_id: index for index, cell_id in enumerate(before)}
-    ends: list[int] = []
-    runs: list[int] = []
-    for cell_id in after:
-        length = bisect_left(ends, place[cell_id])
-        ends[length : length + 1] = [place[cell_id]]
-        runs.append(length)
-    stay: set[CellId] = set()
-    wanted, limit = len(ends) - 1, len(before)
-    for cell_id, length in zip(reversed(after), reversed(runs), strict=True):
-        if length == wanted and place[cell_id] < limit:
-            stay.add(cell_id)
-            wanted, limit = wanted - 1, place[cell_id]
-    return tuple(cell_id for cell_id in after if cell_id not in stay)
+    stay = longest_increasing([place[cell_id] for cell_id in after])
+    return tuple(cell_id for index, cell_id in enumerate(after) if index not in stay)
 
 
 # ---------------------------------------------------------------- texts

@@ -100,8 +100,7 @@ class RoomRuns:
 
     def is_run(self, message_id: str) -> bool:
         """Return whether this is the `msg_id` of a run whose outputs go into the document."""
-        run_id = RunId(message_id)
-        return self.runtime.run(run_id) is not None or self._execution.queue.current == run_id
+        return self._execution.is_run(message_id)
 
     def put_blob(self, data: bytes) -> Sha256:
         sha256 = Sha256(hashlib.sha256(data).hexdigest())
@@ -281,7 +280,8 @@ class RoomRuns:
         self._execution.use(fresh)
         return True
 
-    def _do(self, steps: Iterable[Step]) -> None:
+    def _do(self, steps: Sequence[Step]) -> None:
+        self._execution.settle(steps)
         for step in steps:
             match step:
                 case SendExecute():
@@ -292,7 +292,6 @@ class RoomRuns:
                         fx.ExecuteCell(step.run_id, step.cell_id, step.code, stop_on_error=False)
                     )
                 case Finished():
-                    self._execution.writer.forget(step.run_id)
                     self._note_timing(step)
                 case Interrupt():
                     self._out.append(fx.InterruptKernel(NOBODY))

@@ -77,6 +77,7 @@ class Lab:
 
     def say(self, *messages: KernelMessage) -> BatchResult:
         heard = self.execution.messages(messages, now_ms=self.now_ms)
+        self.execution.settle(heard.steps)
         self.commit()
         return heard
 
