@@ -2,7 +2,7 @@
 
 This module knows transports, tasks and time; the peer interprets the frames. A single task reads
 and reconnects. `flush` hands new frames to the transport without waiting. The transport is a
-WebSocket, or plain HTTP where a proxy blocks WebSockets (`waysin`).
+WebSocket, or plain HTTP where a proxy blocks WebSockets (`transport_choice`).
 """
 
 from __future__ import annotations

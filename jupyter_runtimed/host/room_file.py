@@ -1,10 +1,10 @@
 """The file of one room: writes it for the room, and reads it when it may have changed.
 
     changed ---> read ---> the bytes last seen: nothing
-                       |-> another notebook: FileSeen
+                       |-> another notebook: FileChanged
                        |-> half-written, or missing for a moment: read again soon
-                       |-> missing, or invalid for some time: FileGone
-                       +-> not readable, or no answer: FileTrouble, and read again later
+                       |-> missing, or invalid for some time: FileDeleted
+                       +-> not readable, or no answer: FileUnreachable, and read again later
 
 The file is not read during a save, because the save itself compares the file. If a save or a move
 starts during a read, the result of the read is discarded, because it may be outdated. The module
