@@ -1,7 +1,7 @@
 """Faults of servers, with a real server, real sockets and a real kernel.
 
 Acknowledged edits are in the store while no server runs, and in the room when the next server
-runs. `test_the_long_run` injects a hundred random faults.
+runs. One long test injects a hundred random faults.
 """
 
 from __future__ import annotations
