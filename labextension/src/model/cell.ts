@@ -23,7 +23,7 @@ import { changeText, setText } from '../document/writes';
 import type { EditorSource, TextChange } from '../editor/source';
 import type { Plan } from './metadata';
 import { metadataEvents, parseEntry, planAll, planKey, planRemoval, sameJson } from './metadata';
-import type { RoomNotebook } from './notebook';
+import type { CellHost } from './host';
 import type { Draft } from './draft';
 import type { UndoStack } from './undo';
 
@@ -34,7 +34,7 @@ type Metadata = Partial<nbformat.IBaseCellMetadata>;
 
 export abstract class RoomCell implements EditorSource {
   constructor(
-    readonly notebook: RoomNotebook,
+    readonly notebook: CellHost,
     protected readonly _id: string
   ) {}
 

@@ -10,15 +10,12 @@ import type { NotebookBatch } from '../document/documents';
 import type { NotebookNode } from '../document/schema';
 import { cellOrder, minorOf, own, typeOf } from '../document/schema';
 import type { RoomCell } from './cell';
-import { RoomCodeCell } from './codeCell';
+import type { ListHost } from './host';
+import type { AnyRoomCell } from './makeCell';
 import { metadataEvents } from './metadata';
-import type { RoomNotebook } from './notebook';
 import { reconcile } from './reconcile';
 import type { ListStep } from './listSteps';
 import { listSteps } from './listSteps';
-import { RoomMarkdownCell, RoomRawCell } from './textCell';
-
-export type AnyRoomCell = RoomCodeCell | RoomMarkdownCell | RoomRawCell;
 
 export interface ViewUpdate {
   batch: NotebookBatch;
@@ -47,7 +44,10 @@ interface Restructured {
 }
 
 export class CellList {
-  constructor(private readonly _notebook: RoomNotebook) {}
+  constructor(
+    private readonly _notebook: ListHost,
+    private readonly _makeCell: (id: string, type: RoomCell['cell_type']) => AnyRoomCell
+  ) {}
 
   readonly cells: AnyRoomCell[] = [];
 
@@ -318,7 +318,7 @@ export class CellList {
   }
 
   private _make(id: string, notebook: NotebookNode): AnyRoomCell {
-    return makeCell(this._notebook, id, typeOf(own(notebook.cells, id)));
+    return this._makeCell(id, typeOf(own(notebook.cells, id)));
   }
 
   private _tellMetadata({ before, after, edit }: NotebookBatch): void {
@@ -345,19 +345,4 @@ export class CellList {
   private _isForeign = false;
   private readonly _held = new Map<string, Set<object>>();
   private readonly _late = new Set<string>();
-}
-
-export function makeCell(
-  notebook: RoomNotebook,
-  id: string,
-  type: RoomCell['cell_type']
-): AnyRoomCell {
-  switch (type) {
-    case 'code':
-      return new RoomCodeCell(notebook, id);
-    case 'markdown':
-      return new RoomMarkdownCell(notebook, id);
-    case 'raw':
-      return new RoomRawCell(notebook, id);
-  }
 }

@@ -13,7 +13,7 @@ import { changeOutputs, sameOutputs } from '../document/outputs';
 import type { RunNode } from '../document/schema';
 import { isLive, TRUSTED } from '../document/schema';
 import { RoomCell, SILENT } from './cell';
-import type { RoomNotebook } from './notebook';
+import type { CellHost } from './host';
 
 /** This number of outputs is removed at once. */
 const MANY = 20;
@@ -27,7 +27,7 @@ interface Truth {
 }
 
 export class RoomCodeCell extends RoomCell implements ISharedCodeCell {
-  constructor(notebook: RoomNotebook, id: string) {
+  constructor(notebook: CellHost, id: string) {
     super(notebook, id);
     this._told = this._truth();
     this._shown = this._told.outputs;

@@ -12,23 +12,31 @@ import { RoomDocuments } from '../document/documents';
 import type { CellNode, NotebookNode } from '../document/schema';
 import { own, typeOf } from '../document/schema';
 import { setText } from '../document/writes';
-import type { AnyRoomCell } from './cellList';
-import { CellList, makeCell } from './cellList';
+import { CellList } from './cellList';
 import { applyItem, deletedIn, History, inverseOf } from './history';
-import type { RoomNotebook, RoomNotebookOptions } from './notebook';
+import type { CellHost, Context, Emitter, ListHost } from './host';
+import type { AnyRoomCell } from './makeCell';
+import { makeCell } from './makeCell';
 import { mergeText, normalizeLines } from '../document/text';
+import type { RunOptions } from './cellOutputs';
 import { CellOutputs } from './cellOutputs';
 import { knownType, Draft } from './draft';
-import type { UndoItem, UndoStack } from './undo';
+import type { UndoClock, UndoItem, UndoStack } from './undo';
 import { REAL_CLOCK } from './undo';
 
 /** The reason why an edit was refused. */
 export type Refusal = 'read-only' | 'not-loaded';
 
-/** The stack on which a change can be undone (or none), and the author. */
-export interface Context {
-  stack: UndoStack | null;
-  origin: unknown;
+/** The notebook around the transactions, with the events that they cause. */
+export type NotebookHost = CellHost &
+  ListHost & {
+    readonly trustGained: Emitter<string>;
+    readonly cellLost: Emitter<string>;
+    readonly refused: Emitter<Refusal>;
+  };
+
+export interface TransactionsOptions extends Omit<RunOptions, 'trustGained'> {
+  clock?: UndoClock;
 }
 
 /** A cell that others deleted, kept for the person who typed in it. */
@@ -50,10 +58,10 @@ interface Open {
 
 export class Transactions {
   constructor(
-    private readonly _notebook: RoomNotebook,
-    options: RoomNotebookOptions
+    private readonly _notebook: NotebookHost,
+    options: TransactionsOptions
   ) {
-    this.dispatch = new CellList(_notebook);
+    this.dispatch = new CellList(_notebook, (id, type) => makeCell(_notebook, id, type));
     this.runs = new CellOutputs(this.documents, this.dispatch, {
       ...options,
       trustGained: id => {

@@ -130,7 +130,8 @@ export class Peer {
   }
 
   /**
-   * Queues a `local` event during another event, because applying changes may cause local changes.
+   * Handles one event. A `local` event may come while another event is handled, because applying
+   * changes may cause local changes.
    */
   handle(event: PeerEvent): Effect[] {
     if (this.phase === 'closed') {

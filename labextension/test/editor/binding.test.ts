@@ -4,7 +4,7 @@ import { EditorView } from '@codemirror/view';
 import { afterEach, describe, expect, it } from 'vitest';
 import { splice } from '../../src/document/automerge';
 import { roomBinding } from '../../src/editor/binding';
-import type { AnyRoomCell } from '../../src/model/cellList';
+import type { AnyRoomCell } from '../../src/model/makeCell';
 import { nextCommand, room } from '../model/room';
 
 const views: EditorView[] = [];

@@ -11,7 +11,7 @@ import * as am from '../../src/document/automerge';
 import type { NotebookNode } from '../../src/document/schema';
 import { fromText } from '../../src/document/text';
 import { roomBinding } from '../../src/editor/binding';
-import type { AnyRoomCell } from '../../src/model/cellList';
+import type { AnyRoomCell } from '../../src/model/makeCell';
 import { putNew } from '../document/agent';
 import { dice } from '../document/setup';
 import type { Peer, Room } from '../model/room';

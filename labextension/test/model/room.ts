@@ -3,7 +3,7 @@ import type { NotebookChange, CellChange } from '@jupyter/ydoc';
 import { read, save } from '../../src/document/automerge';
 import type { NotebookNode, RuntimeNode } from '../../src/document/schema';
 import { cellOrder } from '../../src/document/schema';
-import type { AnyRoomCell } from '../../src/model/cellList';
+import type { AnyRoomCell } from '../../src/model/makeCell';
 import type { RoomCodeCell } from '../../src/model/codeCell';
 import type { RoomNotebookOptions } from '../../src/model/notebook';
 import { RoomNotebook } from '../../src/model/notebook';
