@@ -60,6 +60,6 @@ class BlobRefs:
 def needed(host: Host) -> Iterator[Sha256]:
     """Yield the blobs that an open room refers to, including changes that are not stored yet."""
     yield from shown(host.room.runtime)
-    saved = host.room.filing.state
+    saved = host.room.filing.versions.present
     if saved is not None and saved.content is not None:
         yield from of_content(saved.content)

@@ -66,7 +66,7 @@ class Host:
         self._store = RoomStore(room.room_id, ports, self._tasks, self.post)
         self._file = RoomFile(
             room.room_id, room.path, ports, self._tasks,
-            known=lambda: self.room.filing.stamp, post=self.post,
+            known=lambda: self.room.filing.versions.stamp, post=self.post,
         )  # fmt: skip
         self._kernel = RoomKernel(
             ports.kernels, self._tasks, path=lambda: self.path, post=self.post

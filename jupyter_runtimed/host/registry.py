@@ -32,7 +32,7 @@ from ..ids import CellId, RoomId, Sha256
 from ..room import effects as fx
 from ..room import events as ev
 from ..room import factory
-from ..room.file.file_sync import Past
+from ..room.file.known_versions import Past
 from ..room.room import Room
 from ..room.settings import Settings
 from .blob_refs import BlobRefs, needed
@@ -312,7 +312,7 @@ class Registry:
             raise StorageError(f"{error}, and {file_error}") from file_error
         room, effects, troubles = made
         former, fresh = kept.documents["notebook"], room.documents.replicas["notebook"]
-        state = room.filing.state
+        state = room.filing.versions.present
         if state is None:
             raise StorageError(str(error))
         whole = room.notebook.document.save()
@@ -409,7 +409,7 @@ class Registry:
         else:
             self._broken.pop(room_id, None)
         self._paths[room_id] = host.path
-        self._past[room_id] = host.room.filing.past
+        self._past[room_id] = host.room.filing.versions.past
         self._refs.look(host)
         # After this time the old versions are not candidates for the merge base any more.
         self._forgetting[room_id] = asyncio.get_running_loop().call_later(

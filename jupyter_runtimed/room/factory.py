@@ -24,7 +24,7 @@ from ..ids import CellId, Epoch, NewId, RoomId, RunId
 from ..protocol.actor_tokens import prefix_of
 from . import effects as fx
 from . import events as ev
-from .file.file_sync import Past
+from .file.known_versions import Past
 from .file.merge import merge
 from .room import Room
 from .settings import Settings
@@ -137,7 +137,7 @@ def from_store(
 
 def _compare(room: Room, file: Content, stamp: FileStamp, now_ms: int) -> list[fx.Effect]:
     """Merge the content of the file if it differs from the last saved version."""
-    saved = room.filing.state
+    saved = room.filing.versions.present
     if saved is not None and saved.stamp.hash == stamp.hash:
         room.filing.save_if_different(file, now_ms)
         return room.handle(ev.TimerFired(), now_ms)

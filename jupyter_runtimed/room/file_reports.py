@@ -60,7 +60,7 @@ class FileReports:
             case ev.FileChanged():
                 self._filing.file_changed(event, now)
             case ev.Checkpointed():
-                if (state := self._filing.state) is not None:
+                if (state := self._filing.versions.present) is not None:
                     self._reverts.checkpointed(event.checkpoint, state.heads)
             case ev.Merged():
                 self._merged(event, now)

@@ -145,7 +145,7 @@ class HistoryRotation:
         document rebases them. A rotation is impossible while the file is unsaved or missing,
         because the next merge then needs the old version as its base.
         """
-        saved, limit = self._filing.state, self._most_changes
+        saved, limit = self._filing.versions.present, self._most_changes
         if not limit or not (self._notebook.change_count > limit or self._limit.outgrown):
             return None
         if saved is None or self._documents.trouble is not None:

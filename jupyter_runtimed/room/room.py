@@ -28,7 +28,8 @@ from .calls import Caller, Calls
 from .connections import Connections
 from .documents import Documents
 from .file.file_events import FileEvents
-from .file.file_sync import FileSync, Past
+from .file.file_sync import FileSync
+from .file.known_versions import Past
 from .file.reverts import Reverts
 from .file_reports import FileReports
 from .handshake import Handshake

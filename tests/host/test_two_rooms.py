@@ -48,7 +48,7 @@ async def test_text_typed_in_two_rooms_is_in_both_and_in_the_file(place, rooms):
     for client in (ana, ben, ana, ben):
         assert (await client.call("save")).error is None
     assert _sources(ana) == _sources(ben)
-    assert ana.host.room.filing.stamp.hash == ben.host.room.filing.stamp.hash
+    assert ana.host.room.filing.versions.stamp.hash == ben.host.room.filing.versions.stamp.hash
     assert not ana.host.room.filing.unsaved
     assert place.sources() == _sources(ana)
     whole = "".join(_sources(ana))

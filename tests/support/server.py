@@ -22,7 +22,7 @@ from jupyter_runtimed.protocol import frames
 from jupyter_runtimed.room import effects as fx
 from jupyter_runtimed.room import events as ev
 from jupyter_runtimed.room import factory
-from jupyter_runtimed.room.file.file_sync import Past
+from jupyter_runtimed.room.file.known_versions import Past
 from jupyter_runtimed.room.file.merge import merge
 from jupyter_runtimed.room.room import Room
 from jupyter_runtimed.room.settings import Settings

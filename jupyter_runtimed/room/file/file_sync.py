@@ -7,14 +7,13 @@ document, outside the event loop.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from ...crdt import Heads, has_heads
+from ...crdt import Heads
 from ...document.content import CellOutputs, Content
 from ...document.diff import notebook_diff
-from ...document.file_version import PAST_MS, FileStamp, FileVersion
+from ...document.file_version import FileStamp, FileVersion
 from ...document.notebook import ChangedCells, Notebook
 from ...ids import CellId, NewId
 from ...protocol.actor_tokens import prefix_of
@@ -24,19 +23,11 @@ from ..runs import RoomRuns
 from ..settings import Settings
 from . import significance
 from .autosave import Autosave
-from .pending_writes import PendingWrites
+from .known_versions import KnownVersions, Past
 
-READERS = 32
-"""Number of versions handed out through the contents API that stay candidates for merges."""
-COPIES = 4
-"""Number of these versions that keep a copy of the document, because rebuilding it is slow."""
 REQUEST_ABANDONED = 0
 """The ticket of a merge whose result no caller waits for."""
 NO_FILE = FileStamp("", "")
-MAX_PAST = 200
-"""Most overwritten versions that stay candidates."""
-Past = tuple[int, FileVersion]
-"""The time (ms) at which a version of the file was overwritten, and the version."""
 
 
 class FileSync:
@@ -64,16 +55,7 @@ class FileSync:
         self._out = out
         if saved is not None and set(saved.heads) == set(notebook.heads):
             saved = replace(saved, content=self.content(), notebook=notebook.fork())
-        self._saved = saved
-        self._past: deque[Past] = deque(
-            (state for state in past if has_heads(notebook.document, state[1].heads)),
-            maxlen=MAX_PAST,
-        )
-        self._lost: FileVersion | None = None
-        self._renderings = PendingWrites(
-            state for state in rendered if has_heads(notebook.document, state.heads)
-        )
-        self._handed: deque[FileVersion] = deque(maxlen=READERS)
+        self.versions = KnownVersions(notebook.document, saved, past, rendered)
         self._writing: tuple[int, Notebook, Content] | None = None
         self._taking: ev.FileChanged | None = None
         self._next: ev.FileChanged | None = None
@@ -85,21 +67,6 @@ class FileSync:
         self.saving = Autosave(settings.quiet_ms, settings.longest_ms, settings.autosave)
 
     # ------------------------------------------------------------ reading
-
-    @property
-    def stamp(self) -> FileStamp | None:
-        """Hash and time of the file that the room last read or wrote."""
-        return None if self._saved is None else self._saved.stamp
-
-    @property
-    def state(self) -> FileVersion | None:
-        """The version that the file held when the room last read or wrote it."""
-        return self._saved
-
-    @property
-    def past(self) -> tuple[Past, ...]:
-        """The overwritten versions of the file, oldest first."""
-        return tuple(self._past)
 
     @property
     def unsaved(self) -> bool:
@@ -139,17 +106,8 @@ class FileSync:
     def content_for_client(self) -> Content:
         """Return the content for a client of the contents API; its version becomes a candidate."""
         content, copy = self.content(), self._notebook.fork()
-        self._hand(FileVersion(copy.heads, NO_FILE, content, copy))
+        self.versions.hand_out(FileVersion(copy.heads, NO_FILE, content, copy))
         return content
-
-    def _hand(self, state: FileVersion) -> None:
-        last = self._handed[-1] if self._handed else None
-        if last is not None and not state.outside and last.heads == state.heads:
-            self._handed.pop()
-        self._handed.append(state)
-        if len(self._handed) > COPIES:
-            older = self._handed[-1 - COPIES]
-            self._handed[-1 - COPIES] = replace(older, notebook=None)
 
     def server_changed(self, changes: bytes | None) -> None:
         """Record changes that the server itself made to the notebook."""
@@ -175,11 +133,12 @@ class FileSync:
         if touched.cells or touched.structure or self.saving.unsaved or not self._is_trifle():
             self.saving.edited(now)
             return None
-        return self.stamp
+        return self.versions.stamp
 
     def _is_trifle(self) -> bool:
         """Whether the notebook's metadata differs from the file in kernel details at most."""
-        saved = None if self._saved is None else self._saved.content
+        present = self.versions.present
+        saved = None if present is None else present.content
         here = self._notebook.content()
         return (
             saved is not None
@@ -208,14 +167,15 @@ class FileSync:
         attempt = self.saving.start()
         self._writing = (attempt, self._notebook.fork(), content)
         trusted = frozenset(c.id for c in content.cells if self._running.runtime.trusted(c.id))
-        self._out.append(fx.SaveFile(attempt, self._notebook.heads, content, trusted, self.stamp))
+        stamp = self.versions.stamp
+        self._out.append(fx.SaveFile(attempt, self._notebook.heads, content, trusted, stamp))
 
     def rendered(self, event: ev.Rendered) -> None:
         """Remember bytes that are about to be written, so that the room recognises them later."""
         writing = self._writing
         same = writing is not None and set(writing[1].heads) == set(event.heads)
         copy = writing[1] if writing is not None and same else None
-        self._renderings.note(FileVersion(event.heads, event.stamp, event.content, copy))
+        self.versions.note_rendering(FileVersion(event.heads, event.stamp, event.content, copy))
 
     def saved(self, event: ev.Saved, now: int) -> Heads | None:
         """Note that the file was written; return the heads that it now holds."""
@@ -223,7 +183,7 @@ class FileSync:
             return None
         _, copy, content = self._writing
         self._writing = None
-        self._set_version(FileVersion(copy.heads, event.stamp, content, copy), now)
+        self.versions.file_holds(FileVersion(copy.heads, event.stamp, content, copy), now)
         self.saving.saved(event.attempt, now)
         return copy.heads
 
@@ -234,14 +194,13 @@ class FileSync:
     def file_deleted(self) -> None:
         """Note that the file was deleted; only a requested save writes it again."""
         self._gone = True
-        self._lost = self._saved or self._lost
-        self._saved = None
+        self.versions.file_deleted()
 
     def file_moved(self, now: int) -> None:
         """Note that the file has a new path; a file that counted as deleted is found again."""
         if self._gone:
             self._gone = False
-            self._saved, self._lost = self._lost, None
+            self.versions.file_found()
         self.saving.retry(now)
 
     # ------------------------------------------------------------ merging
@@ -252,7 +211,7 @@ class FileSync:
             self._writing = None
             self.saving.void(event.attempt, now)
         newest = self._next or self._taking
-        known = self.stamp if newest is None else newest.stamp
+        known = self.versions.stamp if newest is None else newest.stamp
         if known is not None and event.stamp.hash == known.hash:
             return
         self._gone = False
@@ -260,15 +219,9 @@ class FileSync:
         self._take_next(now)
 
     def contents_put(self, event: ev.ContentsPut, now: int) -> None:
-        """Merge a notebook that a client of the contents API wrote, and save.
-
-        The request does not name the version that the client read, and a client may save its own
-        earlier version again. The merge base is therefore selected among the versions that the
-        contents API handed out and those of the file.
-        """
-        others = (*reversed(self._handed), *self._before(now))
-        known = [state for state in (self._base(), *others) if state is not None]
-        self._puts[self._merge(known or [None], event.content, None, now)] = event.ticket
+        """Merge a notebook that a client of the contents API wrote, and save."""
+        bases = self.versions.bases_of_client(now)
+        self._puts[self._merge(bases, event.content, None, now)] = event.ticket
 
     def put_back(self, content: Content, since: FileVersion, now: int) -> None:
         """Merge an older content of the notebook as edits of the version `since`."""
@@ -286,7 +239,7 @@ class FileSync:
             if cell_id in self._notebook:
                 self._running.import_outcome(cell_id, outcome, now)
         if (ticket := self._puts.pop(event.number, None)) is not None:
-            self._hand(event.state)
+            self.versions.hand_out(event.state)
             self.request_save()
             self._out.append(fx.CallResult(ticket, {}))
             return None
@@ -296,9 +249,9 @@ class FileSync:
         self._taking = None
         self.saving.retry(now)
         if self._gone:
-            self._lost = state
+            self.versions.deleted_file_had(state)
         else:
-            self._set_version(state, now)
+            self.versions.file_holds(state, now)
         if ahead:
             self.saving.edited(now)
         elif set(self._notebook.heads) != set(state.heads) and state.content is not None:
@@ -321,49 +274,24 @@ class FileSync:
         if self._taking is not None or self._next is None:
             return
         event, self._next = self._next, None
-        if event.by is None and (own := self._renderings.take(event.stamp)) is not None:
+        if event.by is None and (own := self.versions.recognise(event.stamp)) is not None:
             self._recognised(own, now)
             return
         self._taking = event
         # Restoring a checkpoint undoes every later change, so the last version is the only base.
-        bases = [self._base()] if event.by else self._bases(event.stamp, now)
+        last = self.versions.last()
+        bases = [last] if event.by else self.versions.bases_of_file(event.stamp, now)
         self._merge(bases, event.content, event.stamp, now)
 
     def _recognised(self, state: FileVersion, now: int) -> None:
         """Note that the file holds what the room rendered, although no save reported success."""
-        self._set_version(state, now)
+        self.versions.file_holds(state, now)
         if set(state.heads) == set(self._notebook.heads):
             self.saving.request()  # this save writes nothing, but reports that everything is saved
         elif self.saving.unsaved:
             self.saving.hurry(now)
         else:
             self.saving.edited(now)
-
-    def _set_version(self, state: FileVersion, now: int) -> None:
-        """Set the version that the file holds now."""
-        if (before := self._saved) is not None:
-            self._past.append((now, replace(before, notebook=None)))
-        self._saved, self._lost = state, None
-        self._renderings.file_holds(state.stamp)
-
-    def _bases(self, stamp: FileStamp, now: int) -> list[FileVersion | None]:
-        """Return the candidates for the merge base of the file, newest first."""
-        past = self._before(now)
-        if any(state.stamp.hash == stamp.hash for state in past):
-            # The file is an older version byte for byte: someone restored it, and the changes
-            # since then must be undone.
-            return [self._base()]
-        return [self._base(), *self._renderings.possible(), *past]
-
-    def _before(self, now: int) -> list[FileVersion]:
-        """Return the versions that the file had in the last `PAST_MS`, newest first."""
-        while self._past and self._past[0][0] < now - PAST_MS:
-            self._past.popleft()
-        return [state for _, state in reversed(self._past)]
-
-    def _base(self) -> FileVersion | None:
-        """Return the last saved version, also of a deleted file because it may come back."""
-        return self._saved or self._lost
 
     def _merge(
         self,
