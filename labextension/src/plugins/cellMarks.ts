@@ -4,15 +4,12 @@
  * The mark is derived from the runtime document, so every later visitor sees it too. It disappears
  * when the cell runs again or its outputs are cleared.
  */
-import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { mark, markOf } from '../views/cellMark';
-import { DOMAIN, IRooms } from '../tokens';
 import type { OpenRoom } from '../tokens';
+import { forEachRoomPanel } from './forEachRoom';
 
 function follow(panel: NotebookPanel, room: OpenRoom, trans: TranslationBundle): void {
   const { runs } = room.model.core;
@@ -36,23 +33,8 @@ function follow(panel: NotebookPanel, room: OpenRoom, trans: TranslationBundle):
   });
 }
 
-export const cellMarks: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-runtimed:cell-marks',
-  description: 'Marks cells whose run was interrupted, and cells that did not run because of it.',
-  autoStart: true,
-  requires: [IRooms, INotebookTracker],
-  optional: [ITranslator],
-  activate: (_, rooms: IRooms, tracker: INotebookTracker, translator: ITranslator | null) => {
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const take = (panel: NotebookPanel): void => {
-      const room = rooms.of(panel.context.model.sharedModel);
-      if (room !== null) {
-        follow(panel, room, trans);
-      }
-    };
-    tracker.forEach(take);
-    tracker.widgetAdded.connect((_sender, panel) => {
-      take(panel);
-    });
-  }
-};
+export const cellMarks = forEachRoomPanel(
+  'jupyter-runtimed:cell-marks',
+  'Marks cells whose run was interrupted, and cells that did not run because of it.',
+  follow
+);

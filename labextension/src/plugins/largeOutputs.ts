@@ -2,16 +2,13 @@
  * Very large outputs: shows the end of each, with the size of the rest and a button for it above;
  * removes many outputs at once.
  */
-import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { CodeCell, isCodeCellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { DOMAIN, IRooms } from '../tokens';
 import type { OpenRoom } from '../tokens';
+import { forEachRoomPanel } from './forEachRoom';
 
 const MIB = 1024 * 1024;
 
@@ -101,44 +98,32 @@ export function emptied(panel: Pick<NotebookPanel, 'model'>, cell: string): bool
   return false;
 }
 
-export const largeOutputs: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-runtimed:large-outputs',
-  description: 'Shows more of very large outputs when asked, and takes many away at once.',
-  autoStart: true,
-  requires: [IRooms, INotebookTracker],
-  optional: [ITranslator],
-  activate: (_, rooms: IRooms, tracker: INotebookTracker, translator: ITranslator | null) => {
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const take = (panel: NotebookPanel): void => {
-      const room = rooms.of(panel.context.model.sharedModel);
-      if (room === null) {
-        return;
-      }
-      const rests = new Rests(panel, room, trans);
-      const { told } = room.model.core.runs;
-      const look = (_sender: unknown, cell: string): void => {
-        rests.look(cell);
-      };
-      told.connect(look);
-      // Cells come, are shown for the first time, and are made again.
-      const lookAtAll = (): void => {
-        rests.lookAtAll();
-      };
-      panel.content.cellInViewportChanged.connect(lookAtAll);
-      void panel.revealed.then(lookAtAll);
-      const empty = (_sender: unknown, asked: { cell: string; done: boolean }): void => {
-        asked.done ||= emptied(panel, asked.cell);
-      };
-      room.model.emptying.connect(empty);
-      panel.disposed.connect(() => {
-        room.model.emptying.disconnect(empty);
-        told.disconnect(look);
-        rests.dispose();
-      });
-    };
-    tracker.forEach(take);
-    tracker.widgetAdded.connect((_sender, panel) => {
-      take(panel);
-    });
-  }
-};
+function follow(panel: NotebookPanel, room: OpenRoom, trans: TranslationBundle): void {
+  const rests = new Rests(panel, room, trans);
+  const { told } = room.model.core.runs;
+  const look = (_sender: unknown, cell: string): void => {
+    rests.look(cell);
+  };
+  told.connect(look);
+  // Cells come, are shown for the first time, and are made again.
+  const lookAtAll = (): void => {
+    rests.lookAtAll();
+  };
+  panel.content.cellInViewportChanged.connect(lookAtAll);
+  void panel.revealed.then(lookAtAll);
+  const empty = (_sender: unknown, asked: { cell: string; done: boolean }): void => {
+    asked.done ||= emptied(panel, asked.cell);
+  };
+  room.model.emptying.connect(empty);
+  panel.disposed.connect(() => {
+    room.model.emptying.disconnect(empty);
+    told.disconnect(look);
+    rests.dispose();
+  });
+}
+
+export const largeOutputs = forEachRoomPanel(
+  'jupyter-runtimed:large-outputs',
+  'Shows more of very large outputs when asked, and takes many away at once.',
+  follow
+);

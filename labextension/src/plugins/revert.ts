@@ -4,16 +4,13 @@
  * JupyterLab's question is general, and its command has no place for more text. The check therefore
  * stands between the question and the request to the server.
  */
-import type { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
-import { INotebookTracker } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 
-import { DOMAIN, IRooms } from '../tokens';
 import type { OpenRoom } from '../tokens';
+import { forEachRoomPanel } from './forEachRoom';
 
 interface Preview {
   heads: string[] | null;
@@ -78,23 +75,10 @@ function guardCheckpoints({ context }: NotebookPanel, ask: (id: string) => Promi
   };
 }
 
-export const revert: JupyterFrontEndPlugin<void> = {
-  id: 'jupyter-runtimed:revert',
-  description: 'Says what a revert to a checkpoint takes from others.',
-  autoStart: true,
-  requires: [IRooms, INotebookTracker],
-  optional: [ITranslator],
-  activate: (_, rooms: IRooms, tracker: INotebookTracker, translator: ITranslator | null) => {
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const take = (panel: NotebookPanel): void => {
-      const room = rooms.of(panel.context.model.sharedModel);
-      if (room !== null) {
-        guardCheckpoints(panel, id => agreed(room, id, trans));
-      }
-    };
-    tracker.forEach(take);
-    tracker.widgetAdded.connect((_sender, panel) => {
-      take(panel);
-    });
+export const revert = forEachRoomPanel(
+  'jupyter-runtimed:revert',
+  'Says what a revert to a checkpoint takes from others.',
+  (panel, room, trans) => {
+    guardCheckpoints(panel, id => agreed(room, id, trans));
   }
-};
+);
