@@ -20,6 +20,7 @@ import { PendingCalls, lost, offline } from './pendingCalls';
 import type { CallRequest } from './pendingCalls';
 import { concat, joined } from '../protocol/chunks';
 import type { Effect, Fault, Memory, Phase, PeerEvent, Status } from './effects';
+import { FileStatus, text } from './fileStatus';
 import type * as Frames from '../protocol/frames';
 import type { Bytes, CallError, Frame, Heads, PresenceState, Role } from '../protocol/frames';
 import { FRAME_BYTES, PROTOCOL } from '../protocol/frames';
@@ -83,12 +84,7 @@ export class Peer {
   private restarted = false;
   /** The server was restarted, or has forgotten the room, since this peer was last live. */
   private reopened = false;
-  private saved = true;
-  private saveError: string | null = null;
-  private fileGone: Status['fileGone'] = null;
-  private fileReadOnly: string | null = null;
-  private storageError: string | null = null;
-  private fileError: string | null = null;
+  private readonly file = new FileStatus();
   private fault: Fault | null = null;
   private cap = FRAME_BYTES;
   private refusals = 0;
@@ -114,16 +110,13 @@ export class Peer {
   }
 
   get status(): Status {
+    const { reported } = this.file;
     return {
+      ...reported,
       phase: this.phase,
       unacked: this.ledger.count,
       role: this.role,
-      saved: this.saved && this.ledger.count === 0,
-      saveError: this.saveError,
-      fileGone: this.fileGone,
-      fileReadOnly: this.fileReadOnly,
-      storageError: this.storageError,
-      fileError: this.fileError,
+      saved: reported.saved && this.ledger.count === 0,
       restarted: this.restarted,
       fault: this.fault
     };
@@ -226,13 +219,8 @@ export class Peer {
     this.user = frame.user;
     this.role = frame.role;
     this.cap = frame.limits.frame;
-    this.saved = frame.saved;
-    // The greeting reports present faults; faults from before the connection broke may be over.
-    this.storageError = null;
-    this.fileError = null;
+    this.file.greet(frame.saved);
     this.had = frame.had;
-    // The server reports lasting faults again before the first sync.
-    this.saveError = this.fileGone = this.fileReadOnly = this.storageError = null;
     this.ledger.takeTicket({ prefix: frame.actor, proof: frame.proof });
     this.actAs(frame.actor);
     return [{ type: 'keepMemory' }];
@@ -327,7 +315,7 @@ export class Peer {
 
   private changed(data: Bytes): Effect[] {
     this.ledger.made(data);
-    this.saved = false;
+    this.file.edited();
     const sent = this.canPush() ? this.push([data]) : [];
     return [{ type: 'keep', change: data }, ...sent];
   }
@@ -361,7 +349,7 @@ export class Peer {
       return [];
     }
     this.ledger.received(before, this.replica.heads('notebook'));
-    this.saved = false;
+    this.file.edited();
     return [{ type: 'keep', change: frame.data }];
   }
 
@@ -400,40 +388,11 @@ export class Peer {
   private event(frame: Frames.RoomEvent): Effect[] {
     const { name, body } = frame;
     const effects: Effect[] = [{ type: 'event', name, body }];
-    switch (name) {
-      case 'saved':
-        this.saveError = this.fileGone = null;
-        this.saved = sameHeads(body['heads'], this.replica.heads('notebook'));
-        break;
-      case 'unsaved':
-        this.saved = false;
-        break;
-      case 'save_failed':
-        this.saveError = text(body['message']);
-        break;
-      case 'deleted':
-        this.saveError = null;
-        this.fileGone = { why: text(body['why']), message: text(body['message']) };
-        break;
-      case 'merged':
-        this.fileGone = null;
-        break;
-      case 'writable':
-        this.fileReadOnly = body['ok'] === true ? null : text(body['message']);
-        break;
-      case 'storage':
-        this.storageError = body['ok'] === true ? null : text(body['message']);
-        break;
-      case 'file':
-        this.fileError = body['ok'] === true ? null : text(body['message']);
-        break;
-      case 'moved':
-        this.path = text(body['path']) || this.path;
-        this.fileGone = null;
-        break;
-      case 'rights':
-        effects.push(...this.allow(body['role']));
-        break;
+    this.file.take(frame, this.replica.heads('notebook'));
+    if (name === 'moved') {
+      this.path = text(body['path']) || this.path;
+    } else if (name === 'rights') {
+      effects.push(...this.allow(body['role']));
     }
     return effects;
   }
@@ -511,13 +470,4 @@ function fail(id: number, error: CallError): Effect {
 
 function hangup(reason: string): Effect {
   return { type: 'hangup', code: BAD_FRAME, reason };
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function sameHeads(one: unknown, other: Heads): boolean {
-  const same = Array.isArray(one) && one.length === other.length;
-  return same && other.every(head => one.includes(head));
 }
