@@ -145,7 +145,7 @@ class ContentsFiles:
             before, stamp = await self.read(path)
         except NotFound:
             if expected is not None:
-                raise NotFound(f"{path} was deleted; save it again to restore it") from None
+                raise _deleted(path) from None
             before, stamp = None, None
         other = stamp is not None and (expected is None or expected.hash != stamp.hash)
         if before is not None and stamp is not None and other:
@@ -154,6 +154,9 @@ class ContentsFiles:
         if data == before and stamp is not None:
             return stamp
         model = await asyncio.to_thread(self._model_of, path, data)
+        # A manager with plain methods renames and deletes while the threads work.
+        if before is not None and not await self._plain.exists(path):
+            raise _deleted(path)
         try:
             saved = await self._plain.save(model, path)
         except Exception as error:
@@ -231,6 +234,10 @@ def _as_read(data: bytes) -> bytes:
 
 def _dumped(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True).encode()
+
+
+def _deleted(path: str) -> NotFound:
+    return NotFound(f"{path} was deleted; save it again to restore it")
 
 
 def _says(error: HTTPError) -> str:
