@@ -60,6 +60,7 @@ def main() -> int:
         rows,
         date=dt.datetime.now(dt.timezone.utc).date().isoformat(),
         took=_minutes(time.monotonic() - made),
+        quick=options.quick,
     )
     print(text)
     for page in PAGES if options.write else ():

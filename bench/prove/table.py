@@ -14,7 +14,9 @@ Result = Tally | str
 """The tally of a scenario, or the reason why it could not run."""
 
 
-def table(rows: Mapping[str, Mapping[str, Result]], *, date: str, took: str) -> str:
+def table(
+    rows: Mapping[str, Mapping[str, Result]], *, date: str, took: str, quick: bool = False
+) -> str:
     """Return a table with a line for each scenario and a column for each system."""
     systems = list(dict.fromkeys(name for results in rows.values() for name in results))
     head = ["of what", *systems]
@@ -35,7 +37,8 @@ def table(rows: Mapping[str, Mapping[str, Result]], *, date: str, took: str) -> 
         }
     )
     said = ["", *(f"- {note}" for note in notes)] if notes else []
-    return "\n".join([*lines, *said, "", f"Measured on {date}, in {took}, with `make prove`."])
+    command = "make prove ARGS=--quick" if quick else "make prove"
+    return "\n".join([*lines, *said, "", f"Measured on {date}, in {took}, with `{command}`."])
 
 
 def _cell(result: Result | None) -> str:
