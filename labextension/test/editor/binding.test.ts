@@ -31,7 +31,7 @@ function type(view: EditorView, from: number, to: number, insert: string): void 
 }
 
 describe('an editor bound to a cell', () => {
-  it('writes what is typed as one change, and does not hear it back', async () => {
+  it('writes a transaction as one change and receives no echo of it', async () => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const ana = r.open();
     const seen: Transaction[] = [];
@@ -45,7 +45,7 @@ describe('an editor bound to a cell', () => {
     expect([ana.sources, ana.unsent.length, seen.length]).toEqual([['(x)'], 1, 1]);
   });
 
-  it('gets the edits of others as one transaction that is not in its history', async () => {
+  it('applies a remote change as one transaction outside its history and keeps its selection', async () => {
     const r = await room([{ id: 'a', source: 'hello world' }]);
     const ana = r.open();
     const seen: Transaction[] = [];
@@ -67,7 +67,7 @@ describe('an editor bound to a cell', () => {
     expect(ana.unsent).toEqual([]);
   });
 
-  it('shows in a second view of the same cell what is typed in the first', async () => {
+  it('shows the text that is typed in another editor of the same cell', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const [one, two] = [editor(ana.cell('a')), editor(ana.cell('a'))];
@@ -77,7 +77,7 @@ describe('an editor bound to a cell', () => {
     expect(ana.unsent).toHaveLength(2);
   });
 
-  it('puts the cursor of the view in focus where an undo happened', async () => {
+  it('moves the cursor to the place of an undo if it has the focus', async () => {
     const r = await room([{ id: 'a', source: 'one\ntwo' }]);
     const ana = r.open();
     const view = editor(ana.cell('a'));
@@ -91,7 +91,7 @@ describe('an editor bound to a cell', () => {
     expect(view.state.doc.toString()).toBe('one!!!\ntwo');
   });
 
-  it('is brought back in step when an edit cuts a character in half', async () => {
+  it('shows the text of the document after an edit that splits a surrogate pair', async () => {
     const r = await room([{ id: 'a', source: 'a😀b' }]);
     const ana = r.open();
     const view = editor(ana.cell('a'));
@@ -105,7 +105,7 @@ describe('an editor bound to a cell', () => {
     expect(r.agent.doc.cells['a']?.source).toBe(ana.sources[0]);
   });
 
-  it('holds carriage returns of others as they are, and writes none', async () => {
+  it('keeps carriage returns of other peers, and its cell writes none of its own', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const view = editor(ana.cell('a'));
@@ -122,7 +122,7 @@ describe('an editor bound to a cell', () => {
     expect(late.state.doc.length).toBe(ana.sources[0]?.length);
   });
 
-  it('of a viewer is read-only, and what is forced into it is taken back', async () => {
+  it('is read-only for a viewer and reverts text that is forced into it', async () => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const ana = r.open();
     const view = editor(ana.cell('a'));
@@ -135,7 +135,7 @@ describe('an editor bound to a cell', () => {
     expect(view.state.readOnly).toBe(false);
   });
 
-  it('that is behind its cell gives its edit to the text as it is', async () => {
+  it('merges an edit of an older text into the current text of the cell', async () => {
     const r = await room([{ id: 'a', source: 'abc' }]);
     const ana = r.open();
     const cell = ana.cell('a');
@@ -146,7 +146,7 @@ describe('an editor bound to a cell', () => {
     expect(ana.sources).toEqual(['more abc!']);
   });
 
-  it('goes on after its cell was moved, and an old editor writes nothing any more', async () => {
+  it('is replaced by an editor that writes to the new wrapper after a move', async () => {
     const r = await room([{ id: 'a', source: 'x' }, 'b']);
     const ana = r.open();
     const old = editor(ana.cell('a'));
@@ -157,7 +157,7 @@ describe('an editor bound to a cell', () => {
     expect(ana.sources).toEqual(['', 'xy']);
   });
 
-  it('stops listening when it is destroyed', async () => {
+  it('ignores changes of the cell after it is destroyed', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const view = editor(ana.cell('a'));
@@ -170,14 +170,14 @@ describe('an editor bound to a cell', () => {
 describe('carriage returns in a cell', () => {
   const SOURCE = 'a\rb\r\nc\nd';
 
-  it('are in its editor as in the document', async () => {
+  it('are the same in the editor as in the document', async () => {
     const r = await room([{ id: 'a', source: SOURCE }]);
     const view = editor(r.open().cell('a'));
     expect(view.state.sliceDoc()).toBe(SOURCE);
     expect(view.state.doc.lines).toBe(3);
   });
 
-  it('stay where they are when something else is typed, pasted or set', async () => {
+  it('stay in place when other text is typed, set or deleted', async () => {
     const r = await room([{ id: 'a', source: SOURCE }]);
     const ana = r.open();
     const cell = ana.cell('a');
@@ -191,7 +191,7 @@ describe('carriage returns in a cell', () => {
     expect(view.state.sliceDoc()).toBe('a\rb\r\nc\nd!\nnew');
   });
 
-  it('stay when the browser hands over the text of a line that was typed in', async () => {
+  it('stay in place when CodeMirror reads a typed line from the page', async () => {
     const r = await room([{ id: 'a', source: SOURCE }]);
     const ana = r.open();
     const view = editor(ana.cell('a'));
@@ -206,7 +206,7 @@ describe('carriage returns in a cell', () => {
     expect(ana.sources[0]?.replace('x', '')).toBe(SOURCE);
   });
 
-  it('do not come in by pasting', async () => {
+  it('become line feeds in pasted text', async () => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const ana = r.open();
     const view = editor(ana.cell('a'));

@@ -2,8 +2,8 @@
 /**
  * Two notebooks with live editors and a plain Automerge peer, edited at random.
  *
- * After each step, in each notebook: wrappers, document and editors say the same. In the end all
- * three hold the same. A failure names its seed and step.
+ * After each step, the wrappers, the document and the editors of each notebook have the same text.
+ * In the end, all three peers have the same document. A failure names its seed and step.
  */
 import { EditorView } from '@codemirror/view';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -23,18 +23,18 @@ const TEXTS = ['a', 'xy\n', '😀', '', 'foo\nbar', '👩‍🔬', 'é'];
 const SEEDS = [1, 2, 3, 4, 5, 6];
 const STEPS = 400;
 
-const open: Desk[] = [];
+const opened: NotebookView[] = [];
 
 afterEach(() => {
-  open.splice(0).forEach(desk => {
-    desk.close();
+  opened.splice(0).forEach(notebookView => {
+    notebookView.close();
   });
 });
 
-/** One person: a notebook, and an editor for each of its cells, as a notebook view keeps them. */
-class Desk {
+/** The notebook of one user, with an editor for each of its cells as in the notebook widget. */
+class NotebookView {
   constructor(readonly peer: Peer) {
-    open.push(this);
+    opened.push(this);
     peer.notebook.cells.forEach(cell => {
       this._bind(cell);
     });
@@ -86,7 +86,7 @@ class Desk {
   private readonly _editors = new Map<AnyRoomCell, EditorView>();
 }
 
-type Act = (desk: Desk, roll: Roll) => void;
+type Act = (notebookView: NotebookView, roll: Roll) => void;
 
 const ACTS: Record<string, Act> = {
   type: typeInEditor,
@@ -160,8 +160,8 @@ function text(roll: Roll): string {
   return TEXTS[roll(TEXTS.length)] ?? '';
 }
 
-function typeInEditor(desk: Desk, roll: Roll): void {
-  const view = desk.editor(roll(desk.peer.notebook.cells.length));
+function typeInEditor(notebookView: NotebookView, roll: Roll): void {
+  const view = notebookView.editor(roll(notebookView.peer.notebook.cells.length));
   if (view !== undefined) {
     const { length } = view.state.doc;
     const from = roll(length + 1);
@@ -198,38 +198,46 @@ function agentActs(draft: NotebookNode, roll: Roll, step: number): void {
   }
 }
 
-async function act(r: Room, desks: Desk[], roll: Roll, step: number): Promise<string> {
+async function act(
+  r: Room,
+  notebookViews: NotebookView[],
+  roll: Roll,
+  step: number
+): Promise<string> {
   const names = Object.keys(ACTS);
-  const who = roll(3);
-  const desk = desks[who];
+  const author = roll(3);
+  const notebookView = notebookViews[author];
   const name = names[roll(names.length)] ?? '';
-  if (desk === undefined) {
+  if (notebookView === undefined) {
     r.agentEdits(draft => {
       agentActs(draft, roll, step);
     });
-  } else if (desk.peer.notebook.cells.length > 0) {
-    ACTS[name]?.(desk, roll);
+  } else if (notebookView.peer.notebook.cells.length > 0) {
+    ACTS[name]?.(notebookView, roll);
   }
   await nextCommand();
   if (roll(4) === 0) {
     r.sync();
     await nextCommand();
   }
-  return desk === undefined ? 'agent' : `${who} ${name}`;
+  return notebookView === undefined ? 'agent' : `${author} ${name}`;
 }
 
-describe('two people with editors and an agent, at random', () => {
+describe('two notebooks with editors and an agent under random edits', () => {
   it.each(SEEDS)(
-    'are in step after each of their edits and converge (seed %i)',
+    'keep cells, editors and documents equal after each edit, and converge (seed %i)',
     async seed => {
       const roll = dice(seed);
       const r = await room(['a', 'b', 'c', 'd'].map(id => ({ id, source: `cell ${id}` })));
-      const desks = [new Desk(r.open()), new Desk(r.open({ disableDocumentWideUndoRedo: false }))];
+      const notebookViews = [
+        new NotebookView(r.open()),
+        new NotebookView(r.open({ disableDocumentWideUndoRedo: false }))
+      ];
       for (let step = 0; step < STEPS; step++) {
-        const done = await act(r, desks, roll, step);
+        const done = await act(r, notebookViews, roll, step);
         try {
-          desks.forEach(desk => {
-            desk.assertInStep();
+          notebookViews.forEach(notebookView => {
+            notebookView.assertInStep();
           });
         } catch (error) {
           throw new Error(`seed ${seed}, step ${step}: ${done}`, { cause: error });
@@ -239,10 +247,10 @@ describe('two people with editors and an agent, at random', () => {
       r.sync();
       await nextCommand();
       const heads = [...am.getHeads(r.agent.doc)].sort();
-      for (const desk of desks) {
-        desk.assertInStep();
-        expect(desk.peer.notebook.documents.heads('notebook')).toEqual(heads);
-        expect(desk.peer.notebook.documents.notebook).toEqual(r.agent.doc);
+      for (const notebookView of notebookViews) {
+        notebookView.assertInStep();
+        expect(notebookView.peer.notebook.documents.heads('notebook')).toEqual(heads);
+        expect(notebookView.peer.notebook.documents.notebook).toEqual(r.agent.doc);
       }
     },
     120_000
