@@ -1,9 +1,9 @@
-/** What JupyterLab's packages expect of a browser and jsdom has not; to be imported before them. */
+/** Browser features that JupyterLab's packages need and jsdom lacks; import them first. */
 const page = globalThis as unknown as Record<string, unknown>;
 
 class Nothing {
   observe(): void {
-    // jsdom lays nothing out, so there is nothing to see.
+    // jsdom computes no layout, and so there are no changes to observe.
   }
   unobserve(): void {
     // See above.

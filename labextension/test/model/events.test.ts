@@ -5,7 +5,7 @@ import { putNew, putRun, stream } from '../document/agent';
 import { listen, listenCell, room } from './room';
 
 describe('the events of a notebook', () => {
-  it('tell insertions before deletions at the same place', async () => {
+  it('list insertions before deletions at the same place', async () => {
     const r = await room(['a', 'b', 'c']);
     const ana = r.open();
     const changes = listen(ana);
@@ -17,7 +17,7 @@ describe('the events of a notebook', () => {
     expect(changes).toEqual([{ cellsChange: [{ retain: 1 }, { insert: [added] }, { delete: 1 }] }]);
   });
 
-  it('come once, at the end of the outermost transaction; until then the list stands still', async () => {
+  it('are emitted once, at the end of the outermost transaction, and the cell list is unchanged until then', async () => {
     const r = await room(['a', 'b']);
     const ana = r.open();
     const changes = listen(ana);
@@ -36,7 +36,7 @@ describe('the events of a notebook', () => {
     expect(changes).toHaveLength(1);
   });
 
-  it('read what was written inside of a transaction', async () => {
+  it('a transaction reads its own writes before the event', async () => {
     const r = await room(['a']);
     const ana = r.open();
     ana.notebook.transact(() => {
@@ -49,7 +49,7 @@ describe('the events of a notebook', () => {
     });
   });
 
-  it('of notebook metadata know no keys with a meaning of their own', async () => {
+  it('notebook metadata treats keys such as "collapsed" and "trusted" like any other', async () => {
     const r = await room(['a']);
     const ana = r.open();
     ana.notebook.setMetadata({
@@ -72,7 +72,7 @@ describe('the events of a notebook', () => {
     });
   });
 
-  it('of the first edit say that the notebook was clean', async () => {
+  it('report at the first edit that the notebook becomes dirty', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const states: unknown[] = [];
@@ -83,7 +83,7 @@ describe('the events of a notebook', () => {
     expect(states).toEqual([{ name: 'dirty', oldValue: false, newValue: true }]);
   });
 
-  it('give moved and retyped cells a new wrapper, and dispose the old one before they tell', async () => {
+  it('follow the disposal of the old wrapper when a move or a change of type makes a new one', async () => {
     const r = await room(['a', 'b', 'c']);
     const ana = r.open();
     const old = ana.cell('a');
@@ -105,7 +105,7 @@ describe('the events of a notebook', () => {
     expect(ana.cell('a').cell_type).toBe('markdown');
   });
 
-  it('keep the wrappers of cells that others moved past', async () => {
+  it('keep the wrappers of the other cells when another peer moves a cell', async () => {
     const r = await room(['a', 'b', 'c', 'd']);
     const ana = r.open();
     const before = ['a', 'b', 'c'].map(id => ana.cell(id));
@@ -124,7 +124,7 @@ describe('the events of a notebook', () => {
     ]);
   });
 
-  it('give the wrapper that insertCell returned to the list', async () => {
+  it('insertCell returns the wrapper that the cell list holds', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const made = ana.notebook.insertCell(1, { cell_type: 'markdown', source: '# hi\r\nthere' });
@@ -132,7 +132,7 @@ describe('the events of a notebook', () => {
     expect(made.getSource()).toBe('# hi\nthere');
   });
 
-  it('of a rolled back transaction never come, and nothing is left of it', async () => {
+  it('are not emitted for a transaction that throws, and its edits are rolled back', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const changes = listen(ana);
@@ -148,7 +148,7 @@ describe('the events of a notebook', () => {
     expect(ana.sources).toEqual(['fine']);
   });
 
-  it('keep their order when a handler edits', async () => {
+  it('keep their order when a handler edits another cell', async () => {
     const r = await room(['a', 'b']);
     const ana = r.open();
     const order: string[] = [];
@@ -165,7 +165,7 @@ describe('the events of a notebook', () => {
     expect(order).toEqual(['a to 1', 'handler done', 'b', 'a to 2']);
   });
 
-  it('of silent changes reach editors, not those who listen to the cell', async () => {
+  it('of a silent change reach editors but not listeners of the cell', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const changes = listenCell(ana.cell('a'));
@@ -181,7 +181,7 @@ describe('the events of a notebook', () => {
     expect([changes, texts]).toEqual([[], 1]);
   });
 
-  it('tell text as deltas and metadata by key', async () => {
+  it('describe text as deltas and metadata by key', async () => {
     const r = await room([{ id: 'a', source: 'print(1)' }]);
     const ana = r.open();
     const changes = listenCell(ana.cell('a'));
@@ -221,7 +221,7 @@ describe('metadata', () => {
     expect(cell.getMetadata('collapsed')).toBeUndefined();
   });
 
-  it('undefined is left out, and trust never enters the document', async () => {
+  it('is written to the document without undefined values and without trust', async () => {
     const r = await room();
     const ana = r.open();
     const metadata = { trusted: true, name: undefined, tags: [] } as Record<string, unknown>;
@@ -232,7 +232,7 @@ describe('metadata', () => {
     ]);
   });
 
-  it('that JupyterLab adds to a notebook without any changes nothing when it is empty', async () => {
+  it('is not written if JupyterLab sets an empty kernelspec or language_info', async () => {
     const r = await room(['a']);
     const ana = r.open();
     ana.notebook.setMetadata('language_info', { name: '' });
@@ -246,7 +246,7 @@ describe('metadata', () => {
     expect(ana.notebook.metadata).toEqual({});
   });
 
-  it('writing what is there already makes no change', async () => {
+  it('a write of the present value makes no change', async () => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const ana = r.open();
     ana.cell('a').setMetadata('tags', ['a']);
@@ -257,7 +257,7 @@ describe('metadata', () => {
     expect(ana.unsent).toEqual([]);
   });
 
-  it('a transaction that writes nothing is no change', async () => {
+  it('a transaction without a difference makes no change and emits no event', async () => {
     const r = await room(['a']);
     const ana = r.open();
     ana.cell('a').setSource('x');
@@ -270,7 +270,7 @@ describe('metadata', () => {
     expect([ana.unsent, changes]).toEqual([[], []]);
   });
 
-  it('attachments are told and kept by name', async () => {
+  it('attachments are stored and reported by name', async () => {
     const r = await room([{ id: 'm', type: 'markdown' }]);
     const [ana, bo] = [r.open(), r.open()];
     const theirs = listenCell(bo.cell('m'));
@@ -282,8 +282,8 @@ describe('metadata', () => {
   });
 });
 
-describe('a notebook as a whole', () => {
-  it('is empty and refuses edits before anything is loaded', () => {
+describe('a notebook', () => {
+  it('is empty and refuses edits before its documents are loaded', () => {
     const notebook = new RoomNotebook();
     const refused: string[] = [];
     notebook.refused.connect((_, reason) => refused.push(reason));
@@ -295,7 +295,7 @@ describe('a notebook as a whole', () => {
     notebook.dispose();
   });
 
-  it('says what it was when it is closed', async () => {
+  it('returns the same JSON after it is disposed', async () => {
     const r = await room([{ id: 'a', source: 'x' }], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('out\n')], 3);
     });
@@ -306,7 +306,7 @@ describe('a notebook as a whole', () => {
     expect(notebook.toJSON()).toEqual(before);
   });
 
-  it('is not changed by a viewer: each command is refused once, and goes on', async () => {
+  it('refuses a transaction of a viewer once, runs it to its end and stays unchanged', async () => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const ana = r.open();
     const refused: string[] = [];
@@ -324,7 +324,7 @@ describe('a notebook as a whole', () => {
     expect(ana.sources).toEqual(['z']);
   });
 
-  it('has nothing for a viewer to save, whatever others do', async () => {
+  it('is never dirty for a viewer, even when another peer edits', async () => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const [ana, bo] = [r.open(), r.open()];
     bo.cell('a').setSource('y');
@@ -337,7 +337,7 @@ describe('a notebook as a whole', () => {
     expect([ana.sources, ana.notebook.dirty]).toEqual([['z'], false]);
   });
 
-  it('set from JSON keeps the cells that it names, and their typing', async () => {
+  it('keeps cells with the same id and concurrent typing when it is set from JSON', async () => {
     const r = await room([
       { id: 'a', source: 'one' },
       { id: 'b', source: 'two' }
@@ -359,7 +359,7 @@ describe('a notebook as a whole', () => {
     expect(ana.notebook.metadata).toEqual({ title: 't' });
   });
 
-  it('says no ids for minor versions that have none', async () => {
+  it('omits cell ids from its JSON in nbformat 4.4', async () => {
     const r = await room(['a']);
     r.agentEdits(draft => {
       draft.nbformat_minor = 4;
@@ -373,7 +373,7 @@ describe('a notebook as a whole', () => {
     ]);
   });
 
-  it('becomes dirty by changes of anyone, and not by loading', async () => {
+  it('becomes dirty by a change of another peer but not by loading', async () => {
     const r = await room(['a']);
     const ana = r.open();
     expect(ana.notebook.dirty).toBe(false);
@@ -384,7 +384,7 @@ describe('a notebook as a whole', () => {
     expect(ana.notebook.dirty).toBe(true);
   });
 
-  it('keeps positions short however often one puts a cell at the same place', async () => {
+  it('keeps positions short after 2000 insertions at the same place', async () => {
     const r = await room(['a', 'b']);
     const ana = r.open();
     ana.notebook.transact(() => {
@@ -399,15 +399,15 @@ describe('a notebook as a whole', () => {
   });
 });
 
-describe('what ydoc has beside its interface', () => {
-  it('takes an execution count as a method, too', async () => {
+describe('members of the ydoc classes outside their interface', () => {
+  it('include setExecutionCount of code cells', async () => {
     const r = await room(['a']);
     const ana = r.open();
     ana.code('a').setExecutionCount(null);
     expect(ana.code('a').execution_count).toBe(null);
   });
 
-  it('takes the format that the notebook has, and refuses another with what to do', async () => {
+  it('include setters of nbformat, which accept the present value and refuse another', async () => {
     const r = await room(['a']);
     const { notebook } = r.open();
     notebook.nbformat = 4;

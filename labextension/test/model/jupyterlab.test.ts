@@ -64,7 +64,7 @@ function show(peer: Peer): Notebook {
   });
   open.push(widget);
   widget.model = new NotebookModel({ sharedModel: peer.notebook, collaborationEnabled: true });
-  // The plugin's part: what the server trusts, the views trust.
+  // The plugin does the same, because the views trust the outputs that the server trusts.
   peer.notebook.trustGained.connect((_, id) => {
     const model = widget.widgets.find(cell => cell.model.id === id)?.model;
     if (model !== undefined) {
@@ -77,7 +77,7 @@ function show(peer: Peer): Notebook {
   return widget;
 }
 
-/** Widgets, models, editors and output areas show what the documents say. */
+/** Asserts that widgets, models, editors and output areas show the documents. */
 function assertShown(widget: Notebook, peer: Peer): void {
   const cells = peer.documentCells;
   expect(widget.widgets.map(cell => cell.model.id)).toEqual(cells.map(cell => cell.id));
@@ -95,7 +95,7 @@ function assertShown(widget: Notebook, peer: Peer): void {
   });
 }
 
-async function lab(
+async function openNotebook(
   cells: (string | CellSpec)[],
   requests?: RuntimeRequests
 ): Promise<{ r: Room; peer: Peer; widget: Notebook }> {
@@ -104,8 +104,8 @@ async function lab(
   return { r, peer, widget: show(peer) };
 }
 
-/** The text of a cell has the focus, with the caret at its end. */
-function type(widget: Notebook, index: number): EditorView {
+/** Gives the focus to the editor of a cell, with the cursor at the end of its text. */
+function focusCell(widget: Notebook, index: number): EditorView {
   widget.activeCellIndex = index;
   widget.mode = 'edit';
   const view = (widget.widgets[index]?.editor as CodeMirrorEditor).editor;
@@ -114,7 +114,7 @@ function type(widget: Notebook, index: number): EditorView {
   return view;
 }
 
-/** A server that does what it is asked, at once. */
+/** Returns a server that carries out each request at once. */
 function serverOf(r: () => Room): RuntimeRequests {
   let runs = 0;
   return {
@@ -137,12 +137,12 @@ function serverOf(r: () => Room): RuntimeRequests {
   };
 }
 
-describe('a cell in which a person types', () => {
+describe('a cell with the focus', () => {
   const CELLS = ['a', 'b', 'c', 'd'].map(id => ({ id, source: `text of ${id}` }));
 
-  it('keeps its widget, its editor and the focus when others move it', async () => {
-    const { r, peer, widget } = await lab(CELLS);
-    const view = type(widget, 1);
+  it('keeps its widget, editor and focus when another peer moves it', async () => {
+    const { r, peer, widget } = await openNotebook(CELLS);
+    const view = focusCell(widget, 1);
     const cell = widget.widgets[1];
     const other = r.open();
     for (const [from, to] of [
@@ -163,9 +163,9 @@ describe('a cell in which a person types', () => {
     expect(peer.cell('b').getSource()).toBe('text of b!');
   });
 
-  it('hands focus and selection over when others change its type', async () => {
-    const { r, peer, widget } = await lab(CELLS);
-    type(widget, 1).dispatch({ selection: { anchor: 2, head: 6 } });
+  it('passes focus and selection to its new widget when another peer changes its type', async () => {
+    const { r, peer, widget } = await openNotebook(CELLS);
+    focusCell(widget, 1).dispatch({ selection: { anchor: 2, head: 6 } });
     const other = r.open();
     for (const cellType of ['markdown', 'raw', 'code']) {
       other.notebook.transact(() => {
@@ -184,51 +184,57 @@ describe('a cell in which a person types', () => {
     }
   });
 
-  it('is told of while it still stands when others delete it, and only then', async () => {
-    const { r, widget } = await lab(CELLS);
-    const told: Going[] = [];
-    const hear = (_: unknown, event: Going): void => {
+  it('is reported before its disposal when another peer deletes it, unlike other cells', async () => {
+    const { r, widget } = await openNotebook(CELLS);
+    const reported: Going[] = [];
+    const record = (_: unknown, event: Going): void => {
       expect(event.cell.isDisposed).toBe(false);
-      told.push(event);
+      reported.push(event);
     };
-    going.connect(hear);
-    type(widget, 1);
+    going.connect(record);
+    focusCell(widget, 1);
     const other = r.open();
     other.notebook.deleteCell(2);
     r.sync();
-    expect(told).toEqual([]);
+    expect(reported).toEqual([]);
     other.notebook.deleteCell(1);
     r.sync();
-    going.disconnect(hear);
-    expect(told.map(({ possession }) => possession.text)).toEqual(['text of b']);
+    going.disconnect(record);
+    expect(reported.map(({ possession }) => possession.text)).toEqual(['text of b']);
   });
 
-  it.each([1, 2, 3, 4, 5, 6])('has its editor after many changes by others (%i)', async seed => {
-    const { r, peer, widget } = await lab(CELLS);
-    const view = type(widget, 1);
-    const other = r.open();
-    const roll = dice(seed);
-    for (let turn = 0; turn < 12; turn++) {
-      const n = other.ids.length;
-      other.notebook.moveCell(roll(n), roll(n));
-      other.notebook.transact(() => {
-        const at = roll(n);
-        if (n > 3 && other.ids[at] !== 'b' && roll(2) === 0) {
-          other.notebook.deleteCell(at);
-        }
-        other.notebook.insertCell(roll(3), { cell_type: roll(2) === 0 ? 'code' : 'raw' });
-      });
-      r.sync();
-      assertShown(widget, peer);
-      expect(view.hasFocus).toBe(true);
-      expect(widget.activeCell?.model.id).toBe('b');
+  it.each([1, 2, 3, 4, 5, 6])(
+    'keeps its editor and the focus through many changes by another peer (seed %i)',
+    async seed => {
+      const { r, peer, widget } = await openNotebook(CELLS);
+      const view = focusCell(widget, 1);
+      const other = r.open();
+      const roll = dice(seed);
+      for (let turn = 0; turn < 12; turn++) {
+        const n = other.ids.length;
+        other.notebook.moveCell(roll(n), roll(n));
+        other.notebook.transact(() => {
+          const at = roll(n);
+          if (n > 3 && other.ids[at] !== 'b' && roll(2) === 0) {
+            other.notebook.deleteCell(at);
+          }
+          other.notebook.insertCell(roll(3), { cell_type: roll(2) === 0 ? 'code' : 'raw' });
+        });
+        r.sync();
+        assertShown(widget, peer);
+        expect(view.hasFocus).toBe(true);
+        expect(widget.activeCell?.model.id).toBe('b');
+      }
     }
-  });
+  );
 });
 
-describe("JupyterLab's notebook on a room", () => {
-  it('folds a heading that somebody else folds', async () => {
-    const { r, peer, widget } = await lab([{ id: 'm', source: '# t', type: 'markdown' }, 'x']);
+describe("JupyterLab's notebook widget on a room", () => {
+  it('folds and unfolds a heading when another peer does', async () => {
+    const { r, peer, widget } = await openNotebook([
+      { id: 'm', source: '# t', type: 'markdown' },
+      'x'
+    ]);
     followHeadings(widget, peer.notebook.documents);
     const other = r.open();
     const heading = widget.widgets[0] as MarkdownCell;
@@ -241,8 +247,8 @@ describe("JupyterLab's notebook on a room", () => {
     expect(peer.documentCells).toEqual(other.documentCells);
   });
 
-  it('shows what is loaded before and after it was made', async () => {
-    const { peer, widget } = await lab([
+  it('shows the cells of the document, each with an editor', async () => {
+    const { peer, widget } = await openNotebook([
       { id: 'a', source: 'x = 1' },
       { id: 'm', source: '# t', type: 'markdown' }
     ]);
@@ -250,16 +256,16 @@ describe("JupyterLab's notebook on a room", () => {
     expect(widget.widgets.every(cell => cell.editor !== null)).toBe(true);
   });
 
-  it.each(['as the plugin does it', 'without the plugin'])(
-    'takes many outputs away and shows what comes instead, %s',
+  it.each(['with the plugin', 'without the plugin'])(
+    'replaces 60 outputs with those of a new run, %s',
     async how => {
-      const { r, peer, widget } = await lab([{ id: 'a', source: 'x' }]);
+      const { r, peer, widget } = await openNotebook([{ id: 'a', source: 'x' }]);
       const many = Array.from({ length: 60 }, (_, i) => display({ 'text/plain': am.str(`${i}`) }));
       r.serverWrites(draft => {
         putRun(draft, 'r1', 'a', 'ok', many, 1);
       });
       assertShown(widget, peer);
-      if (how === 'as the plugin does it') {
+      if (how === 'with the plugin') {
         peer.notebook.emptying.connect((_, asked) => {
           asked.done ||= emptied(widget, asked.cell);
         });
@@ -277,8 +283,8 @@ describe("JupyterLab's notebook on a room", () => {
     }
   );
 
-  it('follows its own commands', async () => {
-    const { peer, widget } = await lab([
+  it('shows the result of insert, delete, move, undo, redo and type commands', async () => {
+    const { peer, widget } = await openNotebook([
       { id: 'a', source: 'one\ntwo' },
       { id: 'b', source: 'three' },
       { id: 'm', source: '# t', type: 'markdown' }
@@ -313,8 +319,8 @@ describe("JupyterLab's notebook on a room", () => {
     expect(widget.widgets[1]?.model.type).toBe('code');
   });
 
-  it('splits, merges, copies, cuts and pastes', async () => {
-    const { peer, widget } = await lab([{ id: 'a', source: 'one\ntwo' }, 'b']);
+  it('shows the result of split, merge, copy, cut and paste commands', async () => {
+    const { peer, widget } = await openNotebook([{ id: 'a', source: 'one\ntwo' }, 'b']);
     widget.mode = 'edit';
     widget.activeCell?.editor?.setCursorPosition({ line: 1, column: 0 });
     NotebookActions.splitCell(widget);
@@ -340,8 +346,8 @@ describe("JupyterLab's notebook on a room", () => {
     assertShown(widget, peer);
   });
 
-  it('keeps its active cell where it is when others add and delete around it', async () => {
-    const { r, peer, widget } = await lab(['a', 'b', 'c']);
+  it('keeps its active cell when another peer adds and deletes cells around it', async () => {
+    const { r, peer, widget } = await openNotebook(['a', 'b', 'c']);
     widget.activeCellIndex = 1;
     r.agentEdits(draft => {
       putNew(draft, 'new', '0V', 'above');
@@ -352,8 +358,8 @@ describe("JupyterLab's notebook on a room", () => {
     expect(widget.activeCell?.model.id).toBe('b');
   });
 
-  it('shows outputs as they come, whoever asked for them', async () => {
-    const { r, peer, widget } = await lab(['a']);
+  it('shows each new output and the prompt of a run that it did not request', async () => {
+    const { r, peer, widget } = await openNotebook(['a']);
     const area = (): string => (widget.widgets[0] as CodeCell).outputArea.node.textContent;
     r.serverWrites(draft => {
       putRun(draft, 'r1', 'a', 'running', [stream('tick 1\n')]);
@@ -384,8 +390,8 @@ describe("JupyterLab's notebook on a room", () => {
     expect(area()).not.toContain('Figure');
   });
 
-  it('renders HTML of a run that others asked for as trusted', async () => {
-    const { r, widget } = await lab(['a']);
+  it('follows the trust of the runtime document for a run that it did not request', async () => {
+    const { r, widget } = await openNotebook(['a']);
     r.serverWrites(draft => {
       putRun(draft, 'r1', 'a', 'ok', [display({ 'text/html': am.str('<b>x</b>') })]);
     });
@@ -400,10 +406,10 @@ describe("JupyterLab's notebook on a room", () => {
     expect((widget.widgets[0]?.model as ICodeCellModel).trusted).toBe(false);
   });
 
-  it('clears outputs through the server, and brings them back with an undone delete', async () => {
+  it('clears outputs through the server, and restores them with a deletion that is undone', async () => {
     const holder: { r?: Room } = {};
     const requests = serverOf(() => holder.r as Room);
-    const { r, peer, widget } = await lab(['a', 'b'], requests);
+    const { r, peer, widget } = await openNotebook(['a', 'b'], requests);
     holder.r = r;
     for (const id of ['a', 'b']) {
       r.serverWrites(draft => {
@@ -432,8 +438,8 @@ describe("JupyterLab's notebook on a room", () => {
     assertShown(widget, peer);
   });
 
-  it('shows outputs again when nobody may clear them', async () => {
-    const { r, peer, widget } = await lab(['a']);
+  it('shows cleared outputs again if it cannot send a clear request', async () => {
+    const { r, peer, widget } = await openNotebook(['a']);
     r.serverWrites(draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('kept')], 1);
     });
@@ -445,11 +451,11 @@ describe("JupyterLab's notebook on a room", () => {
   });
 
   it.each([1, 2, 3])(
-    'stays in step at random, with an agent and a kernel (seed %i)',
+    'shows the documents after each random command, agent edit and output (seed %i)',
     async seed => {
       const roll = dice(seed);
       const holder: { r?: Room } = {};
-      const { r, peer, widget } = await lab(
+      const { r, peer, widget } = await openNotebook(
         ['a', 'b', 'c', 'd'].map(id => ({ id, source: `${id}\ncell` })),
         serverOf(() => holder.r as Room)
       );
@@ -546,7 +552,7 @@ function act(r: Room, widget: Notebook, roll: (n: number) => number, step: numbe
       if (run === undefined || roll(5) === 0) {
         putRun(draft, `run-${step}`, id, 'ok', [stream(`out ${step}\n`)], step + 1);
       } else if (roll(3) === 0) {
-        // As a progress bar does.
+        // A progress bar writes in this way.
         const chunks = run.outputs.at(-1)?.chunks;
         chunks?.splice(chunks.length - 1, 1, am.str(`${roll(100)}%`));
       } else {

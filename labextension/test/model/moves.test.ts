@@ -5,12 +5,12 @@ import { copyCell } from '../../src/document/schema';
 import type { DeletedCell } from '../../src/model/transactions';
 import { listen, listenCell, room } from './room';
 
-const KEEPS = { keepsMoved: true };
+const KEEPS_MOVED = { keepsMoved: true };
 
 describe('a cell that moves', () => {
-  it('keeps its wrapper, and is told as inserted here and deleted there', async () => {
+  it('keeps its wrapper and is reported as a deletion and an insertion', async () => {
     const r = await room(['a', 'b', 'c']);
-    const ana = r.open(KEEPS);
+    const ana = r.open(KEEPS_MOVED);
     const wrappers = ['a', 'b', 'c'].map(id => ana.cell(id));
     const changes = listen(ana);
     ana.notebook.moveCell(0, 2);
@@ -25,9 +25,9 @@ describe('a cell that moves', () => {
     expect(wrappers.some(cell => cell.isDisposed)).toBe(false);
   });
 
-  it('hears of the text that came with the move', async () => {
+  it('reports a change of its text that arrives with the move', async () => {
     const r = await room([{ id: 'a', source: 'x' }, 'b']);
-    const ana = r.open(KEEPS);
+    const ana = r.open(KEEPS_MOVED);
     const changes = listenCell(ana.cell('a'));
     r.agentEdits(draft => {
       const cell = draft.cells['a'];
@@ -43,10 +43,10 @@ describe('a cell that moves', () => {
   });
 });
 
-describe('a cell in which something is composed', () => {
-  it('gets the wrapper of its new type when that ends', async () => {
+describe('a cell with an active input method composition', () => {
+  it('gets the wrapper of its new type when the composition ends', async () => {
     const r = await room(['a', 'b']);
-    const ana = r.open(KEEPS);
+    const ana = r.open(KEEPS_MOVED);
     const old = ana.cell('a');
     const editor = {};
     old.compose(editor, true);
@@ -70,9 +70,9 @@ describe('a cell in which something is composed', () => {
     expect(ana.cell('a').cell_type).toBe('raw');
   });
 
-  it('may be deleted meanwhile', async () => {
+  it('can be deleted before the composition ends', async () => {
     const r = await room(['a', 'b']);
-    const ana = r.open(KEEPS);
+    const ana = r.open(KEEPS_MOVED);
     const old = ana.cell('a');
     old.compose(old, true);
     r.agentEdits(draft => {
@@ -90,10 +90,10 @@ describe('a cell in which something is composed', () => {
   });
 });
 
-describe('a cell that others delete', () => {
-  it('is restored with its id, its place and the text that it is given', async () => {
+describe('a cell that another peer deletes', () => {
+  it('is restored with its id, its place and a given text', async () => {
     const r = await room([{ id: 'a', source: 'x' }, 'b']);
-    const ana = r.open(KEEPS);
+    const ana = r.open(KEEPS_MOVED);
     const restores: ((text: string) => void)[] = [];
     const lost: string[] = [];
     ana.cell('a').setSource('xy');
@@ -120,9 +120,9 @@ describe('a cell that others delete', () => {
     expect(ana.ids).toEqual(['b']);
   });
 
-  it('takes in what was typed meanwhile when others bring it back', async () => {
+  it('merges text that was typed meanwhile when another peer restores it', async () => {
     const r = await room([{ id: 'a', source: 'one\ntwo' }, 'b']);
-    const ana = r.open(KEEPS);
+    const ana = r.open(KEEPS_MOVED);
     r.sync();
     const found: DeletedCell[] = [];
     ana.notebook.changed.connect(() => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { putRun, stream } from '../document/agent';
 import { room } from './room';
 
-/** Names that a plain object of JavaScript has already, and one that it treats in a way of its own. */
+/** Properties that each plain object of JavaScript has; `__proto__` also sets the prototype. */
 const NAMES = [
   '__proto__',
   'constructor',
@@ -14,8 +14,8 @@ const NAMES = [
 ];
 const PLAIN = NAMES.filter(name => name !== '__proto__');
 
-describe('names with a meaning in JavaScript', () => {
-  it.each(PLAIN)('are names like others for cells and entries: %s', async name => {
+describe('names of JavaScript object properties', () => {
+  it.each(PLAIN)('are ordinary ids of cells and keys of metadata: %s', async name => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const [ana, ben] = [r.open(), r.open()];
     ana.notebook.insertCell(1, { cell_type: 'markdown', id: name, source: 'y', metadata: {} });
@@ -35,7 +35,7 @@ describe('names with a meaning in JavaScript', () => {
     expect(ana.ids).toEqual(['a']);
   });
 
-  it.each(PLAIN)('are names like others for cells and runs of the server: %s', async name => {
+  it.each(PLAIN)('are ordinary ids of cells and runs in the runtime document: %s', async name => {
     const r = await room([{ id: name, source: 'x', type: 'code' }]);
     const ana = r.open();
     expect(ana.code(name).outputs).toEqual([]);
@@ -46,7 +46,7 @@ describe('names with a meaning in JavaScript', () => {
     expect(ana.code(name).execution_count).toBe(3);
   });
 
-  it('a cell called __proto__ gets another id, and an entry of that name is left out', async () => {
+  it('the cell id __proto__ is replaced, and the key __proto__ is left out', async () => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const [ana, ben] = [r.open(), r.open()];
     const metadata = JSON.parse('{"__proto__": {"polluted": true}, "k": 1}') as object;

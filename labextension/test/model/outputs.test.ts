@@ -13,12 +13,12 @@ function outputsOf(draft: RuntimeNode): OutputNode[] {
   return draft.runs['r1']?.outputs ?? [];
 }
 
-/** What a view shows that follows the events as JupyterLab's output area does. */
-function shownAs(text: string): IOutput {
+function textOutput(text: string): IOutput {
   return { output_type: 'display_data', data: { 'text/plain': text }, metadata: {} };
 }
 
-function view(peer: Peer): { texts: () => unknown[]; replaced: () => number } {
+/** Follows the events of the outputs as JupyterLab's output area does. */
+function followEvents(peer: Peer): { texts: () => unknown[]; replaced: () => number } {
   const cell = peer.code('a');
   let shown: unknown[] = cell.outputs.map(output => output['text'] ?? output['data']);
   let replaced = 0;
@@ -68,7 +68,7 @@ class Requests implements RuntimeRequests {
 }
 
 describe('outputs of a run', () => {
-  it('that grow at the end of the last stream are told as text', async () => {
+  it('are reported as a text delta when the last stream grows', async () => {
     const r = await room(['a']);
     const ana = r.open();
     r.serverWrites(draft => {
@@ -81,7 +81,7 @@ describe('outputs of a run', () => {
     expect(changes).toEqual([{ streamOutputChange: [{ retain: 5 }, { insert: 'tock\n' }] }]);
   });
 
-  it('of one name that follow each other are one', async () => {
+  it('merge adjacent streams of one name', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [
         stream('a'),
@@ -98,12 +98,12 @@ describe('outputs of a run', () => {
     ).toEqual(['ab', 'e', 'c']);
   });
 
-  it('that are added are told as added; a stream may grow and others follow it at once', async () => {
+  it('are reported as additions when a stream grows and others follow it in one change', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'running', [stream('1')]);
     });
     const ana = r.open();
-    const shown = view(ana);
+    const shown = followEvents(ana);
     r.serverWrites(draft => {
       outputsOf(draft).push(stream('2'), display({ 'text/plain': str('D') }));
     });
@@ -111,11 +111,11 @@ describe('outputs of a run', () => {
     expect(shown.replaced()).toBe(0);
   });
 
-  it('follow a progress bar without being replaced', async () => {
+  it('are not replaced when a progress bar rewrites the last stream', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'running', [stream('start\n'), stream('', 'stderr')]);
     });
-    const shown = view(r.open());
+    const shown = followEvents(r.open());
     for (const bar of ['10%', '20% #', '100%']) {
       r.serverWrites(draft => {
         const chunks = outputsOf(draft)[1]?.chunks;
@@ -128,11 +128,11 @@ describe('outputs of a run', () => {
     expect(shown.replaced()).toBe(0);
   });
 
-  it('that change anywhere else are replaced whole', async () => {
+  it('are replaced as a whole when an earlier output changes', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'running', [display({ 'text/plain': str('1') }), stream('x')]);
     });
-    const shown = view(r.open());
+    const shown = followEvents(r.open());
     r.serverWrites(draft => {
       const data = outputsOf(draft)[0]?.data;
       if (data !== undefined) {
@@ -147,7 +147,7 @@ describe('outputs of a run', () => {
     expect(shown.texts()).toEqual([]);
   });
 
-  it('a hundred in one change are one event, and cells that it does not name are not touched', async () => {
+  it('cause one event when one change adds a hundred of them, and no event in other cells', async () => {
     const r = await room(['a', 'b'], draft => {
       putRun(draft, 'r1', 'a', 'running');
     });
@@ -164,7 +164,7 @@ describe('outputs of a run', () => {
     expect(others).toEqual([]);
   });
 
-  it('come with the count and the state of the run', async () => {
+  it('the cell reports the state and the execution count of its run', async () => {
     const r = await room(['a']);
     const cell = r.open().code('a');
     const changes = listenCell(cell);
@@ -195,7 +195,7 @@ describe('outputs of a run', () => {
     ]);
   });
 
-  it('keep JSON, unknown keys and errors as they were', async () => {
+  it('keep JSON values, unknown keys and errors', async () => {
     const r = await room(['a'], draft => {
       const json: OutputNode = {
         ...display({ 'application/json': { json: str('{"n": [1.5]}') }, 'text/plain': str('t') }),
@@ -225,7 +225,7 @@ describe('outputs of a run', () => {
     ]);
   });
 
-  it('of a new epoch are told only where they differ', async () => {
+  it('of a new epoch are reported only where they differ', async () => {
     const r = await room(['a', 'b'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('same')], 1);
       putRun(draft, 'r2', 'b', 'ok', [stream('old')], 2);
@@ -249,14 +249,14 @@ describe('large outputs', () => {
     encoding: str(encoding)
   });
 
-  it('show a short text until they are here, then themselves', async () => {
+  it('show a placeholder until their blob arrives', async () => {
     const r = await room(['a'], draft => {
       const image = display({ 'image/png': blob('base64'), 'text/plain': str('<Figure>') });
       putRun(draft, 'r1', 'a', 'ok', [image]);
     });
     let arrive: (text: string) => void = () => undefined;
     const ana = r.open({ blobs: { get: () => new Promise(resolve => (arrive = resolve)) } });
-    const shown = view(ana);
+    const shown = followEvents(ana);
     expect(shown.texts()).toEqual([{ 'text/plain': 'image/png, 9000 bytes: loading' }]);
     const told = new Promise(resolve => ana.code('a').changed.connect(resolve));
     arrive('iVBOR');
@@ -264,7 +264,7 @@ describe('large outputs', () => {
     expect(shown.texts()).toEqual([{ 'image/png': 'iVBOR', 'text/plain': '<Figure>' }]);
   });
 
-  it('that cannot be had say so, and are asked for again on request', async () => {
+  it('show that their blob failed to load, and load after a retry', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [{ ...stream('tail'), chunks: [blob('utf-8'), str('tail')] }]);
     });
@@ -288,8 +288,8 @@ describe('large outputs', () => {
   });
 });
 
-describe('what JupyterLab asks about outputs', () => {
-  it('clear of several cells in one command is one request, and the document is left alone', async () => {
+describe('output commands of JupyterLab', () => {
+  it('clearing several cells in one command sends one request and writes no change', async () => {
     const requests = new Requests();
     const r = await room(['a', 'b'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('1')], 1);
@@ -308,11 +308,11 @@ describe('what JupyterLab asks about outputs', () => {
       Reflect.deleteProperty(draft.runs, 'r1');
       draft.cells['a'] = { trusted: true };
     });
-    // The view had emptied itself: only the count is news.
+    // The event has no outputs because the view has emptied itself already.
     expect(shown).toEqual([{ executionCountChange: { oldValue: 1, newValue: null } }]);
   });
 
-  it('through the shared model is shown at once, as in JupyterLab without rooms', async () => {
+  it('edits of outputs through the shared model are reported at once, except silent ones', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('one'), display({ 'text/plain': str('two') })]);
     });
@@ -322,15 +322,15 @@ describe('what JupyterLab asks about outputs', () => {
     const deltas = (): unknown[] => shown.splice(0).map(change => change.outputsChange);
     cell.clearOutputs();
     expect(deltas()).toEqual([[{ delete: 2 }]]);
-    cell.setOutputs([shownAs('three'), shownAs('four')]);
+    cell.setOutputs([textOutput('three'), textOutput('four')]);
     expect(deltas()).toMatchObject([[{ insert: [{}, {}] }]]);
-    cell.updateOutputs(1, 2, [shownAs('five')]);
+    cell.updateOutputs(1, 2, [textOutput('five')]);
     expect(deltas()).toEqual([expect.any(Array)]);
     cell.updateOutputs(0, 1, [], 'silent-change');
     expect(deltas()).toEqual([]);
   });
 
-  it('that is refused, or asked of nobody, is undone in the views', async () => {
+  it('a clear request that is refused or cannot be sent is undone in the views', async () => {
     for (const requests of [new Requests(true), undefined]) {
       const r = await room(['a'], draft => {
         putRun(draft, 'r1', 'a', 'ok', [stream('kept')]);
@@ -354,11 +354,11 @@ describe('what JupyterLab asks about outputs', () => {
     }
   });
 
-  it('outputs that are pasted with a cell are imported', async () => {
+  it('pasting a cell imports its outputs', async () => {
     const requests = new Requests();
     const r = await room(['a']);
     const ana = r.open({ requests });
-    const output = shownAs('pasted');
+    const output = textOutput('pasted');
     ana.notebook.insertCell(1, {
       cell_type: 'code',
       source: 'x',
@@ -369,7 +369,7 @@ describe('what JupyterLab asks about outputs', () => {
     expect(requests.asked).toEqual([['import', ana.ids[1], [output], 4, false, {}]]);
   });
 
-  it('outputs of a cell that is cut and pasted are imported, before its deletion is heard of', async () => {
+  it('cutting and pasting a cell imports its outputs again', async () => {
     const requests = new Requests();
     const r = await room(['a', 'b']);
     const ana = r.open({ requests });
@@ -383,12 +383,12 @@ describe('what JupyterLab asks about outputs', () => {
     expect(requests.asked).toMatchObject([['import', 'b', [{ text: 'kept' }], null, true, {}]]);
   });
 
-  it('outputs that are pasted are trusted as where they come from, and keep their views', async () => {
+  it('pasted outputs keep the trust of their origin, and the cell keeps its wrapper', async () => {
     for (const trusted of [true, false]) {
       const requests = new Requests();
       const r = await room(['a']);
       const ana = r.open({ requests });
-      const output = shownAs('pasted');
+      const output = textOutput('pasted');
       const metadata = trusted ? { trusted } : {};
       const cell = ana.notebook.insertCell(1, {
         cell_type: 'code',
@@ -409,7 +409,7 @@ describe('what JupyterLab asks about outputs', () => {
     }
   });
 
-  it('can be cleared while a part is on its way, but not written over', async () => {
+  it('outputs with a blob that is loading can be cleared but not overwritten', async () => {
     const requests = new Requests();
     const r = await room(['a'], draft => {
       const part: BlobNode = { blob: str('f00'), size: 9, encoding: str('utf-8') };
@@ -424,7 +424,7 @@ describe('what JupyterLab asks about outputs', () => {
     expect(requests.asked).toEqual([['clear', ['a'], { a: 'r1' }]]);
   });
 
-  it('a change of type takes the outputs away', async () => {
+  it('a change of the cell type clears the outputs', async () => {
     const requests = new Requests();
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('1')], 1);
@@ -438,7 +438,7 @@ describe('what JupyterLab asks about outputs', () => {
     expect(requests.asked).toEqual([['clear', ['a'], {}]]);
   });
 
-  it('writing the same outputs again asks nothing', async () => {
+  it('writing the same outputs sends no request, and an appended text sends an import', async () => {
     const requests = new Requests();
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('1')], 1);
@@ -462,7 +462,7 @@ describe('trust', () => {
     }
   };
 
-  it('is what the runtime document says, and cells without outputs are trusted', async () => {
+  it('follows the runtime document, and cells without outputs are trusted', async () => {
     const r = await room(['a', 'b'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('1')]);
       distrust(draft, 'a');
@@ -481,7 +481,7 @@ describe('trust', () => {
     expect([gained, ana.cell('a').getMetadata()]).toEqual([['a'], { trusted: true }]);
   });
 
-  it('that is gained keeps the views that follow, and makes the others anew', async () => {
+  it('that a cell gains keeps its wrapper if a listener applies the trust, and else replaces it', async () => {
     for (const follows of [true, false]) {
       const r = await room(['a'], draft => {
         putRun(draft, 'r1', 'a', 'ok', [stream('1')]);
@@ -502,7 +502,7 @@ describe('trust', () => {
     }
   });
 
-  it('that comes with a run names the run whose outputs are set anew', async () => {
+  it('an import of outputs that trust causes names the run to which they belong', async () => {
     const r = await room(['a', 'b'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('old\n')]);
       putRun(draft, 'r2', 'b', 'ok', [stream('old\n')]);
@@ -511,7 +511,7 @@ describe('trust', () => {
     const ana = r.open({ requests });
     const [first, last] = [ana.code('a'), ana.code('b')];
     const old = last.getOutputs();
-    // As JupyterLab's outputs do when their cell is trusted, before they hear of the run.
+    // JupyterLab's outputs do so when their cell becomes trusted, before they know of the run.
     first.changed.connect(() => {
       last.updateOutputs(0, 1, old);
     });
@@ -520,12 +520,12 @@ describe('trust', () => {
       putRun(draft, 'r4', 'b', 'queued', []);
     });
     await nextCommand();
-    // The server knows by the run that is named that the cell has been run since.
+    // The server learns from the name of the run that the cell has run since.
     expect(requests.asked).toMatchObject([['import', 'b', old, null, true, { b: 'r2' }]]);
     expect(last.getOutputs()).toEqual([]);
   });
 
-  it('holds whichever document comes first, and never longer than until distrusted outputs come', async () => {
+  it('holds while the runtime document is missing, and ends before distrusted outputs are shown', async () => {
     const r = await room(['a', 'b'], draft => {
       putRun(draft, 'ra', 'a', 'ok', [stream('1')]);
       putRun(draft, 'rb', 'b', 'ok', [stream('2')]);
@@ -537,14 +537,14 @@ describe('trust', () => {
     late.documents.load('notebook', 'n', loaded.save('notebook'));
     const [a, b] = late.cells;
     a?.changed.connect((_, change) => seen.push(change));
-    b?.changed.connect(() => seen.push('shown to a view that trusts'));
+    b?.changed.connect(() => seen.push('shown to a trusting view'));
     late.documents.load('runtime', 'r', loaded.save('runtime'));
     expect([late.cells[0] === a, late.cells[1] === b]).toEqual([true, false]);
     expect(seen).toMatchObject([{ outputsChange: [{ insert: [{}] }] }]);
     expect(late.cells.map(cell => cell.getMetadata('trusted'))).toEqual([true, undefined]);
   });
 
-  it('of all cells is asked for as the notebook; of one that is emptied, not', async () => {
+  it('of all cells is one request, and a cell that is being cleared sends none', async () => {
     const requests = new Requests();
     const r = await room(['a', 'b'], draft => {
       for (const id of ['a', 'b']) {
@@ -563,7 +563,7 @@ describe('trust', () => {
     expect(requests.asked.slice(1)).toEqual([['trust']]);
   });
 
-  it('that is lost gives the cell a new wrapper, before the outputs come', async () => {
+  it('that a cell loses gives it a new wrapper before the distrusted outputs are shown', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const old = ana.cell('a');

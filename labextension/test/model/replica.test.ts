@@ -9,8 +9,8 @@ import { listen, listenCell, room } from './room';
 
 const documents = (peer: Peer): Peer['notebook']['documents'] => peer.notebook.documents;
 
-describe('a replica', () => {
-  it('says its epochs and heads, and saves what can be loaded again', async () => {
+describe('the documents of a notebook', () => {
+  it('report epoch and heads, and save bytes that load as the same notebook', async () => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const ana = r.open();
     const heads = [...am.getHeads(r.agent.doc)].sort();
@@ -21,7 +21,7 @@ describe('a replica', () => {
     expect(am.load<NotebookNode>(documents(ana).save('notebook'))).toEqual(r.agent.doc);
   });
 
-  it('gives the bytes of each local change right after it was made, and later on demand', async () => {
+  it('report each local change at once and return it from changesSince', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const base = documents(ana).heads('notebook');
@@ -31,7 +31,7 @@ describe('a replica', () => {
     expect(documents(ana).changesSince(documents(ana).heads('notebook'))).toEqual([]);
   });
 
-  it('tells of what is restored and of the changes after it as one', async () => {
+  it('report a loaded snapshot and the changes after it as one event', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const snapshot = documents(ana).save('notebook');
@@ -53,7 +53,7 @@ describe('a replica', () => {
     ]);
   });
 
-  it('makes its changes as the actor that it was given last', async () => {
+  it('make changes as the actor that was set last', async () => {
     const r = await room(['a']);
     const ana = r.open();
     ana.cell('a').setSource('before');
@@ -67,7 +67,7 @@ describe('a replica', () => {
     expect(r.agent.doc.cells['a']?.source).toBe('after');
   });
 
-  it('takes changes that are joined, and refuses bytes that are none', async () => {
+  it('apply joined changes and refuse bytes that are not a change', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const one = r.agent.edit(draft => {
@@ -88,7 +88,7 @@ describe('a replica', () => {
     expect(ana.ids).toEqual(['a', 'b', 'c']);
   });
 
-  it('waits with changes whose past is missing until it comes', async () => {
+  it('apply a change when the change before it has arrived', async () => {
     const r = await room(['a']);
     const ana = r.open();
     const first = r.agent.edit(draft => {
@@ -103,7 +103,7 @@ describe('a replica', () => {
     expect(ana.sources).toEqual(['', 'text']);
   });
 
-  it('loads another document with as few events as it takes', async () => {
+  it('load another epoch with events for the differences only', async () => {
     const r = await room([
       { id: 'a', source: 'same' },
       { id: 'b', source: 'hello world' }
@@ -125,7 +125,7 @@ describe('a replica', () => {
     expect([documents(ana).epoch('notebook'), ana.notebook.dirty]).toEqual(['n2', false]);
   });
 
-  it('is not changed from inside of a change', async () => {
+  it('refuse to apply changes inside of a transaction', async () => {
     const r = await room(['a']);
     const ana = r.open();
     expect(() => {
@@ -137,7 +137,7 @@ describe('a replica', () => {
 });
 
 describe('a rebase onto a fresh copy', () => {
-  it('keeps typing, cells, moves and metadata, as one change that others can take', async () => {
+  it('keeps typing, cells, moves and metadata as one change that another peer applies', async () => {
     const r = await room([
       { id: 'a', source: 'one two three' },
       { id: 'b', source: 'b' },
@@ -183,7 +183,7 @@ describe('a rebase onto a fresh copy', () => {
     expect(r.agent.doc).toEqual(documents(ana).notebook);
   });
 
-  it('works onto another line of history, where only the words are the same', async () => {
+  it('keeps typing if the copy has similar text but another history', async () => {
     const r = await room([{ id: 'a', source: 'start middle end' }]);
     const ana = r.open();
     const base = documents(ana).heads('notebook');
@@ -198,12 +198,12 @@ describe('a rebase onto a fresh copy', () => {
   });
 
   it.each([
-    ['all of it', 'start NEW middle end', 'start NEW middle end'],
-    ['its beginning', 'start NEmiddle end', 'start NEW middle end'],
-    ['its end', 'start EW middle end', 'start NEW middle end'],
-    ['other words', 'start theirs middle end', 'start theirs NEW middle end'],
-    ['nothing, and other words went', 'middle end', 'NEW middle end']
-  ])('types nothing twice where another line holds %s', async (_, there, all) => {
+    ['all of the typed text', 'start NEW middle end', 'start NEW middle end'],
+    ['the beginning of the typed text', 'start NEmiddle end', 'start NEW middle end'],
+    ['the end of the typed text', 'start EW middle end', 'start NEW middle end'],
+    ['other words at the same place', 'start theirs middle end', 'start theirs NEW middle end'],
+    ['none of the typed text and lacks the word before it', 'middle end', 'NEW middle end']
+  ])('inserts no text twice if a copy with another history has %s', async (_, there, all) => {
     const r = await room([{ id: 'a', source: 'start middle end' }]);
     const ana = r.open();
     const base = documents(ana).heads('notebook');
@@ -218,7 +218,7 @@ describe('a rebase onto a fresh copy', () => {
     expect(ana.sources).toEqual([all]);
   });
 
-  it('makes no change when there was nothing of its own, and says what it dropped', async () => {
+  it('makes no change without local edits, and reports an edit that it drops', async () => {
     const r = await room(['a', 'b']);
     const ana = r.open();
     const base = documents(ana).heads('notebook');
@@ -235,7 +235,7 @@ describe('a rebase onto a fresh copy', () => {
     ).toEqual([{ cell: 'a', reason: 'the cell was deleted by others' }]);
   });
 
-  it.each([1, 2, 3, 4])('drops nothing that was typed, at random (seed %i)', async seed => {
+  it.each([1, 2, 3, 4])('drops no typed text of random edits (seed %i)', async seed => {
     const roll = dice(seed);
     for (let round = 0; round < 15; round++) {
       const r = await room(['a', 'b', 'c'].map(id => ({ id, source: `text of ${id}` })));
@@ -282,7 +282,7 @@ describe('a rebase onto a fresh copy', () => {
     }
   });
 
-  it('can be undone like the typing that it carries', async () => {
+  it('leaves the rebased typing undoable', async () => {
     const r = await room([{ id: 'a', source: 'x' }]);
     const ana = r.open();
     const base = documents(ana).heads('notebook');

@@ -1,4 +1,4 @@
-/** Rooms for tests: notebooks that are joined by the bytes of their changes, and plain peers. */
+/** Rooms for tests: notebooks and plain Automerge peers that exchange their changes. */
 import type { NotebookChange, CellChange } from '@jupyter/ydoc';
 import { read, save } from '../../src/document/automerge';
 import type { NotebookNode, RuntimeNode } from '../../src/document/schema';
@@ -12,7 +12,7 @@ import { actorOf, notebookDoc, runtimeDoc, seedBytes } from '../document/setup';
 
 let actors = 1;
 
-/** One open notebook, and the bytes of its own changes that others have not yet. */
+/** One open notebook, and the bytes of its own changes that it has not sent yet. */
 export class Peer {
   constructor(options: RoomNotebookOptions, notebook: Uint8Array, runtime: Uint8Array) {
     const usual = { disableDocumentWideUndoRedo: true, keepsMoved: Peer.keepsMoved };
@@ -27,7 +27,7 @@ export class Peer {
     });
   }
 
-  /** Whether JupyterLab's lists were taught to move cells. */
+  /** Whether the lists of JupyterLab can move cells, after `installViewExtensions`. */
   static keepsMoved = false;
 
   readonly notebook: RoomNotebook;
@@ -57,7 +57,7 @@ export class Peer {
     return cell;
   }
 
-  /** What the document says, apart from the wrappers. */
+  /** The cells of the document, independent of the wrappers. */
   get documentCells(): { id: string; type: string; source: string }[] {
     const { cells } = this.notebook.documents.notebook;
     return cellOrder(cells).map(id => {
@@ -67,7 +67,7 @@ export class Peer {
   }
 }
 
-/** Notebooks and plain peers of one room; nothing moves between them but by `sync`. */
+/** Notebooks and plain peers of one room; only `sync` carries notebook changes between them. */
 export class Room {
   constructor(
     readonly seeds: { notebook: Uint8Array; runtime: Uint8Array },
@@ -89,7 +89,7 @@ export class Room {
     this._fromAgent.push(this.agent.edit(write));
   }
 
-  /** The server writes the runtime document, and everyone has it at once. */
+  /** Writes the runtime document as the server, and applies the change to all peers at once. */
   serverWrites(write: (draft: RuntimeNode) => void): void {
     const data = this.server.edit(write);
     this.peers.forEach(peer => {
@@ -97,7 +97,7 @@ export class Room {
     });
   }
 
-  /** Carries every change to everyone who has not seen it. */
+  /** Carries each change to all peers that do not have it. */
   sync(): void {
     const fromAgent = this._fromAgent.splice(0);
     const fromPeers = this.peers.map(peer => peer.unsent.splice(0));
@@ -119,7 +119,7 @@ export interface CellSpec {
   type?: string;
 }
 
-/** A room whose notebook has these cells, and whose runtime document is `write`'s. */
+/** Returns a room whose notebook has these cells, and whose runtime document `write` fills. */
 export async function room(
   cells: (string | CellSpec)[] = [],
   write: (draft: RuntimeNode) => void = () => undefined
@@ -159,7 +159,7 @@ export function listenCell(cell: AnyRoomCell): CellChange[] {
   return changes;
 }
 
-/** Ends the command that runs now, as far as undo is concerned. */
+/** Ends the running command, so that undo separates it from the next one. */
 export async function nextCommand(): Promise<void> {
   await Promise.resolve();
 }

@@ -8,8 +8,8 @@ import { nextCommand, room } from './room';
 
 const MIB = 1024 * 1024;
 
-/** Blobs whose text is their name, and which of them were fetched. */
-class Shelf {
+/** Returns the name of each blob as its text, and records the fetched blobs. */
+class FakeBlobs {
   readonly fetched: string[] = [];
 
   get(sha256: string): Promise<string> {
@@ -32,7 +32,7 @@ function part(name: string, size: number, encoding = 'utf-8'): BlobNode {
   return { blob: str(name), size, encoding: str(encoding) };
 }
 
-function printed(tail: string, ...blobs: BlobNode[]): OutputNode {
+function longStream(tail: string, ...blobs: BlobNode[]): OutputNode {
   return { ...stream(tail), chunks: [...blobs, str(tail)] };
 }
 
@@ -41,46 +41,46 @@ function chunksOf(draft: RuntimeNode): NonNullable<OutputNode['chunks']> {
 }
 
 describe('a very long stream', () => {
-  it('shows its end, fetches nothing, and says how much more there is', async () => {
+  it('shows its end, fetches no blob and reports the size of the rest', async () => {
     const r = await room(['a'], draft => {
-      putRun(draft, 'r1', 'a', 'ok', [printed('the end\n', part('1', 60 * MIB))]);
+      putRun(draft, 'r1', 'a', 'ok', [longStream('the end\n', part('1', 60 * MIB))]);
     });
-    const shelf = new Shelf();
-    const ana = r.open({ blobs: shelf });
+    const fakeBlobs = new FakeBlobs();
+    const ana = r.open({ blobs: fakeBlobs });
     expect(ana.code('a').outputs).toMatchObject([{ text: 'the end\n' }]);
     expect(ana.notebook.core.runs.held('a')).toBe(60 * MIB);
     await nextCommand();
-    expect(shelf.fetched).toEqual([]);
+    expect(fakeBlobs.fetched).toEqual([]);
   });
 
-  it('shows more each time that somebody asks', async () => {
+  it('shows more of its text with each request', async () => {
     const blobs = ['1', '2', '3', '4', '5'].map(name => part(name, MIB));
     const r = await room(['a'], draft => {
-      putRun(draft, 'r1', 'a', 'ok', [printed('the end\n', ...blobs)]);
+      putRun(draft, 'r1', 'a', 'ok', [longStream('the end\n', ...blobs)]);
     });
-    const shelf = new Shelf();
-    const ana = r.open({ blobs: shelf });
+    const fakeBlobs = new FakeBlobs();
+    const ana = r.open({ blobs: fakeBlobs });
     const { runs } = ana.notebook.core;
-    const asked = async (): Promise<unknown> => {
+    const showMore = async (): Promise<unknown> => {
       runs.showMore('a');
       await nextCommand();
       return ana.code('a').outputs[0]?.['text'];
     };
     expect(STEP_BYTES).toBe(2 * MIB);
-    expect(await asked()).toBe('<4><5>the end\n');
+    expect(await showMore()).toBe('<4><5>the end\n');
     expect(runs.held('a')).toBe(3 * MIB);
-    expect(await asked()).toBe('<2><3><4><5>the end\n');
-    expect(await asked()).toBe('<1><2><3><4><5>the end\n');
+    expect(await showMore()).toBe('<2><3><4><5>the end\n');
+    expect(await showMore()).toBe('<1><2><3><4><5>the end\n');
     expect(runs.held('a')).toBe(0);
-    expect(shelf.fetched.length).toBe(5);
+    expect(fakeBlobs.fetched.length).toBe(5);
   });
 
-  it('grows at its end while it is held back', async () => {
+  it('grows at its end while its beginning is held back', async () => {
     const r = await room(['a'], draft => {
-      putRun(draft, 'r1', 'a', 'running', [printed('tick\n', part('1', MIB))]);
+      putRun(draft, 'r1', 'a', 'running', [longStream('tick\n', part('1', MIB))]);
     });
-    const shelf = new Shelf();
-    const ana = r.open({ blobs: shelf });
+    const fakeBlobs = new FakeBlobs();
+    const ana = r.open({ blobs: fakeBlobs });
     const told: string[] = [];
     ana.notebook.core.runs.told.connect((_, cell) => told.push(cell));
     r.serverWrites(draft => {
@@ -88,25 +88,25 @@ describe('a very long stream', () => {
     });
     expect(ana.code('a').outputs).toMatchObject([{ text: 'tick\ntock\n' }]);
     expect(told).toEqual(['a']);
-    expect(shelf.fetched).toEqual([]);
+    expect(fakeBlobs.fetched).toEqual([]);
   });
 
-  it('is whole while it is not very long', async () => {
+  it('is shown in full up to STREAM_BYTES', async () => {
     const r = await room(['a'], draft => {
-      putRun(draft, 'r1', 'a', 'ok', [printed('the end\n', part('1', STREAM_BYTES))]);
+      putRun(draft, 'r1', 'a', 'ok', [longStream('the end\n', part('1', STREAM_BYTES))]);
     });
-    const ana = r.open({ blobs: new Shelf() });
+    const ana = r.open({ blobs: new FakeBlobs() });
     expect(ana.notebook.core.runs.held('a')).toBe(0);
     await nextCommand();
     expect(ana.code('a').outputs).toMatchObject([{ text: '<1>the end\n' }]);
   });
 
-  it('does not pass for the whole where its cell is pasted or its outputs are edited', async () => {
+  it('is left out of the JSON of its cell and never imported in part', async () => {
     const r = await room(['a'], draft => {
-      putRun(draft, 'r1', 'a', 'ok', [printed('the end\n', part('1', MIB))]);
+      putRun(draft, 'r1', 'a', 'ok', [longStream('the end\n', part('1', MIB))]);
     });
     const requests = new Imports();
-    const ana = r.open({ blobs: new Shelf(), requests });
+    const ana = r.open({ blobs: new FakeBlobs(), requests });
     const cell = ana.code('a');
     expect(cell.toJSON().outputs).toEqual([]);
     cell.updateOutputs(1, 1, [{ output_type: 'stream', name: 'stdout', text: 'more' }]);
@@ -115,8 +115,8 @@ describe('a very long stream', () => {
   });
 });
 
-describe('outputs that are larger than a call may be', () => {
-  it('are not asked to be shown in another cell', async () => {
+describe('outputs that are larger than the limit of a call', () => {
+  it('are not imported', async () => {
     const r = await room(['a']);
     const requests = new Imports();
     const ana = r.open({ requests });
@@ -132,18 +132,18 @@ describe('outputs that are larger than a call may be', () => {
 });
 
 describe('a very large value', () => {
-  it('is named until somebody asks for it', async () => {
+  it('is a placeholder until the user requests it', async () => {
     const r = await room(['a'], draft => {
       const image = display({ 'image/png': part('image', VALUE_BYTES + 1, 'base64') });
       putRun(draft, 'r1', 'a', 'ok', [image]);
     });
-    const shelf = new Shelf();
+    const fakeBlobs = new FakeBlobs();
     const placeholder = (mime: string, _: number, __: boolean, held: boolean): string =>
       `${mime} ${held ? 'held' : 'on its way'}`;
-    const ana = r.open({ blobs: shelf, placeholder });
+    const ana = r.open({ blobs: fakeBlobs, placeholder });
     const data = (): unknown => ana.code('a').outputs[0]?.['data'];
     expect(data()).toEqual({ 'text/plain': 'image/png held' });
-    expect(shelf.fetched).toEqual([]);
+    expect(fakeBlobs.fetched).toEqual([]);
     ana.notebook.core.runs.showMore('a');
     expect(data()).toEqual({ 'text/plain': 'image/png on its way' });
     await nextCommand();
@@ -161,7 +161,7 @@ describe('a very long error', () => {
     traceback: [part('lines', size, 'json'), str('the last line')]
   });
 
-  it('shows its lines when they are here', async () => {
+  it('shows all of its lines when their blob arrives', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'error', [error(9000)]);
     });
@@ -172,7 +172,7 @@ describe('a very long error', () => {
     expect(shown()).toEqual(['first', 'second', 'the last line']);
   });
 
-  it('shows what it is called when no line is short enough', async () => {
+  it('shows its name if all of its lines are in a blob', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'error', [
         { ...error(5 * MIB), traceback: [part('lines', 5 * MIB, 'json')] }
@@ -186,7 +186,7 @@ describe('a very long error', () => {
     expect(shown()).toEqual(['first']);
   });
 
-  it('shows its last lines when it is very long', async () => {
+  it('shows its last line until the user requests the rest', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'error', [error(5 * MIB)]);
     });

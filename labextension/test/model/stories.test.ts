@@ -1,11 +1,11 @@
-/** The table "What happens when" of the design, one story each. */
+/** Merges of concurrent edits by users, an agent and the server. */
 import { describe, expect, it } from 'vitest';
 import * as am from '../../src/document/automerge';
 import { putNew, putRun, stream } from '../document/agent';
 import type { Peer, Room } from './room';
 import { nextCommand, room } from './room';
 
-/** Everyone's wrappers, everyone's documents and the agent's document are the same. */
+/** Asserts that all peers and the agent have the same document, and that the wrappers show it. */
 function assertConverged(r: Room): void {
   const [first] = r.peers;
   for (const peer of r.peers) {
@@ -15,16 +15,16 @@ function assertConverged(r: Room): void {
   }
 }
 
-async function two(
+async function twoPeers(
   ...cells: NonNullable<Parameters<typeof room>[0]>
 ): Promise<{ r: Room; ana: Peer; bo: Peer }> {
   const r = await room(cells);
   return { r, ana: r.open(), bo: r.open() };
 }
 
-describe('two things at once', () => {
-  it('two people add a cell at the same place: both cells, one order', async () => {
-    const { r, ana, bo } = await two('a', 'b');
+describe('concurrent edits', () => {
+  it('insertions of two peers at the same place keep both cells in one order', async () => {
+    const { r, ana, bo } = await twoPeers('a', 'b');
     ana.notebook.insertCell(1, { cell_type: 'code', source: 'from ana' });
     bo.notebook.insertCell(1, { cell_type: 'code', source: 'from bo' });
     r.sync();
@@ -33,8 +33,8 @@ describe('two things at once', () => {
     expect([ana.ids[0], ana.ids[3]]).toEqual(['a', 'b']);
   });
 
-  it('a person and an agent edit one cell: merged by character', async () => {
-    const { r, ana } = await two({ id: 'a', source: 'plot(x)' });
+  it('edits of a user and an agent in one cell merge by character', async () => {
+    const { r, ana } = await twoPeers({ id: 'a', source: 'plot(x)' });
     ana.cell('a').updateSource(0, 0, 'plt.');
     r.agentEdits(draft => {
       am.splice(draft, ['cells', 'a', 'source'], 6, 0, ', y');
@@ -44,8 +44,8 @@ describe('two things at once', () => {
     expect(ana.sources).toEqual(['plt.plot(x, y)']);
   });
 
-  it('both delete the same cell: deleted once', async () => {
-    const { r, ana, bo } = await two('a', 'b', 'c');
+  it('two deletions of one cell delete it once', async () => {
+    const { r, ana, bo } = await twoPeers('a', 'b', 'c');
     ana.notebook.deleteCell(1);
     bo.notebook.deleteCell(1);
     r.sync();
@@ -53,8 +53,8 @@ describe('two things at once', () => {
     expect(ana.ids).toEqual(['a', 'c']);
   });
 
-  it('moved + edited: moved, with the edit', async () => {
-    const { r, ana, bo } = await two({ id: 'a', source: 'one' }, 'b', 'c');
+  it('a move and an edit of one cell both apply', async () => {
+    const { r, ana, bo } = await twoPeers({ id: 'a', source: 'one' }, 'b', 'c');
     ana.notebook.moveCell(0, 2);
     bo.cell('a').updateSource(3, 3, ' two');
     r.sync();
@@ -63,8 +63,8 @@ describe('two things at once', () => {
     expect(bo.sources[2]).toBe('one two');
   });
 
-  it('moved + moved: one cell, at one of the two places', async () => {
-    const { r, ana, bo } = await two('a', 'b', 'c', 'd');
+  it('two moves of one cell leave it once, at one of the two places', async () => {
+    const { r, ana, bo } = await twoPeers('a', 'b', 'c', 'd');
     ana.notebook.moveCell(0, 1);
     bo.notebook.moveCell(0, 3);
     r.sync();
@@ -73,8 +73,8 @@ describe('two things at once', () => {
     expect([1, 3]).toContain(ana.ids.indexOf('a'));
   });
 
-  it('deleted + edited: deleted; the note and the undo of who typed bring it back with the edit', async () => {
-    const { r, ana, bo } = await two('a', { id: 'b', source: 'x = 1' }, 'c');
+  it('a deletion wins over typing, is reported to the typing user, and is undone with the typed text', async () => {
+    const { r, ana, bo } = await twoPeers('a', { id: 'b', source: 'x = 1' }, 'c');
     const lost: string[] = [];
     bo.notebook.cellLost.connect((_, id) => lost.push(id));
     ana.notebook.deleteCell(1);
@@ -90,8 +90,8 @@ describe('two things at once', () => {
     expect(ana.sources[1]).toBe('x = 123');
   });
 
-  it('a cell that others delete and nobody here typed in is gone without a note', async () => {
-    const { r, ana, bo } = await two('a', 'b');
+  it('a deletion of a cell without local edits is neither reported nor undoable', async () => {
+    const { r, ana, bo } = await twoPeers('a', 'b');
     const lost: string[] = [];
     bo.notebook.cellLost.connect((_, id) => lost.push(id));
     ana.notebook.deleteCell(0);
@@ -99,9 +99,9 @@ describe('two things at once', () => {
     expect([lost, bo.notebook.canUndo()]).toEqual([[], false]);
   });
 
-  it('split + typed: what was typed in either half is in one of the two cells', async () => {
+  it('a split and typing keep the typed text in one of the two cells', async () => {
     for (const at of [2, 14]) {
-      const { r, ana, bo } = await two({ id: 'a', source: 'upper = 1\nlower = 2' });
+      const { r, ana, bo } = await twoPeers({ id: 'a', source: 'upper = 1\nlower = 2' });
       ana.notebook.transact(() => {
         ana.notebook.insertCells(0, [{ cell_type: 'code', source: 'upper = 1' }]);
         ana.cell('a').setSource('lower = 2');
@@ -114,8 +114,11 @@ describe('two things at once', () => {
     }
   });
 
-  it('merged + typed: what was typed in the cell that stays is in it', async () => {
-    const { r, ana, bo } = await two({ id: 'a', source: 'x = 1' }, { id: 'b', source: 'y = 2' });
+  it('a merge of two cells keeps text that is typed in the remaining cell', async () => {
+    const { r, ana, bo } = await twoPeers(
+      { id: 'a', source: 'x = 1' },
+      { id: 'b', source: 'y = 2' }
+    );
     ana.notebook.transact(() => {
       ana.notebook.deleteCell(0);
       ana.notebook.insertCell(0, { cell_type: 'code', source: 'x = 1\n\ny = 2' });
@@ -127,8 +130,11 @@ describe('two things at once', () => {
     expect(bo.sources).toEqual(['x = 100\n\ny = 2']);
   });
 
-  it('merged + typed: what was typed in the cell that went into it comes back by undo', async () => {
-    const { r, ana, bo } = await two({ id: 'a', source: 'x = 1' }, { id: 'b', source: 'y = 2' });
+  it('a merge of two cells deletes a cell with typing, and undo restores the cell with the typed text', async () => {
+    const { r, ana, bo } = await twoPeers(
+      { id: 'a', source: 'x = 1' },
+      { id: 'b', source: 'y = 2' }
+    );
     ana.notebook.transact(() => {
       ana.notebook.deleteCell(0);
       ana.notebook.insertCell(0, { cell_type: 'code', source: 'x = 1\n\ny = 2' });
@@ -143,8 +149,8 @@ describe('two things at once', () => {
     expect(ana.sources).toEqual(['x = 1\n\ny = 2', 'y = 200']);
   });
 
-  it('retyped + typed: the cell has the new type and what was typed', async () => {
-    const { r, ana, bo } = await two({ id: 'a', source: 'title' });
+  it('a change of type and typing in one cell both apply', async () => {
+    const { r, ana, bo } = await twoPeers({ id: 'a', source: 'title' });
     ana.notebook.transact(() => {
       ana.notebook.deleteCell(0);
       ana.notebook.insertCell(0, { id: 'a', cell_type: 'markdown', source: '# title' });
@@ -156,8 +162,8 @@ describe('two things at once', () => {
     expect(bo.cell('a').cell_type).toBe('markdown');
   });
 
-  it('an agent appends while a person types at the start: both', async () => {
-    const { r, ana } = await two({ id: 'a', source: 'x' });
+  it('typing at the start of a cell and additions of an agent at its end both apply', async () => {
+    const { r, ana } = await twoPeers({ id: 'a', source: 'x' });
     for (let i = 0; i < 5; i++) {
       ana.cell('a').updateSource(i, i, String(i));
       r.agentEdits(draft => {
@@ -173,8 +179,8 @@ describe('two things at once', () => {
     expect(ana.sources).toEqual(['01234xabcde']);
   });
 
-  it('an agent adds a cell where a person does, with a key of metadata each', async () => {
-    const { r, ana } = await two('a');
+  it('two keys of metadata in one cell both apply, beside a new cell', async () => {
+    const { r, ana } = await twoPeers('a');
     ana.cell('a').setMetadata('tags', ['mine']);
     r.agentEdits(draft => {
       putNew(draft, 'b', '2', 'by agent');
@@ -188,8 +194,8 @@ describe('two things at once', () => {
     expect(ana.cell('a').getMetadata()).toMatchObject({ tags: ['mine'], editable: false });
   });
 
-  it('outputs come while the source is edited: no conflict, other document', async () => {
-    const { r, ana, bo } = await two({ id: 'a', source: 'print(1)' });
+  it('an edit of a source and the outputs of its run do not conflict', async () => {
+    const { r, ana, bo } = await twoPeers({ id: 'a', source: 'print(1)' });
     ana.cell('a').updateSource(6, 7, '2');
     r.serverWrites(draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('1\n')], 1);
@@ -200,7 +206,7 @@ describe('two things at once', () => {
     expect(bo.code('a').outputs).toEqual([{ output_type: 'stream', name: 'stdout', text: '1\n' }]);
   });
 
-  it('a cell is deleted while it runs: undo brings both back, and the run is left alone', async () => {
+  it('undo of the deletion of a running cell restores the cell with its run and imports no outputs', async () => {
     const r = await room(['a', 'b']);
     const asked: string[] = [];
     const ana = r.open({

@@ -4,7 +4,7 @@ import type { UndoClock } from '../../src/model/undo';
 import { putNew, putRun, stream } from '../document/agent';
 import { nextCommand, room } from './room';
 
-/** A clock that stands still until it is told, and commands that end when it says so. */
+/** A clock that only `pass` moves; `pass` also ends the running command. */
 class TestClock implements UndoClock {
   time = 0;
   private readonly _ends: (() => void)[] = [];
@@ -43,7 +43,7 @@ async function typing(source = ''): Promise<{
 }
 
 describe('undo of typing', () => {
-  it('takes back what was typed within half a second together', async () => {
+  it('groups text that is typed within half a second', async () => {
     const { ana, type } = await typing();
     type('a');
     type('b');
@@ -58,7 +58,7 @@ describe('undo of typing', () => {
     expect([ana.sources[0], ana.cell('a').canRedo()]).toEqual(['abc', false]);
   });
 
-  it("leaves what others typed, also inside of one's own words", async () => {
+  it("keeps the text of other peers, even inside the user's own words", async () => {
     const { ana, r, type } = await typing('start ');
     type('mine');
     r.agentEdits(draft => {
@@ -85,7 +85,7 @@ describe('undo of typing', () => {
     expect(ana.cell('a').getSource()).toBe('');
   });
 
-  it('is not undone with the notebook when cells have stacks of their own, and is when not', async () => {
+  it('belongs to the cell, or to the notebook if undo is document-wide', async () => {
     const r = await room(['a', 'b']);
     const own = r.open();
     own.cell('a').setSource('x');
@@ -98,7 +98,7 @@ describe('undo of typing', () => {
     expect(shared.sources).toEqual(['x', '']);
   });
 
-  it('never touches what others did', async () => {
+  it('does not undo edits of other peers', async () => {
     const { ana, r } = await typing('x');
     r.agentEdits(draft => {
       splice(draft, ['cells', 'a', 'source'], 1, 0, 'y');
@@ -112,8 +112,8 @@ describe('undo of typing', () => {
   });
 });
 
-describe('undo of what is done to cells', () => {
-  it('takes one command back at a time', async () => {
+describe('undo of cell commands', () => {
+  it('undoes one command at a time', async () => {
     const { ana, clock } = await typing();
     ana.notebook.moveCell(0, 1);
     ana.notebook.insertCell(0, { cell_type: 'code', source: 'n' });
@@ -127,7 +127,7 @@ describe('undo of what is done to cells', () => {
     expect(ana.ids.slice(1)).toEqual(['b', 'a']);
   });
 
-  it('brings a deleted cell back with its id, its text and its metadata', async () => {
+  it('restores a deleted cell with its id, text and metadata', async () => {
     const { ana, r } = await typing('kept');
     ana.cell('a').setMetadata('tags', ['t']);
     ana.notebook.deleteCell(0);
@@ -137,7 +137,7 @@ describe('undo of what is done to cells', () => {
     expect(ana.cell('a').toJSON()).toMatchObject({ source: 'kept', metadata: { tags: ['t'] } });
   });
 
-  it('of typing fits a cell that others brought back with another text', async () => {
+  it('removes only typed text from a cell that another peer restored with other text', async () => {
     const { ana, r, type } = await typing('start');
     type(' mine');
     const bo = r.open();
@@ -154,7 +154,7 @@ describe('undo of what is done to cells', () => {
     expect(ana.sources[0]).toBe('it starts mine!');
   });
 
-  it('takes a change of type back', async () => {
+  it('undoes and redoes a change of type', async () => {
     const { ana } = await typing('text');
     ana.notebook.transact(() => {
       ana.notebook.deleteCell(0);
@@ -166,7 +166,7 @@ describe('undo of what is done to cells', () => {
     expect([ana.cell('a').cell_type, ana.sources[0]]).toEqual(['markdown', '# text']);
   });
 
-  it('takes a split back in one step', async () => {
+  it('undoes a split in one step', async () => {
     const { ana } = await typing('one\ntwo');
     ana.notebook.transact(() => {
       ana.notebook.insertCells(0, [{ cell_type: 'code', source: 'one' }]);
@@ -177,7 +177,7 @@ describe('undo of what is done to cells', () => {
     expect(ana.sources).toEqual(['one\ntwo', '']);
   });
 
-  it('leaves a cell where others have put it since', async () => {
+  it('leaves a cell at the place to which another peer has moved it since', async () => {
     const { ana, r } = await typing();
     ana.notebook.moveCell(0, 1);
     r.sync();
@@ -194,7 +194,7 @@ describe('undo of what is done to cells', () => {
     expect(ana.ids).toEqual(places);
   });
 
-  it('keeps what JupyterLab put on the item, through undo and redo', async () => {
+  it('keeps the metadata of JupyterLab on a stack item through undo and redo', async () => {
     const { ana } = await typing();
     ana.notebook.deleteCell(0);
     ana.notebook.undoManager.undoStack.at(-1)?.meta.set('key', 'value');
@@ -210,7 +210,7 @@ describe('undo of what is done to cells', () => {
     expect(popped).toEqual(['value', 'value']);
   });
 
-  it('asks for the outputs of a cell that comes back, and never undoes outputs', async () => {
+  it('imports the outputs of a restored cell through the server', async () => {
     const r = await room(['a'], draft => {
       putRun(draft, 'r1', 'a', 'ok', [stream('out\n')], 3);
     });
@@ -234,7 +234,7 @@ describe('undo of what is done to cells', () => {
     expect(asked).toEqual([['a', [output], 3, true]]);
   });
 
-  it('is refused to viewers, who keep their stacks', async () => {
+  it('is refused for a viewer, and works again when the user may write', async () => {
     const { ana, type } = await typing();
     type('x');
     ana.notebook.readOnly = true;
