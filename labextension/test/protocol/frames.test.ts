@@ -59,12 +59,12 @@ const FRAMES: Frame[] = [
 
 describe('frames', () => {
   for (const frame of FRAMES) {
-    it(`a ${frame.kind} comes back as it went`, () => {
+    it(`a ${frame.kind} frame decodes to the value that was encoded`, () => {
       expect(decode(encode(frame))).toEqual(frame);
     });
   }
 
-  it('of a presence lose what cannot be read, and nothing else', () => {
+  it('a presence frame loses only its unreadable fields', () => {
     const user = { username: 5 };
     const state = { user, cell: 5, cursors: [['a']], doing: 'x', other: 1 };
     const read = { kind: 'presence', session: 's', state: { doing: 'x' } };
@@ -77,7 +77,7 @@ describe('frames', () => {
   });
 
   const bad: [string, unknown][] = [
-    ['no array', 7],
+    ['a number', 7],
     ['an empty array', []],
     ['a kind that is a number', [1, 2]],
     ['an unknown kind', ['gossip', {}]],
@@ -114,7 +114,7 @@ describe('frames', () => {
     );
   });
 
-  it('every frame cut short anywhere is a bad frame', () => {
+  it('a frame that is cut short anywhere is a bad frame', () => {
     for (const frame of FRAMES) {
       const whole = encode(frame);
       for (let length = 0; length < whole.length; length++) {
@@ -123,7 +123,7 @@ describe('frames', () => {
     }
   });
 
-  it('any one byte changed gives a frame or a bad frame, and nothing else', () => {
+  it('a frame with one changed byte decodes or is a bad frame', () => {
     for (const frame of FRAMES) {
       const whole = encode(frame);
       for (let at = 0; at < whole.length; at++) {
@@ -138,7 +138,7 @@ describe('frames', () => {
     }
   });
 
-  it('the caps count before anything is read', () => {
+  it('a frame above the size limit of its kind is refused', () => {
     expect(() => decode(encode(FRAMES[3] as Frame), 4)).toThrow(/cap/);
     const long = { kind: 'event', name: 'x', body: { text: 'y'.repeat(SMALL_BYTES) } } as const;
     expect(decode(encode(long))).toEqual(long);
@@ -154,7 +154,7 @@ describe.runIf(existsSync(GOLDEN))('golden frames', () => {
     ? (JSON.parse(readFileSync(GOLDEN, 'utf8')) as { name: string; hex: string }[])
     : [];
   for (const { name, hex } of golden) {
-    it(`${name} is read, and written the same`, () => {
+    it(`${name} decodes, and encodes to the same bytes`, () => {
       const bytes = new Uint8Array(Buffer.from(hex, 'hex'));
       expect(Buffer.from(encode(decode(bytes))).toString('hex')).toBe(hex);
     });

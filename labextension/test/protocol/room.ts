@@ -1,6 +1,6 @@
 /**
- * A room for tests: the server's side of the conversation over real documents, and clients whose
- * effects go to it at once. No network, no time: what is `cut` gets nothing until it is `joined`.
+ * A room for tests: the server's side of the protocol with real documents, and clients whose
+ * effects reach it at once, without network and time. A client that is `cut` must `join` again.
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,7 +17,7 @@ import type { Bytes, Call, Frame, Heads, Hello, Role } from '../../src/protocol/
 import { encode } from '../../src/protocol/frames';
 import { Peer } from '../../src/peer/peer';
 
-// By path: where the tests have a page, `URL` is the page's and knows no files.
+// By path, because `URL` belongs to the page in tests with jsdom and cannot read files.
 const HERE = dirname(fileURLToPath(import.meta.url));
 const WASM = join(HERE, '../../node_modules/@automerge/automerge/dist/automerge.wasm');
 
@@ -27,7 +27,7 @@ export async function startWasm(): Promise<void> {
 
 type ServerDocs = Record<DocName, { epoch: string; doc: am.Doc<object> }>;
 
-/** Whoever is connected: a name, and where frames go. */
+/** A connected client: its name, and the function that receives its frames. */
 export interface Member {
   readonly name: string;
   get: (frame: Frame) => void;
@@ -39,9 +39,9 @@ export class Room {
   server = 'one';
   /** Codes with which the next change frames are refused. */
   refusals: string[] = [];
-  /** Whether changes are acknowledged as they come. */
+  /** Whether the server acknowledges each change at once. */
   acking = true;
-  /** The last changes of the greeting client in a former document. */
+  /** The `had` of the next welcome: changes of the client that the document contains. */
   had: Heads = [];
   calls: Call[] = [];
   private count = 0;
@@ -68,7 +68,7 @@ export class Room {
     );
   }
 
-  /** The same content as a document without the history that clients know. */
+  /** Replaces a document with one that lacks the history of the clients. */
   rotate(doc: DocName, epoch: string, bytes: Bytes): void {
     this.docs[doc] = { epoch, doc: am.load(bytes) };
   }
