@@ -64,16 +64,16 @@ async function connected(): Promise<FakeSocket> {
   return socket;
 }
 
-describe('the wait before another try', () => {
-  it('doubles, has a ceiling, and varies by half', () => {
+describe('the delay before a reconnection', () => {
+  it('doubles up to a ceiling and varies by half', () => {
     expect([0, 1, 2].map(n => backoffMs(n, 1))).toEqual([250, 500, 1000]);
     expect(backoffMs(40, 1)).toBe(30_000);
     expect(backoffMs(2, 0)).toBe(500);
   });
 });
 
-describe('a link', () => {
-  it('opens, hands on what comes, and sends', async () => {
+describe('a reconnecting socket', () => {
+  it('opens, passes on received data and sends', async () => {
     link.connect();
     const socket = await connected();
     socket.get(new Uint8Array([1, 2]));
@@ -82,7 +82,7 @@ describe('a link', () => {
     expect(socket.sent).toHaveLength(1);
   });
 
-  it('comes back after a loss, later each time, and at once after success', async () => {
+  it('reconnects with a growing delay, which a success resets', async () => {
     link.connect();
     (await connected()).shut(1006);
     await vi.advanceTimersByTimeAsync(249);
@@ -102,7 +102,7 @@ describe('a link', () => {
     expect(FakeSocket.all).toHaveLength(4);
   });
 
-  it('does not wait when the network is back', async () => {
+  it('reconnects without a delay when the browser goes online', async () => {
     link.connect();
     (await connected()).shut(1006);
     globalThis.dispatchEvent(new Event('online'));
@@ -110,21 +110,21 @@ describe('a link', () => {
     expect(FakeSocket.all).toHaveLength(2);
   });
 
-  it('lets go at once when the browser goes offline', async () => {
+  it('drops its connection at once when the browser goes offline', async () => {
     link.connect();
     await connected();
     globalThis.dispatchEvent(new Event('offline'));
     expect(log).toEqual(['opened', 'lost 4000 after open']);
   });
 
-  it('says when there is nowhere to connect to', async () => {
+  it('reports a failure if it cannot get its target', async () => {
     target = () => Promise.reject(new Error('no server'));
     link.connect();
     await vi.advanceTimersByTimeAsync(0);
     expect(log).toEqual(['failed']);
   });
 
-  it('hears nothing more of a connection that it has left', async () => {
+  it('ignores events of a connection that it has replaced', async () => {
     link.connect();
     const first = await connected();
     link.connect();
@@ -134,7 +134,7 @@ describe('a link', () => {
     expect(log).toEqual(['opened']);
   });
 
-  it('is silent after it was disposed', async () => {
+  it('neither reconnects nor reports after it is disposed', async () => {
     link.connect();
     const socket = await connected();
     link.dispose();
@@ -145,8 +145,8 @@ describe('a link', () => {
   });
 });
 
-/** Handshakes fail until plain HTTP is used. */
-async function blocked(): Promise<TransportEvents> {
+/** Fails handshakes until the socket uses plain HTTP. */
+async function blockWebSockets(): Promise<TransportEvents> {
   link.connect();
   for (let count = 1; count <= 3; count += 1) {
     await vi.advanceTimersByTimeAsync(1000);
@@ -160,9 +160,9 @@ async function blocked(): Promise<TransportEvents> {
   return events;
 }
 
-describe('a link where no WebSocket passes', () => {
-  it('uses plain HTTP after three handshakes that failed', async () => {
-    const events = await blocked();
+describe('a reconnecting socket whose WebSockets are blocked', () => {
+  it('uses plain HTTP after three failed WebSocket handshakes', async () => {
+    const events = await blockWebSockets();
     expect(FakeSocket.all).toHaveLength(3);
     events.opened();
     expect(link.transport).toBeNull();
@@ -172,7 +172,7 @@ describe('a link where no WebSocket passes', () => {
     expect(log.slice(-3)).toEqual(['opened', 'received 1', 'polled 2']);
   });
 
-  it('does not blame a proxy while plain HTTP is not answered either', async () => {
+  it('does not use plain HTTP while HTTP requests are not answered either', async () => {
     target = () => Promise.resolve({ room: 'x', answered: false });
     link.connect();
     for (let count = 1; count <= 5; count += 1) {
@@ -182,7 +182,7 @@ describe('a link where no WebSocket passes', () => {
     expect(polls).toEqual([]);
   });
 
-  it('takes sockets that open and carry nothing for blocked ones', async () => {
+  it('treats a socket that opens but receives no data as blocked', async () => {
     link.connect();
     for (let count = 1; count <= 3; count += 1) {
       await vi.advanceTimersByTimeAsync(1000);
@@ -193,13 +193,13 @@ describe('a link where no WebSocket passes', () => {
     expect(polls).toHaveLength(1);
   });
 
-  it('takes a handshake without an answer for a failed one', async () => {
+  it('treats a handshake without an answer as failed after 15 seconds', async () => {
     link.connect();
     await vi.advanceTimersByTimeAsync(15_000);
     expect(log).toEqual(['lost 1006 before open']);
   });
 
-  it('does not take a close by the room for a blocked socket', async () => {
+  it('does not treat a socket that the room closes as blocked', async () => {
     link.connect();
     for (let count = 1; count <= 5; count += 1) {
       await vi.advanceTimersByTimeAsync(10_000);
@@ -209,8 +209,8 @@ describe('a link where no WebSocket passes', () => {
     expect(polls).toEqual([]);
   });
 
-  it('tries a WebSocket now and then, and goes back to it', async () => {
-    const events = await blocked();
+  it('tries WebSockets periodically and returns to them', async () => {
+    const events = await blockWebSockets();
     events.opened();
     events.received(new Uint8Array([1]));
     await vi.advanceTimersByTimeAsync(60_000);
@@ -227,8 +227,8 @@ describe('a link where no WebSocket passes', () => {
     expect(reach.blocked).toBe(false);
   });
 
-  it('tells the page’s other links', async () => {
-    await blocked();
+  it('records the block for the other sockets of the page', async () => {
+    await blockWebSockets();
     expect(reach.blocked).toBe(true);
   });
 });

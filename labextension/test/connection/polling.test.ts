@@ -6,12 +6,12 @@ import { ApiError } from '../../src/connection/responses';
 import { Polling } from '../../src/connection/polling';
 import { pack, unpack } from '../../src/protocol/batches';
 
-/** The server's end of a connection, whose requests and answers get lost on the way. */
+/** The server's end of a connection; `fate` loses requests and answers. */
 class FakeServer {
   received: number[] = [];
   requests = 0;
   closed: string[] = [];
-  /** What happens to a request: it is lost, its answer is, or neither. */
+  /** Returns the part of a request that is lost: the request, its answer or none. */
   fate: () => 'request' | 'answer' | 'none' = () => 'none';
   private frames: Uint8Array[] = [];
   private taken = 0;
@@ -104,7 +104,7 @@ afterEach(() => {
 const COUNT = Array.from({ length: 50 }, (_, index) => index);
 
 describe('frames over plain HTTP', () => {
-  it('go both ways, together if they come together', async () => {
+  it('travel in both directions, and frames of one moment share a request', async () => {
     COUNT.forEach(byte => {
       polling.send(new Uint8Array([byte]));
       server.say(byte);
@@ -115,7 +115,7 @@ describe('frames over plain HTTP', () => {
     expect(server.requests).toBeLessThan(10);
   });
 
-  it('arrive once and in order, whatever is lost on the way', async () => {
+  it('arrive once and in order although requests and answers are lost', async () => {
     let count = 0;
     server.fate = () => (['request', 'none', 'answer', 'none'] as const)[count++ % 4] ?? 'none';
     for (const byte of COUNT) {
@@ -129,7 +129,7 @@ describe('frames over plain HTTP', () => {
     expect(log).toEqual(['opened']);
   });
 
-  it('end with the code that the server gives', async () => {
+  it('end with the close code of the server', async () => {
     server.say(1);
     server.shut(4404);
     await vi.advanceTimersByTimeAsync(0);
@@ -137,14 +137,14 @@ describe('frames over plain HTTP', () => {
     expect(log).toEqual(['opened', 'lost 4404']);
   });
 
-  it('end after some requests that failed', async () => {
+  it('end with code 1006 after repeated failures', async () => {
     server.fate = () => 'request';
     polling.send(new Uint8Array([1]));
     await vi.advanceTimersByTimeAsync(30_000);
     expect(log).toEqual(['opened', 'lost 1006']);
   });
 
-  it('are not heard any more once the connection was closed, and the server knows', async () => {
+  it('are ignored after the client closes the connection with a request', async () => {
     polling.close();
     server.say(1);
     await vi.advanceTimersByTimeAsync(1000);
@@ -153,7 +153,7 @@ describe('frames over plain HTTP', () => {
     expect(server.closed).toEqual(['rooms/r/polling/c']);
   });
 
-  it('let go of the connection when the page is left', () => {
+  it('end with a close request when the user leaves the page', () => {
     globalThis.dispatchEvent(new Event('pagehide'));
     expect(server.closed).toHaveLength(1);
   });

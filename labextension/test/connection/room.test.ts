@@ -16,9 +16,9 @@ import { Room } from '../protocol/room';
 import type { Member } from '../protocol/room';
 import { FakeSocket } from './sockets';
 
-/** What the server answers to `PUT rooms`; null is a server that is not there. */
+/** The answer of the server to `PUT rooms`; null stands for an unreachable server. */
 let answer: { status: number; body: unknown; headers?: Record<string, string> } | null;
-/** When the server says that it was started. */
+/** The start time that the server reports. */
 let started: string;
 let asked: { url: string; method: string; body: string }[];
 let room: Room;
@@ -39,7 +39,7 @@ beforeEach(async () => {
   open = [];
 });
 
-/** The store's copies, made of the page's own arrays: node's would be strangers to the page. */
+/** Clones values with the arrays of the page, because the arrays of Node are not its instances. */
 function pageClone(value: unknown): unknown {
   if (ArrayBuffer.isView(value)) {
     return new Uint8Array(value as Uint8Array);
@@ -98,7 +98,7 @@ function connect(documents = new RoomDocuments()): RoomConnection & { documents:
   return Object.assign(connection, { documents });
 }
 
-/** The newest socket, once there is one more than there were. */
+/** Waits until there are `count` sockets, and returns the newest. */
 async function socket(count: number): Promise<FakeSocket> {
   await vi.waitFor(
     () => {
@@ -109,8 +109,8 @@ async function socket(count: number): Promise<FakeSocket> {
   return FakeSocket.last();
 }
 
-/** Waits while the clock goes on, which the store of the tests needs. */
-async function soon(promise: Promise<void>): Promise<void> {
+/** Waits for a promise while time passes, because the fake IndexedDB needs timers. */
+async function waitWhileTimePasses(promise: Promise<void>): Promise<void> {
   let done = false;
   void promise.then(() => {
     done = true;
@@ -144,15 +144,15 @@ function set(documents: RoomDocuments, key: string, value: string): void {
   });
 }
 
-async function kept(): Promise<boolean> {
+async function isStored(): Promise<boolean> {
   const store = await OfflineStore.open('/base/', idb);
   const found = await store.room('r1').load();
   store.close();
   return found !== null && found.memory.shared.length > 0;
 }
 
-describe('a connection', () => {
-  it('asks for the room of its path, and connects with the token', async () => {
+describe('the connection of a room', () => {
+  it('requests the room of its path and connects with the token', async () => {
     const connection = connect();
     join(await socket(1));
     await connection.ready;
@@ -166,7 +166,7 @@ describe('a connection', () => {
     expect(connection.status).toMatchObject({ phase: 'live', saved: true });
   });
 
-  it('sends what is edited, and says how it stands', async () => {
+  it('sends an edit and reports the number of pending changes', async () => {
     const connection = connect();
     join(await socket(1));
     await connection.ready;
@@ -178,7 +178,7 @@ describe('a connection', () => {
     expect(counts).toEqual([1]);
   });
 
-  it('that breaks comes back to the room by its id, and sends what was typed meanwhile', async () => {
+  it('reconnects to the room by its id and sends the edits from meanwhile', async () => {
     const connection = connect();
     const first = await socket(1);
     join(first);
@@ -193,7 +193,7 @@ describe('a connection', () => {
     expect(connection.status.unacked).toBe(0);
   });
 
-  it('to a room that the server has forgotten opens it again by path', async () => {
+  it('opens the room by its path again if the server has forgotten it', async () => {
     const connection = connect();
     const first = await socket(1);
     join(first);
@@ -204,7 +204,7 @@ describe('a connection', () => {
     expect(asked).toHaveLength(2);
   });
 
-  it('to a server that was started anew says so', async () => {
+  it('reports a restart of the server', async () => {
     const connection = connect();
     const first = await socket(1);
     join(first);
@@ -222,7 +222,7 @@ describe('a connection', () => {
   it.each([
     [403, 'forbidden'],
     [404, 'deleted']
-  ] as const)('whose room is answered with %i ends: %s', async (status, fault) => {
+  ] as const)('ends if the request for the room is answered with %i: %s', async (status, fault) => {
     answer = { status, body: { message: 'no' } };
     const connection = connect();
     await expect(connection.ready).rejects.toThrow('no');
@@ -241,28 +241,31 @@ describe('a connection', () => {
     [200, { 'Content-Type': 'text/html' }, '<html>Log in', 'login'],
     [403, { 'X-Jupyter-Runtimed': '0', 'X-Jupyter-Runtimed-Login': 'wanted' }, '', 'login'],
     [500, { 'X-Jupyter-Runtimed': '0' }, { message: 'oops' }, 'server']
-  ])('outlives the answer %i %o of a proxy or a Hub', async (status, headers, body, kind) => {
-    const connection = connect();
-    const first = await socket(1);
-    join(first);
-    await connection.ready;
-    answer = { status, body, headers };
-    first.shut(1006);
-    await vi.advanceTimersByTimeAsync(300);
-    (await socket(2)).shut(1006);
-    await vi.waitFor(() => {
-      expect(connection.line.hindrance?.kind).toBe(kind);
-    });
-    set(connection.documents, 'a', '1');
-    expect(connection.status).toMatchObject({ phase: 'connecting', unacked: 1, fault: null });
-    answer = FOUND;
-    await vi.advanceTimersByTimeAsync(5000);
-    join(await socket(3));
-    expect(connection.status).toMatchObject({ phase: 'live', unacked: 0 });
-    expect(connection.line.hindrance).toBeNull();
-  });
+  ])(
+    'survives the answer %i %o of a proxy, a Hub or a failing server',
+    async (status, headers, body, kind) => {
+      const connection = connect();
+      const first = await socket(1);
+      join(first);
+      await connection.ready;
+      answer = { status, body, headers };
+      first.shut(1006);
+      await vi.advanceTimersByTimeAsync(300);
+      (await socket(2)).shut(1006);
+      await vi.waitFor(() => {
+        expect(connection.line.hindrance?.kind).toBe(kind);
+      });
+      set(connection.documents, 'a', '1');
+      expect(connection.status).toMatchObject({ phase: 'connecting', unacked: 1, fault: null });
+      answer = FOUND;
+      await vi.advanceTimersByTimeAsync(5000);
+      join(await socket(3));
+      expect(connection.status).toMatchObject({ phase: 'live', unacked: 0 });
+      expect(connection.line.hindrance).toBeNull();
+    }
+  );
 
-  it('calls fail with the code that the server gives', async () => {
+  it('rejects a call with the error code of the server', async () => {
     const connection = connect();
     const member = join(await socket(1));
     await connection.ready;
@@ -272,7 +275,7 @@ describe('a connection', () => {
     expect(room.calls[0]).toMatchObject({ name: 'run', heads: room.heads('notebook') });
   });
 
-  it('a frame that is not valid ends the connection, not the page', async () => {
+  it('closes the socket with code 4400 after an invalid frame and connects again', async () => {
     const connection = connect();
     const found = await socket(1);
     join(found);
@@ -283,8 +286,8 @@ describe('a connection', () => {
   });
 });
 
-describe('a reload', () => {
-  it('while the server is away opens what was there, unsent edits included', async () => {
+describe('a reloaded page', () => {
+  it('opens the stored notebook without a server and sends its unsent edits later', async () => {
     const first = connect();
     const found = await socket(1);
     join(found);
@@ -293,14 +296,14 @@ describe('a reload', () => {
     found.shut(1006);
     set(first.documents, 'a', '1');
     await vi.waitFor(async () => {
-      expect(await kept()).toBe(true);
+      expect(await isStored()).toBe(true);
     });
     first.dispose();
 
     const second = connect();
-    // Said before it is known what this browser keeps, and told all the same.
+    // This presence is set before the stored notebook is loaded, and is sent nevertheless.
     second.setPresence({ doing: 'reading' });
-    await soon(second.ready);
+    await waitWhileTimePasses(second.ready);
     expect(Object.keys(second.documents.notebook.metadata)).toEqual(['a']);
     expect(second.status).toMatchObject({ phase: 'connecting', unacked: 1 });
     set(second.documents, 'b', '2');

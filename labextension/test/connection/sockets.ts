@@ -1,4 +1,4 @@
-/** A WebSocket without a network: a test opens it, feeds it and shuts it. */
+/** A WebSocket without a network: the test opens it, sends data to it and closes it. */
 export class FakeSocket {
   static readonly OPEN = 1;
   static all: FakeSocket[] = [];
@@ -6,7 +6,7 @@ export class FakeSocket {
   static last(): FakeSocket {
     const socket = FakeSocket.all.at(-1);
     if (socket === undefined) {
-      throw new Error('nobody has connected');
+      throw new Error('no socket was opened');
     }
     return socket;
   }
@@ -18,7 +18,7 @@ export class FakeSocket {
   onopen: (() => void) | null = null;
   onmessage: ((event: { data: unknown }) => void) | null = null;
   onclose: ((event: { code: number; reason: string }) => void) | null = null;
-  /** Called with what is sent. */
+  /** Receives the data that the client sends. */
   peer: (data: Uint8Array) => void = () => undefined;
 
   constructor(readonly url: string) {

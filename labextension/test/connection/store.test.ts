@@ -33,13 +33,13 @@ const put = async (
   await store.room('r').replace(what, with_);
 };
 
-describe('the store', () => {
-  it('knows nothing of a room at first', async () => {
+describe('the offline store', () => {
+  it('has no entry for an unknown room', async () => {
     expect(await store.room('r').load()).toBeNull();
     expect(await store.roomAt('a.ipynb')).toBeNull();
   });
 
-  it('gives back a snapshot, the changes after it, and what was remembered', async () => {
+  it('returns the snapshot, the changes after it and the memory of the peer', async () => {
     await put(row(bytes(1)));
     await store.room('r').append('e', [bytes(2), bytes(3)], memory(['h2'], 1, 2));
     const again = await OfflineStore.open('/', idb);
@@ -52,7 +52,7 @@ describe('the store', () => {
     expect(await again.roomAt('a.ipynb')).toBe('r');
   });
 
-  it('a snapshot removes what its writer knew, and leaves what another tab wrote', async () => {
+  it('replaces the changes of one tab with its snapshot and keeps those of another tab', async () => {
     await put(row(bytes(1)));
     const [one, two] = [store.room('r'), store.room('r')];
     await one.append('e', [bytes(2)], memory([], 1));
@@ -65,7 +65,7 @@ describe('the store', () => {
     });
   });
 
-  it('changes of another epoch count for nothing', async () => {
+  it('ignores changes of another epoch', async () => {
     await put(row(bytes(1), 'e1'));
     const [old, alone] = [store.room('r'), store.room('r')];
     await alone.load();
@@ -78,7 +78,7 @@ describe('the store', () => {
     });
   });
 
-  it('what another tab left on the document before is taken up by the next one', async () => {
+  it('returns the changes of another tab in the former epoch to the next tab', async () => {
     await put(row(bytes(1), 'e1'));
     const [closed, open] = [store.room('r'), store.room('r')];
     await closed.append('e1', [bytes(6)], memory(['h'], 1));
@@ -101,7 +101,7 @@ describe('the store', () => {
     });
   });
 
-  it('what another tab left in a snapshot of the document before is taken up too', async () => {
+  it('returns the snapshot of another tab in the former epoch to the next tab', async () => {
     await put(row(bytes(1), 'e1'));
     const open = store.room('r');
     await open.load();
@@ -110,7 +110,7 @@ describe('the store', () => {
     expect(await store.room('r').load()).toMatchObject({ epoch: 'e1', snapshot: bytes(5) });
   });
 
-  it('a tab that is alone leaves nothing of the document before', async () => {
+  it('keeps nothing of a former epoch if only one tab is open', async () => {
     await put(row(bytes(1), 'e1'));
     const alone = store.room('r');
     await alone.load();
@@ -120,7 +120,7 @@ describe('the store', () => {
     expect(await store.room('r').load()).toMatchObject({ epoch: 'e3', changes: [] });
   });
 
-  it('forgets rooms that nobody opened for a month', async () => {
+  it('deletes rooms that were not opened for a month', async () => {
     await put(row(bytes(1), 'e', 0));
     await store.sweep(20 * 24 * 3600 * 1000);
     expect(await store.roomAt('a.ipynb')).toBe('r');
@@ -128,17 +128,17 @@ describe('the store', () => {
     expect(await store.room('r').load()).toBeNull();
   });
 
-  it('keeps the servers of one origin apart', async () => {
+  it('separates the servers of one origin', async () => {
     await put(row(bytes(1)));
     const other = await OfflineStore.open('/user/ben/', idb);
     expect(await other.room('r').load()).toBeNull();
   });
 });
 
-describe('the keeper', () => {
+describe('the offline copy of a room', () => {
   const failed = vi.fn();
 
-  function keeper(what: { now: Memory }, hasSnapshot = false): OfflineCopy {
+  function offlineCopy(what: { now: Memory }, hasSnapshot = false): OfflineCopy {
     const keepable = {
       path: 'a.ipynb',
       epoch: 'e',
@@ -150,51 +150,51 @@ describe('the keeper', () => {
     return new OfflineCopy(store.room('r'), keepable, { hasSnapshot, failed });
   }
 
-  it('writes a snapshot before the first change, and then appends', async () => {
-    const kept = keeper({ now: memory(['h'], 1) });
-    kept.keep(bytes(2));
-    await kept.settled();
+  it('stores a snapshot at the first change and appends later changes', async () => {
+    const copy = offlineCopy({ now: memory(['h'], 1) });
+    copy.keep(bytes(2));
+    await copy.settled();
     expect(await store.room('r').load()).toMatchObject({ snapshot: bytes(1), changes: [] });
-    kept.keep(bytes(3));
-    kept.keep(bytes(4));
-    await kept.settled();
+    copy.keep(bytes(3));
+    copy.keep(bytes(4));
+    await copy.settled();
     expect(await store.room('r').load()).toMatchObject({ changes: [bytes(3), bytes(4)] });
   });
 
-  it('reports once that the store refuses to write', async () => {
+  it('reports a failing store once', async () => {
     failed.mockClear();
-    const kept = keeper({ now: memory(['h'], 1) });
+    const copy = offlineCopy({ now: memory(['h'], 1) });
     store.close();
-    kept.keep(bytes(2));
-    await kept.settled();
-    kept.keep(bytes(3));
-    await kept.settled();
+    copy.keep(bytes(2));
+    await copy.settled();
+    copy.keep(bytes(3));
+    await copy.settled();
     expect(failed).toHaveBeenCalledTimes(1);
   });
 
-  it('compacts when the changes have grown', async () => {
-    const kept = keeper({ now: memory([], 1) }, true);
+  it('becomes one snapshot when its changes grow large', async () => {
+    const copy = offlineCopy({ now: memory([], 1) }, true);
     await put(row(bytes(0)));
-    kept.keep(new Uint8Array(900_000));
-    await kept.settled();
+    copy.keep(new Uint8Array(900_000));
+    await copy.settled();
     expect((await store.room('r').load())?.changes).toHaveLength(1);
-    kept.keep(new Uint8Array(900_000));
-    await kept.settled();
+    copy.keep(new Uint8Array(900_000));
+    await copy.settled();
     expect(await store.room('r').load()).toMatchObject({ snapshot: bytes(1), changes: [] });
   });
 
-  it('drops the tickets that are needed no more', async () => {
+  it('drops the tickets that the peer no longer needs', async () => {
     const what = { now: memory([], 1, 2) };
-    const kept = keeper(what);
-    kept.keepAll();
-    await kept.settled();
+    const copy = offlineCopy(what);
+    copy.keepAll();
+    await copy.settled();
     what.now = memory([], 3);
-    kept.keepMemory();
-    await kept.settled();
+    copy.keepMemory();
+    await copy.settled();
     expect((await store.room('r').load())?.memory.tickets).toEqual([ticket(3)]);
   });
 
-  it('keeps refused work until it is dropped, and finds it by room or by path', async () => {
+  it('the store keeps refused edits until they are dropped, and finds them by room or by path', async () => {
     const aside = (room: string, path: string): Parameters<OfflineStore['setAside']>[0] => ({
       room,
       path,
@@ -209,6 +209,6 @@ describe('the keeper', () => {
     expect(await store.asides('r', 'a.ipynb')).toEqual([mine, moved, reopened]);
     await store.dropAside(moved.key);
     expect(await store.asides('r', 'a.ipynb')).toEqual([mine, reopened]);
-    expect(await store.asides('nobody', 'c.ipynb')).toEqual([]);
+    expect(await store.asides('unknown', 'c.ipynb')).toEqual([]);
   });
 });
