@@ -1,9 +1,9 @@
-/** What other peers do to the documents, without any of the code under test but the schema's types. */
+/** Edits of other peers; of the code under test, only the types of the schema are in use. */
 import type { Doc } from '../../src/document/automerge';
 import * as am from '../../src/document/automerge';
 import type { NotebookNode, OutputNode, RuntimeNode } from '../../src/document/schema';
 
-/** Puts a new cell as every peer must make it: all of its maps at once. */
+/** Inserts a cell with all of its maps, as each peer must do. */
 export function putNew(
   draft: NotebookNode,
   id: string,
@@ -25,7 +25,7 @@ export function putNew(
 export class Agent<T> {
   constructor(public doc: Doc<T>) {}
 
-  /** Edits, and gives the bytes of the change. */
+  /** Edits the document and returns the bytes of the change. */
   edit(write: (draft: T) => void): Uint8Array {
     const before = am.getHeads(this.doc);
     this.doc = am.change(this.doc, write);
@@ -41,7 +41,7 @@ export function joined(changes: Uint8Array[]): Uint8Array {
   return new Uint8Array(changes.flatMap(change => [...change]));
 }
 
-/** What the server writes: one run of a cell with outputs. */
+/** Writes a run of a cell with outputs, as the server does. */
 export function putRun(
   draft: RuntimeNode,
   run: string,

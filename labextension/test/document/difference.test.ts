@@ -31,8 +31,8 @@ function put(agent: Agent<NotebookNode>, id: string, text: string): Uint8Array {
   });
 }
 
-describe('between two versions', () => {
-  it('lie the cells that were edited, added, deleted and moved, from top to bottom', () => {
+describe('the difference between two versions', () => {
+  it('lists edited, added and deleted cells from top to bottom', () => {
     const agent = start();
     const from = am.getHeads(agent.doc);
     put(agent, 'c', 'text of c!');
@@ -50,7 +50,7 @@ describe('between two versions', () => {
     ]);
   });
 
-  it('is nothing to be said while one of them has not come', () => {
+  it('is null while one of the versions is unknown, and empty between equal versions', () => {
     const agent = start();
     const other = copyOf(agent, 2);
     put(other, 'a', 'elsewhere');
@@ -59,8 +59,8 @@ describe('between two versions', () => {
   });
 });
 
-describe('what only a copy holds', () => {
-  it('is what was done in it, and nothing that others did meanwhile', () => {
+describe('the edits that only a copy has', () => {
+  it('are those of the copy, without concurrent edits of other peers', () => {
     const agent = start();
     const copy = copyOf(agent, 2);
     put(copy, 'a', 'text of a, mine');
@@ -77,7 +77,7 @@ describe('what only a copy holds', () => {
     expect(agent.doc.cells['a']?.source).toBe('their text of a');
   });
 
-  it('is told too where the histories differ', () => {
+  it('are found although the histories differ', () => {
     const mine = new Agent(notebookDoc(seed, 7));
     mine.edit(draft => {
       putNew(draft, 'a', 'a0', 'another a');
@@ -86,7 +86,7 @@ describe('what only a copy holds', () => {
     expect(ids).toContainEqual(['a', 'another a']);
   });
 
-  it('is nothing when all of it came in after all', () => {
+  it('are none when all of them have been merged', () => {
     const agent = start();
     const copy = copyOf(agent, 2);
     const change = put(copy, 'a', 'mine');

@@ -26,7 +26,7 @@ function edit(write: (draft: NotebookNode) => void): { edit: NotebookEdit; after
 }
 
 describe('patches of a notebook', () => {
-  it('become one ChangeSet per cell, however many splices there were', () => {
+  it('become one ChangeSet per cell for any number of splices', () => {
     const { edit: found, after } = edit(draft => {
       am.splice(draft, ['cells', 'a', 'source'], 0, 5, 'bye');
       am.splice(draft, ['cells', 'a', 'source'], 3, 0, ',\n');
@@ -40,7 +40,7 @@ describe('patches of a notebook', () => {
     expect(found.created.size + found.deleted.size).toBe(0);
   });
 
-  it('name the cells that were made and taken away, and nothing inside of them', () => {
+  it('name the created and deleted cells, and no edits inside of them', () => {
     const { edit: found } = edit(draft => {
       Reflect.deleteProperty(draft.cells, 'b');
       putNew(draft, 'c', 'X', 'new');
@@ -50,7 +50,7 @@ describe('patches of a notebook', () => {
     expect(found.edited.size).toBe(0);
   });
 
-  it('tell a cell that was replaced by its differences', () => {
+  it('describe a replaced cell by its differences', () => {
     const { edit: found } = edit(draft => {
       Reflect.deleteProperty(draft.cells, 'a');
       putNew(draft, 'a', 'V', 'hello 😁 world');
@@ -77,7 +77,7 @@ describe('patches of a notebook', () => {
     expect([...(found.edited.get('a')?.metadata ?? [])]).toEqual(['tags']);
   });
 
-  it('still lead to the text when a character was cut in half', () => {
+  it('lead to the new text when an edit splits a surrogate pair', () => {
     const { edit: found, after } = edit(draft => {
       am.splice(draft, ['cells', 'a', 'source'], 7, 1, '');
       am.splice(draft, ['cells', 'a', 'source'], 0, 0, '\ud83d');
@@ -88,7 +88,7 @@ describe('patches of a notebook', () => {
     );
   });
 
-  it('and differences agree on random edits', () => {
+  it('lead to the same text as a diff of the documents, for random edits', () => {
     const roll = dice(3);
     let doc = am.clone(start);
     for (let i = 0; i < 300; i++) {
@@ -118,7 +118,7 @@ describe('patches of a notebook', () => {
 });
 
 describe('chunks of changes', () => {
-  it('are cut apart where they were joined', () => {
+  it('are split where they were joined', () => {
     const doc = am.change(am.clone(start), draft => {
       putNew(draft, 'z', 'Z', 'x'.repeat(5000));
     });
@@ -127,7 +127,7 @@ describe('chunks of changes', () => {
     expect(am.splitChunks(joined)).toEqual(changes);
   });
 
-  it('that are cut off, or no chunks at all, are refused', () => {
+  it('are refused if they are cut short or invalid', () => {
     const [change] = am.getChangesSince(start, []);
     expect(() => am.splitChunks(change?.subarray(0, 20) ?? new Uint8Array())).toThrow(RangeError);
     expect(() => am.splitChunks(new Uint8Array([1, 2, 3]))).toThrow(RangeError);

@@ -24,7 +24,7 @@ beforeAll(async () => {
   seed = (await seedBytes()).notebook;
 });
 
-/** A notebook with a cell `a`, and what every edit in pieces of ten characters makes of it. */
+/** Returns a notebook with a cell `a`, whose edits are made in pieces of ten characters. */
 function notebook(source: string): {
   write: (f: (draft: NotebookNode) => void) => number[];
   source: (id: string) => string | undefined;
@@ -54,8 +54,8 @@ function notebook(source: string): {
   };
 }
 
-describe('a large edit', () => {
-  it('is made in changes that the server takes', () => {
+describe('an edit in pieces', () => {
+  it('is split into changes within the limit of operations', () => {
     const n = notebook('xyz');
     const text = 'abcdefghijklmnopqrstuvwxyz';
     const sizes = n.write(draft => {
@@ -66,7 +66,7 @@ describe('a large edit', () => {
     expect(n.elsewhere().cells['a']?.source).toBe(`xy${text}z`);
   });
 
-  it('takes away in pieces too, and cuts no character in two', () => {
+  it('deletes in pieces too, and splits no surrogate pair', () => {
     const n = notebook('0123456789'.repeat(3));
     const text = '123456789🙂🙂🙂🙂🙂🙂🙂🙂';
     const sizes = n.write(draft => {
@@ -77,7 +77,7 @@ describe('a large edit', () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(PIECE);
   });
 
-  it('may be two new cells, and one that goes at once', () => {
+  it('can insert three cells and delete one of them', () => {
     const n = notebook('');
     const long = 'l'.repeat(25);
     n.write(draft => {
@@ -89,7 +89,7 @@ describe('a large edit', () => {
     expect([n.source('b'), n.source('c'), n.source('d')]).toEqual([long, undefined, long]);
   });
 
-  it('is one change when it is small', () => {
+  it('is one change if it is small', () => {
     const n = notebook('abc');
     expect(
       n.write(draft => {
@@ -100,7 +100,7 @@ describe('a large edit', () => {
 });
 
 describe('frames of several changes', () => {
-  it('hold no more operations than the server takes', () => {
+  it('stay within the limit of operations', () => {
     let doc = am.change(notebookDoc(seed, 1), draft => {
       putNew(draft, 'a', 'V', 'x'.repeat(1000));
     });
@@ -121,7 +121,7 @@ describe('frames of several changes', () => {
     const lengths = (operations?: number): number[] =>
       joined(made, 1 << 20, operations).map(frame => am.splitChunks(frame).length);
     expect(lengths()).toEqual([9]);
-    // Six end with 600 characters taken away, two with a thousand typed.
+    // The sixth change deletes 600 characters, and the eighth inserts a thousand.
     expect(lengths(500)).toEqual([6, 2, 1]);
   });
 });

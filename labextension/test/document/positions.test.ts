@@ -3,7 +3,7 @@ import { between, isPosition, LONGEST, spread } from '../../src/document/fractio
 import { dice } from './setup';
 
 describe('positions', () => {
-  it('leave room for one more wherever two stand', () => {
+  it('have room for another position between any two', () => {
     const roll = dice(7);
     const places = ['V'];
     for (let i = 0; i < 2000; i++) {
@@ -18,7 +18,7 @@ describe('positions', () => {
     expect([...places].sort()).toEqual(places);
   });
 
-  it('of ten thousand cells put in at one place are a few characters', () => {
+  it('of ten thousand cells at one place have at most five characters', () => {
     const places = spread('V', 'W', 10_000);
     expect(new Set(places).size).toBe(10_000);
     expect([...places].sort()).toEqual(places);
@@ -26,7 +26,7 @@ describe('positions', () => {
     expect(Math.max(...places.map(place => place.length))).toBeLessThanOrEqual(5);
   });
 
-  it('grow by about one character in six when each goes before the last one', () => {
+  it('grow by at most one character per five insertions at the start', () => {
     let high = 'V';
     for (let i = 0; i < 60; i++) {
       high = between('', high);
@@ -34,7 +34,7 @@ describe('positions', () => {
     expect(high.length).toBeLessThanOrEqual(60 / 5 + 1);
   });
 
-  it('stay short when cells are added one after another at the end', () => {
+  it('stay short after ten thousand insertions at the end', () => {
     let last = '';
     for (let i = 0; i < 10_000; i++) {
       last = between(last, null);
@@ -42,7 +42,7 @@ describe('positions', () => {
     expect(last.length).toBeLessThanOrEqual(LONGEST / 4);
   });
 
-  it('refuse a place between two that are the same', () => {
+  it('cannot be made between two equal positions', () => {
     expect(() => between('V', 'V')).toThrow(RangeError);
     expect(() => spread('V', 'V', 3)).toThrow(RangeError);
   });

@@ -9,7 +9,7 @@ const PYTHON = new URL('../../../jupyter_runtimed/document/seeds.py', import.met
 
 beforeAll(startWasm);
 
-describe('the seeds', () => {
+describe('the seed documents', () => {
   it('are the same bytes in Python and TypeScript', () => {
     const source = readFileSync(PYTHON, 'utf8');
     for (const doc of ['notebook', 'runtime'] as const) {
@@ -18,7 +18,7 @@ describe('the seeds', () => {
     }
   });
 
-  it('are intact, and documents of the schema with nothing in them', async () => {
+  it('load as empty documents of the schema', async () => {
     expect(load<NotebookNode>(await seed('notebook'))).toEqual({
       schema: 1,
       metadata: {},

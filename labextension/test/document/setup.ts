@@ -15,7 +15,7 @@ export async function startWasm(): Promise<void> {
   );
 }
 
-/** Actors are told apart by their last byte. */
+/** Returns an actor whose last two bytes are the number. */
 export function actorOf(n: number): Uint8Array {
   const actor = new Uint8Array(16).fill(0xab);
   actor[14] = n >> 8;
@@ -40,7 +40,7 @@ export function runtimeDoc(data: Uint8Array, actor: number): Doc<RuntimeNode> {
   return load<RuntimeNode>(data, { actor: hex(actorOf(actor)) });
 }
 
-/** A generator of integers below `n`; the same for the same seed. */
+/** Returns a function that draws integers below `n`; the seed determines the sequence. */
 export function dice(start: number): (n: number) => number {
   let state = (start * 2654435761) >>> 0 || 1;
   return n => {

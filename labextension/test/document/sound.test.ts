@@ -62,7 +62,7 @@ function put(map: Loose, key: string, value: unknown): void {
 }
 
 describe('a document that breaks the schema', () => {
-  it.each([...DAMAGE.keys()])('is shown as far as it can be read: %s', name => {
+  it.each([...DAMAGE.keys()])('shows its readable parts: %s', name => {
     const agent = sound();
     const model = opened(agent);
     model.documents.apply('notebook', agent.edit(DAMAGE.get(name) ?? (() => undefined)));
@@ -72,7 +72,7 @@ describe('a document that breaks the schema', () => {
     expect(again.toJSON()).toEqual(model.toJSON());
   });
 
-  it('is the same object wherever it is sound', () => {
+  it('keeps the identity of its valid parts', () => {
     const agent = sound();
     expect(readable(agent.doc)).toBe(agent.doc);
     agent.edit(draft => {
@@ -84,7 +84,7 @@ describe('a document that breaks the schema', () => {
     expect(readable(agent.doc)).toBe(read);
   });
 
-  it('without cells shows none', () => {
+  it('without a map of cells shows no cells', () => {
     const agent = sound();
     agent.edit(draft => {
       put(draft as unknown as Loose, 'cells', ['x']);

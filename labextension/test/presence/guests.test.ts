@@ -11,8 +11,8 @@ const peer = (name: string, more: Partial<PresenceState> = {}): PresenceState =>
   ...more
 });
 
-describe('who is here', () => {
-  it('is everybody once, by name, with a place if any of their windows has one', () => {
+describe('the list of present users', () => {
+  it('has each user once, by name, with the cell of any of their windows', () => {
     const peers = [peer('Ben', { cell: 'b' }), peer('Ana'), peer('Ana', { cell: 'a' })];
     const guests = guestsOf(peers, null, trans).map(({ title, cell }) => [title, cell]);
     expect(guests).toEqual([
@@ -21,7 +21,7 @@ describe('who is here', () => {
     ]);
   });
 
-  it('tells an agent from the person whose name it has', () => {
+  it('separates an agent from the user of the same name', () => {
     const guests = guestsOf([peer('Ana'), peer('Ana', { kind: 'agent' })], null, trans);
     expect(guests.map(({ title, agent }) => [title, agent])).toEqual([
       ['Ana', false],
@@ -29,7 +29,7 @@ describe('who is here', () => {
     ]);
   });
 
-  it('begins with the user of this page, who has other windows like anybody else', () => {
+  it('begins with the user of this page and lists their other window separately', () => {
     const ana = { username: 'ana', name: 'Ana', color: '#123456' };
     const guests = guestsOf([peer('Ben'), peer('Ana', { cell: 'a' })], ana, trans);
     expect(guests.map(({ title, self }) => [title, self])).toEqual([
@@ -40,14 +40,14 @@ describe('who is here', () => {
     expect(guests[0]?.color).toBe('#123456');
   });
 
-  it('is away only in all of their windows', () => {
+  it('shows a user as away only if all of their windows are away', () => {
     const away = { doing: 'away', cell: 'a' };
     const [one] = guestsOf([peer('Ana', away), peer('Ana', { doing: 'editing' })], null, trans);
     const [both] = guestsOf([peer('Ana', away), peer('Ana', away)], null, trans);
     expect([one?.away, both?.away]).toEqual([false, true]);
   });
 
-  it('can be told apart by their initials', () => {
+  it('gives different initials to different users', () => {
     const named = (...names: string[]): string[] => [
       ...distinctInitials(names.map((name, at) => ({ username: `u${at}`, name }))).values()
     ];
@@ -63,7 +63,7 @@ describe('who is here', () => {
     ['  anonymous   carme ', 'AC'],
     ['𝒜da 😀', '𝒜😀'],
     ['', '?']
-  ])('%s has the initials %s', (name, initials) => {
+  ])('shows the name "%s" with the initials "%s"', (name, initials) => {
     expect(initialsOf(name)).toBe(initials);
   });
 });

@@ -23,8 +23,8 @@ function places(cursors: [string, string][]): [number, number][] {
   return placesIn(model.documents, cell, peers).map(({ anchor, head }) => [anchor, head]);
 }
 
-describe('places', () => {
-  it('come back as they were told', () => {
+describe('cursors of other peers', () => {
+  it('resolve to the places from which they were made', () => {
     const told = cursorsOf(model.documents, cell, [
       { anchor: 0, head: 3 },
       { anchor: 7, head: 7 }
@@ -35,27 +35,27 @@ describe('places', () => {
     ]);
   });
 
-  it('stay at their words when something is typed before them', () => {
+  it('stay at their words when text is typed before them', () => {
     const told = cursorsOf(model.documents, cell, [{ anchor: 4, head: 6 }]) ?? [];
     model.getCell(0).updateSource(0, 0, 'zero ');
     expect(places(told)).toEqual([[9, 11]]);
   });
 
-  it('that mean nothing here are left out', () => {
+  it('are left out if they are invalid', () => {
     expect(places([['1@abcd', 'nonsense']])).toEqual([]);
   });
 
-  it('are those of this cell alone', () => {
+  it('are left out if they are in another cell', () => {
     const told = cursorsOf(model.documents, cell, [{ anchor: 0, head: 0 }]) ?? [];
     const peers = [{ user: ANA, cell: 'other', cursors: told }];
     expect(placesIn(model.documents, cell, peers)).toEqual([]);
   });
 
-  it('are not told of a cell that is in no document', () => {
+  it('are null for a cell that the document lacks', () => {
     expect(cursorsOf(model.documents, 'gone', [{ anchor: 0, head: 0 }])).toBeNull();
   });
 
-  it('have the colour that the user has, or one that goes with the name', () => {
+  it('have the colour of the user, or else a constant colour for the name', () => {
     expect(colorOf({ user: ANA })).toBe('#123456');
     const plain = { ...ANA, color: null };
     expect(colorOf({ user: plain })).toMatch(/^var\(--jp-runtimed-peer[1-7]\)$/);
