@@ -11,16 +11,16 @@ function said(...states: [string, Level][]): string[] {
   return states.flatMap(([text, level]) => announcer.next({ text, level, title: '' }) ?? []);
 }
 
-suite('a screen reader', () => {
-  it('hears nothing of typing and saving', () => {
+suite('the announcer for screen readers', () => {
+  it('announces no typing and no saving', () => {
     expect(said(SAVED, SAVING, SAVED, SAVING, SAVED)).toEqual([]);
   });
 
-  it('hears that it turns bad and that it recovers', () => {
+  it('announces a problem and the recovery', () => {
     expect(said(SAVED, ['Offline', 'warn'], SAVING, SAVED)).toEqual(['Offline', 'Saved']);
   });
 
-  it('hears each trouble once, however the numbers in it change', () => {
+  it('announces a problem once, even if its numbers change', () => {
     const waiting = [1, 2, 3].map((n): [string, Level] => [`${n} changes not sent`, 'warn']);
     expect(said(...waiting, ['File deleted', 'error'], ['File deleted', 'error'])).toEqual([
       '1 changes not sent',

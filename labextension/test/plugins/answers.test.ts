@@ -10,7 +10,7 @@ function answered(...lines: string[]): AnswerHistory {
   return answers;
 }
 
-test('up goes back through what was answered, and down returns to what was being typed', () => {
+test('the up key steps back through the answers, and the down key returns to the draft', () => {
   const look = answered('one', 'two').look();
   expect(look.step(true, 'dra')).toBe('two');
   expect(look.step(true, 'two')).toBe('one');
@@ -20,7 +20,7 @@ test('up goes back through what was answered, and down returns to what was being
   expect(look.step(false, 'dra')).toBeNull();
 });
 
-test('a search goes on with the text that it began with', () => {
+test('a search of the answers continues with the text of its first step', () => {
   const look = answered('print a', 'next', 'print b').look();
   expect(look.search(true, 'print')).toBe('print b');
   expect(look.search(true, 'print b')).toBe('print a');
@@ -29,7 +29,7 @@ test('a search goes on with the text that it began with', () => {
   expect(look.search(true, 'next')).toBe('next');
 });
 
-test('without answers there is nothing to show', () => {
+test('an empty answer history has no entry for a step or a search', () => {
   const look = new AnswerHistory().look();
   expect([look.step(true, 'x'), look.step(false, 'x'), look.search(true, 'x')]).toEqual([
     null,

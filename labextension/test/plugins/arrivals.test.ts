@@ -7,7 +7,7 @@ import type { RoomDocuments } from '../../src/document/documents';
 import { modelReady, filled, FILLED_MS, whenOpened } from '../../src/widgets/modelReady';
 import { OutputLag } from '../../src/widgets/outputLag';
 
-/** A page: what the room's document says, and what the kernel's own socket has brought. */
+/** A page with a runtime document and a kernel socket. */
 class Page {
   readonly iopubMessage = new Signal<object, unknown>({});
   readonly runtimeChanged = new Signal<object, unknown>({});
@@ -40,15 +40,15 @@ class Page {
     return new OutputLag(session, this as unknown as RoomDocuments);
   }
 
-  /** The document says this of a run. */
-  says(run: string, state: string, sent = true): void {
+  /** Writes the state of a run into the document; `sent` tells whether the kernel got the run. */
+  setRun(run: string, state: string, sent = true): void {
     this.runtime.cells['c'] = { run };
     this.runtime.runs = { [run]: { state, started_at: sent ? 1 : null } };
     this.runtimeChanged.emit({ edit: { cells: new Set(['c']) } });
   }
 
-  /** The kernel's socket brings this. */
-  brings(type: string, parent: string, content: object): void {
+  /** Receives a message from the kernel socket. */
+  receive(type: string, parent: string, content: object): void {
     if (type === 'comm_open') {
       this.comms.add((content as { comm_id: string }).comm_id);
     }
@@ -69,101 +69,101 @@ let lag: OutputLag;
 
 beforeEach(() => {
   page = new Page();
-  page.says('old', 'ok');
+  page.setRun('old', 'ok');
   lag = page.lag();
 });
 
-/** What a promise came to, or `waits`. */
-async function now(promise: Promise<string>): Promise<string> {
+/** Returns the result of a promise, or `waits` if it has none yet. */
+async function resultOrWaits(promise: Promise<string>): Promise<string> {
   const turn = new Promise<string>(resolve => setTimeout(resolve, 0, 'waits'));
   return await Promise.race([promise, turn]);
 }
 
-describe('a widget', () => {
-  it('that is there is shown', async () => {
-    page.brings('comm_open', 'r', { comm_id: 'w' });
+describe('a widget model', () => {
+  it('is ready if the kernel has its comm', async () => {
+    page.receive('comm_open', 'r', { comm_id: 'w' });
     expect(await page.wait(lag)).toBe('came');
   });
 
-  it('of a run that is long over is not waited for', async () => {
+  it('is not awaited if its run ended before the page was opened', async () => {
     expect(await page.wait(lag)).toBe('settled');
   });
 
-  it('is waited for while the kernel socket is behind the document', async () => {
-    page.says('r', 'ok');
+  it('is awaited while the kernel socket lags behind the document', async () => {
+    page.setRun('r', 'ok');
     const waiting = page.wait(lag);
-    expect(await now(waiting)).toBe('waits');
-    page.brings('comm_open', 'r', { comm_id: 'another' });
-    expect(await now(waiting)).toBe('waits');
-    page.brings('comm_open', 'r', { comm_id: 'w' });
-    expect(await now(waiting)).toBe('came');
+    expect(await resultOrWaits(waiting)).toBe('waits');
+    page.receive('comm_open', 'r', { comm_id: 'another' });
+    expect(await resultOrWaits(waiting)).toBe('waits');
+    page.receive('comm_open', 'r', { comm_id: 'w' });
+    expect(await resultOrWaits(waiting)).toBe('came');
   });
 
-  it('that does not come with its run will not', async () => {
-    page.says('r', 'running');
+  it('is given up when its run ends without it', async () => {
+    page.setRun('r', 'running');
     const waiting = page.wait(lag);
-    page.brings('status', 'r', { execution_state: 'busy' });
-    expect(await now(waiting)).toBe('waits');
-    page.brings('status', 'r', { execution_state: 'idle' });
-    expect(await now(waiting)).toBe('settled');
+    page.receive('status', 'r', { execution_state: 'busy' });
+    expect(await resultOrWaits(waiting)).toBe('waits');
+    page.receive('status', 'r', { execution_state: 'idle' });
+    expect(await resultOrWaits(waiting)).toBe('settled');
   });
 
-  it('that comes after all can be shown then', () => {
+  it('is reported once by whenOpened if it arrives later', () => {
     const came: string[] = [];
     whenOpened(page.kernel as unknown as Kernel.IKernelConnection, 'w', () => came.push('w'));
-    page.brings('comm_open', 'r', { comm_id: 'v' });
-    page.brings('comm_open', 'r', { comm_id: 'w' });
-    page.brings('comm_open', 'r', { comm_id: 'w' });
+    page.receive('comm_open', 'r', { comm_id: 'v' });
+    page.receive('comm_open', 'r', { comm_id: 'w' });
+    page.receive('comm_open', 'r', { comm_id: 'w' });
     expect(came).toEqual(['w']);
   });
 });
 
 describe('the kernel socket', () => {
-  it('may be first to say that a run is over', () => {
-    page.brings('status', 'r', { execution_state: 'idle' });
-    page.says('r', 'ok');
+  it('does not lag if it reports the end of a run before the document', () => {
+    page.receive('status', 'r', { execution_state: 'idle' });
+    page.setRun('r', 'ok');
     expect(lag.now()).toBe(false);
   });
 
-  it('is not behind for what the kernel never had', () => {
-    page.says('r', 'cancelled', false);
+  it('does not lag for cancelled and lost runs', () => {
+    page.setRun('r', 'cancelled', false);
     expect(lag.now()).toBe(false);
-    page.says('s', 'lost');
+    page.setRun('s', 'lost');
     expect(lag.now()).toBe(false);
   });
 
-  it('is not waited for when it is gone, or the kernel is', () => {
-    page.says('r', 'running');
+  it('does not lag after a reconnection or a restart of the kernel', () => {
+    page.setRun('r', 'running');
     expect(lag.now()).toBe(true);
     page.kernel.connectionStatus = 'connecting';
     expect(lag.now()).toBe(false);
     page.kernel.connectionStatus = 'connected';
     page.connectionStatusChanged.emit('connected');
     expect(lag.now()).toBe(false);
-    page.says('s', 'running');
+    page.setRun('s', 'running');
     page.statusChanged.emit('restarting');
     expect(lag.now()).toBe(false);
   });
 
-  it('is not waited for when the run was replaced or the kernel is idle again', () => {
-    page.says('r', 'running');
-    page.says('s', 'queued', false);
+  it('lags for a replaced run only while the kernel is busy', () => {
+    page.setRun('r', 'running');
+    page.setRun('s', 'queued', false);
     expect(lag.now()).toBe(false);
     page.runtime.kernel.state = 'busy';
     expect(lag.now()).toBe(true);
   });
 
-  it('is known to be behind by who hears of the same change first', () => {
+  it('lags already for an earlier listener of the same document change', () => {
     const heard: boolean[] = [];
     const other = new Page();
     other.runtimeChanged.connect(() => heard.push(later.now()));
     const later = other.lag();
-    other.says('r', 'ok');
+    other.setRun('r', 'ok');
     expect(heard).toEqual([true]);
   });
 });
 
-describe('what fills a model', () => {
+describe('the wait for the content of a widget model', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -171,27 +171,27 @@ describe('what fills a model', () => {
     vi.useRealTimers();
   });
 
-  it('is waited for until the socket has brought the end of its run', async () => {
+  it('lasts until the kernel socket receives the end of the run', async () => {
     const page = new Page();
     const lag = page.lag();
-    page.says('r', 'ok');
+    page.setRun('r', 'ok');
     let done = false;
     const waiting = filled(lag).then(() => {
       done = true;
     });
     await Promise.resolve();
     expect(done).toBe(false);
-    page.brings('status', 'r', { execution_state: 'idle' });
+    page.receive('status', 'r', { execution_state: 'idle' });
     await waiting;
   });
 
-  it('is not waited for when nothing is under way', async () => {
+  it('ends at once if no run is active', async () => {
     await filled(new Page().lag());
   });
 
-  it('is not waited for as long as a run may take', async () => {
+  it('ends after FILLED_MS although the run continues', async () => {
     const page = new Page();
-    page.says('r', 'running');
+    page.setRun('r', 'running');
     const waiting = filled(page.lag());
     vi.advanceTimersByTime(FILLED_MS);
     await waiting;

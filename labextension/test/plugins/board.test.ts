@@ -3,7 +3,7 @@ import { describe as suite, expect, it } from 'vitest';
 import type { Notice, Poster } from '../../src/rooms/noticeBoard';
 import { NoticeBoard } from '../../src/rooms/noticeBoard';
 
-/** JupyterLab's notifications: what is on the screen, and what was ever posted. */
+/** JupyterLab's notifications: the shown ones, and the number of all posts. */
 class Screen implements Poster {
   readonly shown = new Map<string, string>();
   posts = 0;
@@ -38,7 +38,7 @@ function notice(text: string): Notice {
 }
 
 suite('the notices about one notebook', () => {
-  it('a state that lasts is shown once, however often it is reported', () => {
+  it('show a lasting state once for any number of reports', () => {
     const screen = new Screen();
     const board = new NoticeBoard(screen);
     for (let i = 0; i < 226; i++) {
@@ -50,7 +50,7 @@ suite('the notices about one notebook', () => {
     expect(screen.posts).toBe(1);
   });
 
-  it('a notice that people closed comes back only with another text, or after it was over', () => {
+  it('show a state that the user closed only with another text or after its end', () => {
     const screen = new Screen();
     const board = new NoticeBoard(screen);
     board.keep('file', notice('it is read-only'));
@@ -65,7 +65,7 @@ suite('the notices about one notebook', () => {
     expect(screen.texts).toEqual(['the disk is full']);
   });
 
-  it('events of one kind take each other’s place, and those of other kinds stand beside them', () => {
+  it('replace an event of the same kind and keep events of other kinds', () => {
     const screen = new Screen();
     const board = new NoticeBoard(screen);
     for (let i = 0; i < 40; i++) {
@@ -75,7 +75,7 @@ suite('the notices about one notebook', () => {
     expect(screen.texts).toEqual(['refused 39', 'a cell was deleted']);
   });
 
-  it('none is left, and none comes, when the notebook is closed', () => {
+  it('disappear when the notebook is closed, and later ones are not shown', () => {
     const screen = new Screen();
     const board = new NoticeBoard(screen);
     board.keep('file', notice('it is read-only'));

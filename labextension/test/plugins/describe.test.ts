@@ -22,7 +22,7 @@ const LIVE: Status = {
 const CLEAR: Line = { hindrance: null, blocked: null, keeps: true };
 const trans = nullTranslator.load('jupyter_runtimed');
 
-suite('what the status bar says', () => {
+suite('the status bar', () => {
   it.each<[string, Partial<Status>, boolean, boolean]>([
     ['Saved', {}, true, false],
     ['Saving…', { saved: false }, true, false],
@@ -67,13 +67,13 @@ suite('what the status bar says', () => {
     ['No access', { phase: 'closed', fault: 'forbidden' }, true, false],
     ['Not logged in', { phase: 'closed', fault: 'unauthenticated' }, true, false],
     ['Disconnected', { phase: 'closed', fault: 'protocol' }, true, false]
-  ])('%s', (text, change, online, waiting) => {
+  ])('shows "%s"', (text, change, online, waiting) => {
     expect(statusText({ ...LIVE, ...change }, { online, waiting, line: CLEAR }, trans).text).toBe(
       text
     );
   });
 
-  it('why it failed is in the title', () => {
+  it('has the reason of a failed save in its title', () => {
     const { title, level } = statusText(
       { ...LIVE, saveError: 'disk full' },
       { online: true, waiting: false, line: CLEAR },
@@ -89,7 +89,7 @@ suite('what the status bar says', () => {
     [{ kind: 'login' }, 'Logged out', 'Log in again'],
     [{ kind: 'elsewhere', status: 404 }, 'Reconnecting…', 'A proxy answers'],
     [{ kind: 'server', message: 'oops' }, 'Reconnecting…', 'oops']
-  ])('what it waits for: %o', (hindrance, text, why) => {
+  ])('names the reason of a missing connection: %o', (hindrance, text, why) => {
     const status: Status = { ...LIVE, phase: 'connecting', unacked: 2 };
     const line = { hindrance, blocked: null, keeps: true };
     const said = statusText(status, { online: true, waiting: true, line }, trans);
@@ -102,19 +102,22 @@ suite('what the status bar says', () => {
   it.each<[boolean, string]>([
     [true, 'Reconnecting… · 2 changes not on the server · keep this page open'],
     [false, 'Offline · 2 changes not on the server · keep this page open']
-  ])('a browser without storage does not claim to keep changes', (online, text) => {
-    const status: Status = { ...LIVE, phase: 'connecting', unacked: 2 };
-    const line = { ...CLEAR, keeps: false };
-    const said = statusText(status, { online, waiting: true, line }, trans);
-    expect(said.text).toBe(text);
-    expect(said.level).toBe('error');
-    expect(said.title).toContain('Keep this page open until they are sent');
-    expect(said.title).not.toContain('kept');
-    const live = statusText({ ...LIVE, unacked: 2 }, { online, waiting: true, line }, trans);
-    expect(live.title).toContain('Keep this page open until they are sent');
-  });
+  ])(
+    'does not claim to keep changes if the browser has no storage (online: %s)',
+    (online, text) => {
+      const status: Status = { ...LIVE, phase: 'connecting', unacked: 2 };
+      const line = { ...CLEAR, keeps: false };
+      const said = statusText(status, { online, waiting: true, line }, trans);
+      expect(said.text).toBe(text);
+      expect(said.level).toBe('error');
+      expect(said.title).toContain('Keep this page open until they are sent');
+      expect(said.title).not.toContain('kept');
+      const live = statusText({ ...LIVE, unacked: 2 }, { online, waiting: true, line }, trans);
+      expect(live.title).toContain('Keep this page open until they are sent');
+    }
+  );
 
-  it('a slow connection, and which path a proxy must pass', () => {
+  it('shows a slow connection and the path that a proxy must pass', () => {
     const line = {
       hindrance: null,
       blocked: '/user/ana/api/runtimed/rooms/r1/socket',
@@ -124,10 +127,20 @@ suite('what the status bar says', () => {
     expect(said.text).toBe('Saved · slow connection');
     expect(said.title).toContain('WebSockets through at /user/ana/api/runtimed/rooms/r1/socket');
   });
+
+  it('shows that a cell waits for input, unless it is saving or reconnecting', () => {
+    const at = { online: true, waiting: false, asking: true, line: CLEAR };
+    expect(statusText(LIVE, at, trans).text).toBe('Saved · waits for input');
+    expect(statusText({ ...LIVE, role: 'viewer' }, at, trans).text).toBe(
+      'Read-only · waits for input'
+    );
+    expect(statusText({ ...LIVE, saved: false }, at, trans).text).toBe('Saving…');
+    expect(statusText({ ...LIVE, phase: 'connecting' }, at, trans).text).toBe('Reconnecting…');
+  });
 });
 
-suite('the notice about what is waited for', () => {
-  it('counts the changes that are kept', () => {
+suite('the notice about a missing connection', () => {
+  it('counts the changes that the browser keeps', () => {
     const stopped: Hindrance = { kind: 'stopped', message: '' };
     expect(waitingText(stopped, { count: 0, keeps: true }, trans)).toBe(
       'The Hub stopped this server. Start it again from the Hub.'
@@ -141,18 +154,8 @@ suite('the notice about what is waited for', () => {
     expect(waitingText(stopped, { count: 21, keeps: false }, trans)).toContain('cannot store');
   });
 
-  it('is not there for a server that does not answer: the status bar says so', () => {
+  it('is absent if the server does not answer, because the status bar says so', () => {
     expect(waitingText({ kind: 'network' }, { count: 3, keeps: true }, trans)).toBeNull();
     expect(waitingText(null, { count: 3, keeps: true }, trans)).toBeNull();
-  });
-
-  it('that a cell waits for input, while there is nothing worse', () => {
-    const at = { online: true, waiting: false, asking: true, line: CLEAR };
-    expect(statusText(LIVE, at, trans).text).toBe('Saved · waits for input');
-    expect(statusText({ ...LIVE, role: 'viewer' }, at, trans).text).toBe(
-      'Read-only · waits for input'
-    );
-    expect(statusText({ ...LIVE, saved: false }, at, trans).text).toBe('Saving…');
-    expect(statusText({ ...LIVE, phase: 'connecting' }, at, trans).text).toBe('Reconnecting…');
   });
 });

@@ -18,18 +18,18 @@ function run(state: string, reason: string): RunNode {
   };
 }
 
-describe('The mark of a cell', () => {
-  it('says that its run was interrupted, and why', () => {
+describe('the mark of a cell', () => {
+  it('gives the reason of a lost run', () => {
     const lost = run('lost', 'the server was restarted');
     expect(markOf(lost, trans)).toBe('Interrupted: the server was restarted');
     expect(markOf(run('lost', ''), trans)).toBe('Interrupted');
   });
 
-  it('says that a cell behind it was not run', () => {
+  it('gives the reason of a run that did not start because the kernel died', () => {
     expect(markOf(run('cancelled', 'the kernel died'), trans)).toBe('Not run: the kernel died');
   });
 
-  it('is not shown for what people did themselves, or see elsewhere', () => {
+  it('is absent if a user or an earlier error cancelled the run, and in all other states', () => {
     for (const reason of ['cancelled', 'interrupted', 'an earlier cell failed', '']) {
       expect(markOf(run('cancelled', reason), trans)).toBeNull();
     }
@@ -39,7 +39,7 @@ describe('The mark of a cell', () => {
     expect(markOf(undefined, trans)).toBeNull();
   });
 
-  it('stands below the outputs once, changes, and goes', () => {
+  it('stands once below the outputs, is replaced and is removed', () => {
     const node = document.createElement('div');
     node.innerHTML = '<div class="jp-Cell-outputWrapper"></div><div class="jp-CellFooter"></div>';
     mark({ node }, 'one');

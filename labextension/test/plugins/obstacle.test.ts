@@ -5,26 +5,26 @@ import { conflictOf } from '../../src/rooms/conflicts';
 
 const trans = nullTranslator.load('jupyter_runtimed');
 const HERE = { version: '0.1.0', protocol: 1, conflicts: [] as string[] };
-const NOBODY = { provider: null, plugins: ['@jupyterlab/notebook-extension:tracker'] };
+const NO_OTHERS = { provider: null, plugins: ['@jupyterlab/notebook-extension:tracker'] };
 const YDOC = { ...HERE, conflicts: ['jupyter_server_ydoc'] };
 const CARETS = '@jupyter/collaboration-extension:userEditorCursors';
 const THEIRS = ['@jupyter/docprovider-extension:drive', CARETS];
 
-describe('what stands in the way of rooms', () => {
-  it('is nothing where the server part is there, alone', () => {
-    expect(conflictOf(HERE, NOBODY, trans)).toBeNull();
+describe('the message about a conflict', () => {
+  it('is absent if the server part is enabled without conflicts', () => {
+    expect(conflictOf(HERE, NO_OTHERS, trans)).toBeNull();
   });
 
   it.each([
-    ['a server part that is missing', null, NOBODY, 'not enabled'],
+    ['a server part that is missing', null, NO_OTHERS, 'not enabled'],
     [
       'another extension on the server',
       { ...HERE, conflicts: ['some_model'] },
-      NOBODY,
+      NO_OTHERS,
       'some_model'
     ],
     [
-      'both parts of another',
+      'both parts of another extension',
       YDOC,
       { provider: 'rtc', plugins: THEIRS },
       'beside jupyter-collaboration:'
@@ -32,11 +32,11 @@ describe('what stands in the way of rooms', () => {
     [
       'another content provider in the browser',
       HERE,
-      { ...NOBODY, provider: 'rtc' },
+      { ...NO_OTHERS, provider: 'rtc' },
       'part of rtc is'
     ],
     [
-      'a browser part that was left on',
+      'a browser part that is still enabled',
       HERE,
       { provider: 'rtc', plugins: THEIRS },
       'of jupyter-collaboration is'
@@ -47,8 +47,8 @@ describe('what stands in the way of rooms', () => {
       { provider: null, plugins: [CARETS] },
       'Disable both.'
     ],
-    ['another protocol', { ...HERE, protocol: 2 }, NOBODY, 'another version']
-  ])('is %s, and that is said', (_, status, others, words) => {
+    ['another protocol', { ...HERE, protocol: 2 }, NO_OTHERS, 'another version']
+  ])('names %s', (_, status, others, words) => {
     const text = conflictOf(status, others, trans) ?? '';
     expect(text).toContain(words);
     expect(text.length).toBeLessThan(140);

@@ -23,35 +23,35 @@ function problem(change: Partial<Status>): ReturnType<typeof fileProblem> {
   return fileProblem({ ...FINE, ...change }, 'folder/a.ipynb', trans);
 }
 
-suite('what is said of a file', () => {
-  it('that is fine: nothing', () => {
+suite('the notice about a file', () => {
+  it('is absent without a problem', () => {
     expect(problem({})).toBeNull();
     expect(storageProblem(FINE, 'a.ipynb', trans)).toBeNull();
   });
 
-  it('a deleted one can be restored', () => {
+  it('offers to restore a deleted file', () => {
     const found = problem({ fileGone: { why: 'deleted', message: 'it is gone' } });
     expect(found?.text).toContain('a.ipynb was deleted');
     expect(found).toMatchObject({ remedy: 'Restore file', lasting: true });
   });
 
-  it('one that is no notebook is not written over', () => {
+  it('offers no remedy for a file that is not a notebook', () => {
     const found = problem({ fileGone: { why: 'not-a-notebook', message: 'it holds marks' } });
     expect(found).toMatchObject({ text: 'it holds marks', remedy: '' });
   });
 
-  it('one that cannot be reached says why', () => {
+  it('gives the reason if the file cannot be reached', () => {
     expect(problem({ fileError: 'stale handle' })?.text).toContain('stale handle');
   });
 
-  it('a read-only one is said in the same words before and after a save fails', () => {
+  it('is the same for a read-only file before and after a failed save', () => {
     const before = problem({ fileReadOnly: 'by its mode' });
     const after = problem({ fileReadOnly: 'by its mode', saveError: 'denied', saved: false });
     expect(before?.text).toContain('a.ipynb is read-only');
     expect(after?.text).toBe(before?.text);
   });
 
-  it('readers, who change nothing, hear nothing of a read-only file and can restore none', () => {
+  it('is absent for a viewer of a read-only file, and lets no viewer restore a file', () => {
     expect(problem({ role: 'viewer', fileReadOnly: 'by its mode' })).toBeNull();
     const gone = { why: 'deleted', message: 'it is gone' };
     expect(problem({ role: 'viewer', fileGone: gone })?.remedy).toBe('');

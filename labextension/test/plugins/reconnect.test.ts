@@ -11,19 +11,19 @@ function context(kernel: { id: string; connectionStatus: string } | null, more =
   return { session, ...settled, ...more } as unknown as Context;
 }
 
-describe('The remedy for a kernel that JupyterLab has lost', () => {
+describe('the remedy for a kernel that JupyterLab has lost', () => {
   it('is to join the kernel of the room', () => {
     expect(remedyFor(context(null), 'k')).toBe('join');
     expect(remedyFor(context({ id: 'old', connectionStatus: 'disconnected' }), 'k')).toBe('join');
   });
 
-  it('is to connect again to one that outlived the server', () => {
+  it('is to reconnect to a kernel that outlived the server', () => {
     expect(remedyFor(context({ id: 'k', connectionStatus: 'disconnected' }), 'k')).toBe(
       'reconnect'
     );
   });
 
-  it('is left to JupyterLab while it has a kernel, looks for one, or there is none', () => {
+  it('is nothing if JupyterLab has or seeks a kernel, or if the room has none', () => {
     expect(remedyFor(context({ id: 'other', connectionStatus: 'connected' }), 'k')).toBe('nothing');
     expect(remedyFor(context({ id: 'k', connectionStatus: 'connecting' }), 'k')).toBe('nothing');
     expect(remedyFor(context(null, { isReady: false }), 'k')).toBe('nothing');

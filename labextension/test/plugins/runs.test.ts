@@ -13,8 +13,8 @@ import { startWasm } from '../protocol/room';
 let server: am.Doc<RuntimeNode>;
 let model: RoomNotebook;
 let calls: string[][];
-let besides: object;
-let desk: RunRequests;
+let otherArguments: object;
+let requests: RunRequests;
 let answer: (cells: string[]) => Promise<{ runs: string[] }>;
 let statusChanged: Signal<object, { phase: string }>;
 
@@ -31,15 +31,15 @@ beforeEach(async () => {
     statusChanged,
     call: async (_: string, { cells, ...more }: { cells: string[] }) => {
       calls.push(cells);
-      besides = more;
+      otherArguments = more;
       return await answer(cells);
     }
   };
-  desk = new RunRequests({ model, connection: connection as unknown as RoomConnection });
+  requests = new RunRequests({ model, connection: connection as unknown as RoomConnection });
 });
 
-/** A turn of the event loop: everything that was only waiting for promises is done. */
-async function answered(): Promise<void> {
+/** Waits for one turn of the event loop, so that all settled promises have continued. */
+async function settlePromises(): Promise<void> {
   await new Promise(resolve => setImmediate(resolve));
 }
 
@@ -58,9 +58,9 @@ function run(cell: string, state: string, more: object = {}): void {
   });
 }
 
-describe('runs', () => {
-  it('of one turn leave as one call, and each ends for itself', async () => {
-    const both = [desk.run('a'), desk.run('b')];
+describe('requested runs', () => {
+  it('of one turn are sent in one call, and each settles on its own', async () => {
+    const both = [requests.run('a'), requests.run('b')];
     run('a', 'queued');
     run('b', 'queued');
     run('a', 'ok');
@@ -70,26 +70,26 @@ describe('runs', () => {
     expect(calls).toEqual([['a', 'b']]);
   });
 
-  it('say when they ran if the user has asked for that', async () => {
-    const plain = desk.run('a');
-    await answered();
-    expect(besides).toEqual({});
-    const timed = desk.run('b', true);
-    await answered();
-    expect(besides).toEqual({ record_timing: true });
+  it('record their timing if the user wants it', async () => {
+    const plain = requests.run('a');
+    await settlePromises();
+    expect(otherArguments).toEqual({});
+    const timed = requests.run('b', true);
+    await settlePromises();
+    expect(otherArguments).toEqual({ record_timing: true });
     run('a', 'ok');
     run('b', 'ok');
     await Promise.all([plain, timed]);
   });
 
-  it('that had ended before the answer came are over at once', async () => {
-    const asked = desk.run('a');
+  it('settle at once if they ended before the reply', async () => {
+    const outcome = requests.run('a');
     run('a', 'ok');
-    expect(await asked).toEqual({ state: 'ok' });
+    expect(await outcome).toEqual({ state: 'ok' });
   });
 
-  it('that failed say what was raised', async () => {
-    const asked = desk.run('a');
+  it('settle with their error', async () => {
+    const outcome = requests.run('a');
     const error = {
       id: am.str('o'),
       type: am.str('error'),
@@ -98,7 +98,7 @@ describe('runs', () => {
       traceback: [am.str('line')]
     };
     run('a', 'error', { outputs: [error] });
-    expect(await asked).toEqual({
+    expect(await outcome).toEqual({
       state: 'error',
       ename: 'ValueError',
       evalue: 'no',
@@ -106,38 +106,38 @@ describe('runs', () => {
     });
   });
 
-  it('that were lost say why', async () => {
-    const asked = desk.run('a');
+  it('settle with the reason of their loss', async () => {
+    const outcome = requests.run('a');
     run('a', 'lost', { reason: am.str('the kernel died') });
-    expect(await asked).toEqual({ state: 'lost', reason: 'the kernel died' });
+    expect(await outcome).toEqual({ state: 'lost', reason: 'the kernel died' });
   });
 
-  it('that another run of the cell replaced are cancelled', async () => {
-    const asked = desk.run('a');
-    await answered();
+  it('settle as cancelled if another run of the cell replaces them', async () => {
+    const outcome = requests.run('a');
+    await settlePromises();
     run('a', 'running');
     write(doc => {
       delete doc.runs['run-a'];
     });
-    expect(await asked).toEqual({ state: 'cancelled' });
+    expect(await outcome).toEqual({ state: 'cancelled' });
   });
 
-  it('that are gone when the connection is back are cancelled', async () => {
-    const asked = desk.run('a');
-    await answered();
+  it('settle as cancelled if they are gone after a reconnection', async () => {
+    const outcome = requests.run('a');
+    await settlePromises();
     statusChanged.emit({ phase: 'live' });
-    expect(await asked).toEqual({ state: 'cancelled' });
+    expect(await outcome).toEqual({ state: 'cancelled' });
   });
 
-  it('that could not be asked for say so', async () => {
+  it('reject if the call fails', async () => {
     answer = () => Promise.reject(new Error('offline'));
-    await expect(desk.run('a')).rejects.toThrow('offline');
+    await expect(requests.run('a')).rejects.toThrow('offline');
   });
 
-  it('end with the notebook', async () => {
-    const asked = desk.run('a');
-    await answered();
+  it('settle as cancelled when the notebook is closed', async () => {
+    const outcome = requests.run('a');
+    await settlePromises();
     model.dispose();
-    expect(await asked).toEqual({ state: 'cancelled' });
+    expect(await outcome).toEqual({ state: 'cancelled' });
   });
 });
