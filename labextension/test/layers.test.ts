@@ -30,7 +30,7 @@ async function broken(): Promise<string[]> {
   return (output as ICruiseResult).summary.violations.map(({ rule }) => rule.name);
 }
 
-describe('the layers', () => {
+describe('the layer rules', () => {
   it.each([
     ['document', 'protocol/a'],
     ['editor', 'model/a'],
@@ -46,37 +46,37 @@ describe('the layers', () => {
     ['rooms', 'widgets/a'],
     ['widgets', 'plugins/a'],
     ['plugins', 'index']
-  ])('refuse that %s/ imports %s.ts', async (from, to) => {
+  ])('forbid that %s/ imports %s.ts', async (from, to) => {
     write(`src/${to}.ts`, 'export type A = string;');
     write(`src/${from}/b.ts`, `import type { A } from '../${to}';\nexport type B = A;`);
     expect(await broken()).toContain(`${from} imports lower layers only`);
   });
 
-  it('refuse that tokens.ts imports a folder above', async () => {
+  it('forbid that tokens.ts imports a higher layer', async () => {
     write('src/rooms/a.ts', 'export type A = string;');
     write('src/tokens.ts', "import type { A } from './rooms/a';\nexport type B = A;");
     expect(await broken()).toEqual(['tokens.ts imports lower layers only']);
   });
 
-  it('accept an import of a lower layer', async () => {
+  it('allow an import of a lower layer', async () => {
     write('src/document/a.ts', 'export type A = string;');
     write('src/plugins/b.ts', "import type { A } from '../document/a';\nexport type B = A;");
     expect(await broken()).toEqual([]);
   });
 
-  it('refuse a circle inside of a folder', async () => {
+  it('forbid a cycle inside of a folder', async () => {
     write('src/model/a.ts', "import type { B } from './b';\nexport type A = B[];");
     write('src/model/b.ts', "import type { A } from './a';\nexport type B = A[];");
     expect(await broken()).toContain('no circles');
   });
 
-  it('refuse a folder without a layer', async () => {
+  it('forbid a folder without a layer', async () => {
     write('src/document/a.ts', 'export type A = string;');
     write('src/helpers/b.ts', "import type { A } from '../document/a';\nexport type B = A;");
     expect(await broken()).toEqual(['each folder has a layer']);
   });
 
-  it('refuse a second import of Automerge', async () => {
+  it('forbid a second import of Automerge', async () => {
     write('node_modules/@automerge/automerge/package.json', '{ "main": "index.js" }');
     write('node_modules/@automerge/automerge/index.js', '');
     write('src/document/a.ts', "import '@automerge/automerge';");

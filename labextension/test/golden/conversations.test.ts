@@ -7,10 +7,10 @@ import { HAS_VECTORS, read, report } from './read';
 
 /** A client before its first step. */
 const BLANK = { phase: 'connecting', role: 'viewer', pending: 0, notebook: null };
-/** Results that one step has and the next has not, unless it says so. */
+/** Results that belong to one step alone. */
 const NOTHING = { events: [], sent: [], stored: [], reconnect: [] };
 
-describe.runIf(HAS_VECTORS)('conversations', () => {
+describe.runIf(HAS_VECTORS)('conversation vectors', () => {
   const all = HAS_VECTORS
     ? (read('conversations.json') as { conversations: Conversation[] }).conversations
     : [];

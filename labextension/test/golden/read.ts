@@ -1,11 +1,11 @@
-/** The vectors in `tests/golden` that Python and TypeScript tests read alike. */
+/** The vectors in `tests/golden`, which the tests in Python and TypeScript share. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const GOLDEN = join(dirname(fileURLToPath(import.meta.url)), '../../../tests/golden');
 
-/** Whether the vectors are here: the TypeScript alone may be tested without the Python package. */
+/** Whether the vectors are present; a checkout of `labextension` alone lacks them. */
 export const HAS_VECTORS = existsSync(GOLDEN);
 
 export function read(name: string): unknown {

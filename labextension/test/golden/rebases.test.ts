@@ -10,7 +10,7 @@ interface Vectors {
   cases: Case[];
 }
 
-describe.runIf(HAS_VECTORS)('rebases', () => {
+describe.runIf(HAS_VECTORS)('rebase vectors', () => {
   const { start, cases } = HAS_VECTORS
     ? (read('rebase.json') as Vectors)
     : { start: [], cases: [] };

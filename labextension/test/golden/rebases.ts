@@ -1,7 +1,7 @@
 /**
  * Plays the cases of `tests/golden/rebase.json` with the browser client's rebase.
  *
- * A case says who edited what: `own` edits are those of the client, `ben` is another peer. The
+ * A case names the author of each edit: `own` is the client, and `ben` is another peer. The
  * section "Shared vectors" of `docs/design/protocol.md` explains the file.
  */
 import * as am from '../../src/document/automerge';
@@ -141,7 +141,7 @@ function notebookOf(lines: readonly CellLine[], author: string): Doc {
   });
 }
 
-/** As the server gives it: a prefix for each connection, and four bytes of the client's own. */
+/** Returns an actor: a prefix that the server assigns to a connection, and four own bytes. */
 function ownActor(fork: number): Uint8Array {
   return new Uint8Array([...Buffer.from('own'.padEnd(16, '.')), 0, 0, 0, fork]);
 }

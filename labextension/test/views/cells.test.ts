@@ -16,7 +16,7 @@ const texts = (view: HTMLElement, selector: string): (string | null)[] =>
   [...view.querySelectorAll(selector)].map(found => found.textContent);
 
 describe('cells side by side', () => {
-  it('have marked what went and what came', () => {
+  it('mark deleted and inserted text', () => {
     const view = shown(cell('a = one\nb = 2', 'a = other\nb = 2'));
     expect(texts(view, 'pre')).toEqual(['a = one\nb = 2', 'a = other\nb = 2']);
     expect(texts(view, 'ins')).toEqual(['other']);
@@ -24,7 +24,7 @@ describe('cells side by side', () => {
     expect(texts(view, 'h3')).toEqual(['Changed']);
   });
 
-  it('are told apart by what happened to them', () => {
+  it('are labelled with the kind of their change', () => {
     const view = shown(
       cell(null, 'new'),
       cell('old', null),
@@ -41,7 +41,7 @@ describe('cells side by side', () => {
     ]);
   });
 
-  it('show their text as text', () => {
+  it('show HTML in a source as plain text', () => {
     const view = shown(cell(null, '<img src=x onerror=alert(1)>'));
     expect(view.querySelector('img')).toBeNull();
     expect(texts(view, 'pre')).toEqual(['<img src=x onerror=alert(1)>']);

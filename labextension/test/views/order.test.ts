@@ -17,8 +17,8 @@ function list(names: string[]): HTMLElement {
 
 const ids = (parent: HTMLElement): string[] => [...parent.children].map(child => child.id);
 
-describe('elements', () => {
-  it('come into any order without the fixed one being moved', () => {
+describe('ordered elements', () => {
+  it('reach any order without a move of the fixed element', () => {
     const names = ['a', 'b', 'c', 'd', 'e', 'f'];
     for (let seed = 1; seed <= 100; seed++) {
       const roll = dice(seed);
@@ -35,7 +35,7 @@ describe('elements', () => {
     }
   });
 
-  it('that are not on the page are left out, and foreign ones stay at the end', () => {
+  it('leave out elements that are not in the parent and keep foreign ones at the end', () => {
     const parent = list(['a', 'b', 'c', 'foreign']);
     const [a, b, c] = [...parent.children] as [HTMLElement, HTMLElement, HTMLElement];
     orderElements(parent, [c, document.createElement('p'), b, a], null);

@@ -16,12 +16,12 @@ class NoObserver {
   disconnect = vi.fn();
 }
 
-function taken(text: string): { kept: DeletedCellText; area: HTMLTextAreaElement } {
+function showDeletedText(text: string): { shown: DeletedCellText; area: HTMLTextAreaElement } {
   const at = { message: 'Ben deleted it.', text, anchor: text.length, head: text.length };
-  const kept = new DeletedCellText(at, now => restored.push(now), trans);
-  Widget.attach(kept, document.body);
-  kept.take();
-  return { kept, area: kept.node.querySelector('textarea') as HTMLTextAreaElement };
+  const shown = new DeletedCellText(at, now => restored.push(now), trans);
+  Widget.attach(shown, document.body);
+  shown.take();
+  return { shown, area: shown.node.querySelector('textarea') as HTMLTextAreaElement };
 }
 
 beforeEach(() => {
@@ -32,35 +32,35 @@ beforeEach(() => {
 });
 
 describe('the text of a cell that another user deleted', () => {
-  it('goes when the person goes elsewhere and has typed nothing', () => {
-    const { kept } = taken('x = 1');
+  it('closes without the focus if the user typed nothing', () => {
+    const { shown } = showDeletedText('x = 1');
     elsewhere.focus();
-    expect(kept.isDisposed).toBe(true);
+    expect(shown.isDisposed).toBe(true);
   });
 
-  it('goes when the person goes elsewhere and has left nothing of it', () => {
-    const { kept, area } = taken('x = 1');
+  it('closes without the focus if the user deleted all of it', () => {
+    const { shown, area } = showDeletedText('x = 1');
     area.value = ' \n';
     elsewhere.focus();
-    expect(kept.isDisposed).toBe(true);
+    expect(shown.isDisposed).toBe(true);
   });
 
-  it('stays while there is something typed in it', () => {
-    const { kept, area } = taken('x = 1');
+  it('stays without the focus if the user changed it', () => {
+    const { shown, area } = showDeletedText('x = 1');
     area.value = 'x = 12';
     elsewhere.focus();
-    expect(kept.isDisposed).toBe(false);
-    expect(kept.text).toEqual({ base: 'x = 1', now: 'x = 12' });
+    expect(shown.isDisposed).toBe(false);
+    expect(shown.text).toEqual({ base: 'x = 1', now: 'x = 12' });
   });
 
-  it('stays while the person goes to its buttons, and restores what it has', () => {
-    const { kept, area } = taken('x = 1');
+  it('stays when its button gets the focus, and the button restores it', () => {
+    const { shown, area } = showDeletedText('x = 1');
     area.value = 'x = 12';
-    const restore = kept.node.querySelector<HTMLButtonElement>('.jp-mod-accept');
+    const restore = shown.node.querySelector<HTMLButtonElement>('.jp-mod-accept');
     restore?.focus();
-    expect(kept.isDisposed).toBe(false);
+    expect(shown.isDisposed).toBe(false);
     restore?.click();
     expect(restored).toEqual(['x = 12']);
-    expect(kept.isDisposed).toBe(true);
+    expect(shown.isDisposed).toBe(true);
   });
 });
