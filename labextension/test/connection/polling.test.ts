@@ -97,6 +97,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
+    vi.restoreAllMocks();
   polling.close();
   vi.useRealTimers();
 });
@@ -116,6 +117,8 @@ describe('frames over plain HTTP', () => {
   });
 
   it('arrive once and in order although requests and answers are lost', async () => {
+    // The pauses before new tries are random; with some of them every second GET could fail.
+    vi.spyOn(Math, 'random').mockReturnValue(0.5);
     let count = 0;
     server.fate = () => (['request', 'none', 'answer', 'none'] as const)[count++ % 4] ?? 'none';
     for (const byte of COUNT) {
