@@ -97,7 +97,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
-    vi.restoreAllMocks();
+  vi.restoreAllMocks();
   polling.close();
   vi.useRealTimers();
 });
