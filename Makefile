@@ -98,7 +98,8 @@ test-lab: setup
 	  --outputFile.junit=../$(REPORTS)/vitest.xml
 
 # CI repeats a failed test once and names it at the end: a test that needs this wants mending.
-PYTEST := $(BIN)/python -m pytest --durations=20 $(if $(CI),--reruns 1 -rR)
+RERUNS := $(if $(CI),--reruns 1 -rR)
+PYTEST := $(BIN)/python -m pytest --durations=20 $(RERUNS)
 
 test-python: setup  ## Python without a browser (make test-python ARGS="tests/room -x")
 	mkdir -p $(REPORTS)
@@ -122,7 +123,7 @@ build/managers.stamp: build/install.stamp
 
 test-managers: setup build/managers.stamp  ## contents managers of others: jupyter-fs, jupytext, S3
 	mkdir -p $(REPORTS)
-	build/managers/bin/python -m pytest tests/server/test_contents_managers.py \
+	build/managers/bin/python -m pytest tests/server/test_contents_managers.py $(RERUNS) \
 	  --junitxml=$(REPORTS)/managers.xml
 
 # JupyterHub and its proxy, in an environment on top of the other: single-user servers run in it.

@@ -329,7 +329,7 @@ class Host:
         self._file.was_restored(by)
 
     def deleted(self) -> None:
-        self._file.gone(ev.FileDeleted(f"{self.path} was deleted; save it to put it back"))
+        self._file.deleted()
 
     async def attach(self, link: Link, status: ev.KernelStatusChanged) -> None:
         await self._kernel.attach(link, status)

@@ -97,7 +97,7 @@ class RoomFile:
         self._look_seconds = FIRST_LOOK_SECONDS
         self._look_later: asyncio.TimerHandle | None = None
         self._overtaken = 0
-        """Number of saves and moves, to detect that a read is outdated."""
+        """Number of saves, moves and deletions, to detect that a read is outdated."""
 
     def watch(self) -> None:
         self.unwatch()
@@ -385,6 +385,11 @@ class RoomFile:
         if self._trouble != trouble:
             self._trouble = trouble
             self._post(ev.FileUnreachable(trouble))
+
+    def deleted(self) -> None:
+        """Note that this server deleted the file; a read that began before is outdated."""
+        self._overtaken += 1
+        self.gone(ev.FileDeleted(f"{self.path} was deleted; save it to put it back"))
 
     def gone(self, event: ev.FileDeleted) -> None:
         """Report once that the file is missing or invalid, and check it again from time to time."""

@@ -66,7 +66,7 @@ async def test_notebook_7_marks_an_interrupted_run_and_joins_the_next_kernel(
     await ana.run(0)
     await ana.sees_output(0, "begun")
     lab.kill()
-    await ana.status_is("Disconnected", 60_000)
+    await ana.status_is("Reconnecting", 60_000)
     lab.start()
     mark = ana.cell(0).locator(".jp-RuntimedCellMark")
     await expect(mark).to_have_text("Interrupted: the server was restarted", timeout=60_000)

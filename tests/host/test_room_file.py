@@ -266,3 +266,21 @@ async def test_a_file_with_unknown_trust_is_opened_as_untrusted(place):
     place.put("a.ipynb", notebook("x"))
     ana = await joined(await place.server(trust=FailingNotary()).open("a.ipynb"))
     assert (ana.source("c0"), ana.peer.runtime.trusted("c0")) == ("x", False)
+
+
+async def test_a_read_that_began_before_a_deletion_does_not_report_the_file_as_present(
+    place, slow_files
+):
+    file = place.root / "a.ipynb"
+    file.write_bytes(notebook("x = 1"))
+    host = await slow_files.open("a.ipynb")
+    client = await joined(host)
+    slow_files._files.reads.shut()
+    file.write_bytes(notebook("changed = 2"))
+    host._file.changed()
+    await slow_files._files.reads.reached.wait()
+    file.unlink()
+    host.deleted()
+    slow_files._files.reads.open()
+    await quiet(client)
+    assert host.missing
