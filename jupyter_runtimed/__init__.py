@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from .client import LiveCell, LiveNotebook, RunResult, connect, open  # noqa: A004
+    from .client import LiveCell, LiveNotebook, RunResult, connect, open  # noqa: A004 -- `open` is public
 
 __all__ = ["LiveCell", "LiveNotebook", "RunResult", "__version__", "connect", "open"]
 

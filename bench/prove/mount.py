@@ -56,7 +56,7 @@ def serve(below: str, mount: str) -> None:
     """Run the file system in this process until it is unmounted."""
     import fuse
 
-    class Share(fuse.Operations):  # type: ignore[misc]
+    class Share(fuse.Operations):  # type: ignore[misc]  # fusepy has no types
         use_ns = True
 
         def _at(self, path: str) -> str:

@@ -124,7 +124,7 @@ class Address:
 
     def _do(self, method: str, path: str, body: bytes | None, content_type: str) -> bytes:
         headers = {**self.headers, "Content-Type": content_type}
-        request = urllib.request.Request(self.base + path, body, headers, method=method)  # noqa: S310
+        request = urllib.request.Request(self.base + path, body, headers, method=method)  # noqa: S310 -- HTTP only
         try:
             with _OPENER.open(request, timeout=REQUEST_SECONDS) as answer:
                 data = answer.read()
@@ -137,7 +137,7 @@ class Address:
         return bytes(data)
 
     def _fetch_xsrf(self) -> str:
-        request = urllib.request.Request(f"{self.base}login")  # noqa: S310
+        request = urllib.request.Request(f"{self.base}login")  # noqa: S310 -- HTTP only
         try:
             with _OPENER.open(request, timeout=REQUEST_SECONDS) as answer:
                 headers = answer.headers
@@ -165,7 +165,7 @@ _OPENER = urllib.request.build_opener(_NoRedirects)
 
 def _is_server(base: str) -> bool:
     """Return whether this extension answers below `base`; sends no token."""
-    request = urllib.request.Request(f"{base}api/runtimed/status")  # noqa: S310
+    request = urllib.request.Request(f"{base}api/runtimed/status")  # noqa: S310 -- HTTP only
     try:
         with _OPENER.open(request, timeout=REQUEST_SECONDS) as answer:
             return OWN_HEADER in answer.headers

@@ -126,7 +126,7 @@ class Connection:
                 if transport is not None and await self._talk(transport):
                     pause_seconds = FIRST_PAUSE_SECONDS
                 if not self._ways.better:
-                    await asyncio.sleep(pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311
+                    await asyncio.sleep(pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
                     pause_seconds = min(pause_seconds * 2, LONGEST_PAUSE_SECONDS)
                 transport = await self._try_again()
         except RuntimedError as error:

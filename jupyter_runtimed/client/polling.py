@@ -191,5 +191,5 @@ class PollingTransport:
             except ServerUnreachable as error:
                 log.info("Repeating a request to %s: %s", self._path, error)
             pause_seconds = FIRST_PAUSE_SECONDS * 2**attempt
-            await asyncio.sleep(pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311
+            await asyncio.sleep(pause_seconds * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
         return await request()
